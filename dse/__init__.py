@@ -1,0 +1,1 @@
+"""Pareto design-space exploration for training Capsule Networks fast."""

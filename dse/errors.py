@@ -1,0 +1,53 @@
+"""What can go wrong, told to the person who can mend it.
+
+::
+
+    DseError
+    ├── InputError            the user's input is at fault; exit code 2
+    │   ├── RecipeError       a recipe or the plan made of it
+    │   ├── SpaceError        a search-space file
+    │   ├── DataError         a data set: missing, truncated, corrupt
+    │   ├── DeviceError       an unknown or absent device
+    │   └── StudyError        a study's name, folder or contents
+    └── RunError              a run failed although its input was sound; exit code 1
+
+Every message names the file or key, the value, the limit and the cure.
+"""
+
+from __future__ import annotations
+
+
+class DseError(Exception):
+    """Anything that dse reports to its user without a traceback."""
+
+    exit_code = 1
+
+
+class InputError(DseError):
+    """The input cannot be used as it is."""
+
+    exit_code = 2
+
+
+class RecipeError(InputError):
+    """A recipe that cannot be read, or that does not fit its data."""
+
+
+class SpaceError(InputError):
+    """A search-space file that cannot be read or drawn from."""
+
+
+class DataError(InputError):
+    """A data set that is missing, truncated or corrupt."""
+
+
+class DeviceError(InputError):
+    """A device that does not exist here."""
+
+
+class StudyError(InputError):
+    """A study that cannot be opened, created or gone on with."""
+
+
+class RunError(DseError):
+    """A run that failed although its input was sound."""

@@ -1,0 +1,1 @@
+"""What is searched over: recipes, and the plans made of them. No torch here."""

@@ -1,0 +1,193 @@
+"""The two models of the paper, as numbers: sizes, weights and multiplications. No torch here.
+
+The training part builds its layers from the same sizes, and a test compares the weights of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dse.datasets import ImageShape
+from dse.errors import RecipeError
+from dse.recipe.weight_sharing import WeightSharing
+
+Preset = Literal["full", "small", "tiny"]
+
+KERNEL = 9
+PRIMARY_STRIDE = 2
+
+
+class CapsNetModel(BaseModel):
+    """CapsNet (Sabour, Frosst & Hinton 2017) in one of three sizes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Literal["capsnet"] = "capsnet"
+    preset: Preset = Field(
+        default="full", description="full: the paper's; small: 64 filters, 8 types; tiny: 32 filters, 4 types"
+    )
+    routing_iterations: int = Field(default=3, ge=1, le=10, description="iterations of routing by agreement")
+    squash: Literal["exact", "approximate"] = Field(
+        default="exact", description="how capsule lengths are bounded"
+    )
+
+
+class LeNet5Model(BaseModel):
+    """LeNet-5, the paper's comparison: images resized to 32x32, ReLU, maximum pooling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Literal["lenet5"] = "lenet5"
+
+
+Model = Annotated[CapsNetModel | LeNet5Model, Field(discriminator="name")]
+
+
+@dataclass(frozen=True, slots=True)
+class CapsNetSize:
+    """Every size of a CapsNet on images of one shape.
+
+    Attributes:
+        filters: Channels of the first convolution, before sharing.
+        types: Primary capsule types, each ``primary_size`` numbers at every position of the grid.
+        grid: Height and width of the primary capsules' grid.
+        class_size: Numbers in a class capsule.
+        hidden: Widths of the decoder's two hidden layers.
+    """
+
+    image: ImageShape
+    sharing: WeightSharing
+    filters: int
+    types: int
+    hidden: tuple[int, int]
+    primary_size: int = 8
+    class_size: int = 16
+
+    def __post_init__(self) -> None:
+        for side, pixels in (("height", self.image.height), ("width", self.image.width)):
+            smallest = 2 * KERNEL - 1
+            if pixels < smallest:
+                raise RecipeError(
+                    f"images of {self.image} leave no capsules: two {KERNEL}x{KERNEL} convolutions need a {side} "
+                    f"of at least {smallest}, not {pixels}. Upscale the images, or use the model lenet5."
+                )
+        for key, factor, channels in (
+            ("convolution", self.sharing.convolution, self.filters),
+            ("primary_capsules", self.sharing.primary_capsules, self.types * self.primary_size),
+        ):
+            if channels % factor:
+                raise RecipeError(
+                    f"weight_sharing.{key}={factor} does not divide the {channels} channels of this preset. "
+                    f"Choose a divisor of {channels}."
+                )
+
+    @property
+    def convolved(self) -> tuple[int, int]:
+        """Height and width after the first convolution."""
+        return self.image.height - KERNEL + 1, self.image.width - KERNEL + 1
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the grid of primary capsules."""
+        height, width = self.convolved
+        return (height - KERNEL) // PRIMARY_STRIDE + 1, (width - KERNEL) // PRIMARY_STRIDE + 1
+
+    @property
+    def positions(self) -> int:
+        """Primary capsules of each type."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def decoder_inputs(self) -> int:
+        """Numbers that the decoder is fed."""
+        return self.class_size * (1 if self.sharing.decoder == "reduced" else self.image.classes)
+
+    @property
+    def parameters(self) -> int:
+        """Trained weights. The coupling coefficients, which the paper adds, are not trained."""
+        filters = self.filters // self.sharing.convolution
+        convolution = filters * (self.image.channels * KERNEL**2 + 1)
+        channels = self.types * self.primary_size
+        primary = channels // self.sharing.primary_capsules * self.filters * KERNEL**2 + channels
+        matrices = self.types * (1 if self.sharing.class_capsules == "per_type" else self.positions)
+        outputs = self.image.classes * self.class_size
+        class_capsules = matrices * self.primary_size * outputs + outputs
+        widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
+        decoder = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+        return convolution + primary + class_capsules + decoder
+
+    def multiplications(self, routing_iterations: int) -> int:
+        """Multiplications of one forward pass of one image, as this library computes it.
+
+        Convolutions, class-capsule matrices, routing sums and decoder; sums and squashing are left out.
+        """
+        filters = self.filters // self.sharing.convolution
+        height, width = self.convolved
+        convolution = height * width * filters * self.image.channels * KERNEL**2
+        channels = self.types * self.primary_size // self.sharing.primary_capsules
+        primary = self.positions * channels * filters * KERNEL**2
+        outputs = self.image.classes * self.class_size
+        agreements = routing_iterations - 1
+        if self.sharing.class_capsules == "per_type":
+            matrix = self.types * self.primary_size * outputs
+            weighted_sum = self.types * self.positions * self.primary_size * self.image.classes
+            routing = (routing_iterations + agreements) * (matrix + weighted_sum)
+        else:
+            capsules = self.types * self.positions
+            routing = capsules * outputs * (self.primary_size + routing_iterations + agreements)
+        widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
+        decoder = sum(fan_in * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+        return convolution + primary + routing + decoder
+
+
+_PRESETS: dict[Preset, tuple[int, int, tuple[int, int]]] = {
+    "full": (256, 32, (512, 1024)),
+    "small": (64, 8, (512, 1024)),
+    "tiny": (32, 4, (64, 128)),
+}
+
+
+def capsnet_size(preset: Preset, image: ImageShape, sharing: WeightSharing) -> CapsNetSize:
+    """Work out every size of a CapsNet.
+
+    Raises:
+        RecipeError: The images leave no capsules, or a sharing factor does not divide its channels.
+
+    >>> capsnet_size("full", ImageShape(1, 28, 28, 10), WeightSharing()).parameters
+    8215728
+    """
+    filters, types, hidden = _PRESETS[preset]
+    return CapsNetSize(image, sharing, filters, types, hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class LeNet5Size:
+    """Every size of LeNet-5 (LeCun et al. 1998) on images of one shape, resized to 32x32."""
+
+    image: ImageShape
+    side: int = 32
+    channels: tuple[int, int, int] = (6, 16, 120)
+    hidden: int = 84
+    kernel: int = 5
+
+    @property
+    def parameters(self) -> int:
+        """Trained weights."""
+        first, second, third = self.channels
+        convolutions = sum(
+            out * (fan_in * self.kernel**2 + 1)
+            for fan_in, out in ((self.image.channels, first), (first, second), (second, third))
+        )
+        return convolutions + (third + 1) * self.hidden + (self.hidden + 1) * self.image.classes
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications of one forward pass of one image."""
+        first, second, third = self.channels
+        convolutions = (28 * 28 * self.image.channels * first + 10 * 10 * first * second + second * third) * (
+            self.kernel**2
+        )
+        return convolutions + third * self.hidden + self.hidden * self.image.classes

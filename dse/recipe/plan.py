@@ -1,0 +1,125 @@
+"""A plan: a recipe compiled for a data set, every batch size, step and rate of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.datasets import ImageShape
+from dse.errors import RecipeError
+from dse.recipe.learning_rate import Rates, Timeline
+from dse.recipe.model import CapsNetModel, LeNet5Size
+from dse.recipe.recipe import Recipe
+
+# A multiply-add is two operations, and the backward pass costs about two forward passes.
+FLOPS_PER_MULTIPLICATION = 6
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlan:
+    """One epoch: its batch size, its steps and its first and last rate."""
+
+    epoch: int
+    batch_size: int
+    steps: int
+    first_rate: float
+    last_rate: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe compiled for so many training images of one shape. Pure arrays.
+
+    Attributes:
+        recipe: The recipe.
+        image: Shape of the images.
+        images: Training images; each epoch passes over all of them, the last step with what is left.
+        batch_sizes: Batch size of each epoch, shape (epochs,).
+        steps: Steps of each epoch, shape (epochs,).
+        rates: Learning rate of each step, shape (total_steps,).
+    """
+
+    recipe: Recipe
+    image: ImageShape
+    images: int
+    batch_sizes: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    rates: Rates
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return len(self.rates)
+
+    @property
+    def parameters(self) -> int:
+        """Trained weights of the network."""
+        return self.recipe.size(self.image).parameters
+
+    @property
+    def train_flops(self) -> int:
+        """Floating-point operations of the whole run, forward and backward."""
+        size = self.recipe.size(self.image)
+        if isinstance(size, LeNet5Size):
+            multiplications = size.multiplications
+        else:
+            assert isinstance(self.recipe.model, CapsNetModel)
+            multiplications = size.multiplications(self.recipe.model.routing_iterations)
+        return FLOPS_PER_MULTIPLICATION * multiplications * self.images * self.recipe.epochs
+
+    @cached_property
+    def epochs(self) -> tuple[EpochPlan, ...]:
+        """The epochs, counted from 1."""
+        ends = np.cumsum(self.steps)
+        return tuple(
+            EpochPlan(
+                epoch=i + 1,
+                batch_size=int(self.batch_sizes[i]),
+                steps=int(self.steps[i]),
+                first_rate=float(self.rates[ends[i] - self.steps[i]]),
+                last_rate=float(self.rates[ends[i] - 1]),
+            )
+            for i in range(self.recipe.epochs)
+        )
+
+    def epoch_rates(self, epoch: int) -> Rates:
+        """Rates of the steps of one epoch, counted from 1."""
+        end = int(np.sum(self.steps[:epoch]))
+        return self.rates[end - int(self.steps[epoch - 1]) : end]
+
+
+def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
+    """Compile a recipe for a data set.
+
+    Args:
+        recipe: What to compile.
+        image: Shape of the images.
+        images: Training images, as many as an epoch passes over.
+
+    Raises:
+        RecipeError: A batch is larger than the data, or the images do not fit the model.
+
+    >>> plan = compile_plan(Recipe(), ImageShape(1, 28, 28, 10), images=60_000)
+    >>> plan.steps[0], plan.total_steps
+    (np.int64(469), 14070)
+    """
+    recipe.size(image)
+    stages = recipe.batch_size.stages_over(recipe.epochs)
+    largest = max(size for _, size in stages)
+    if largest > images:
+        raise RecipeError(
+            f"batch_size: a batch of {largest} is larger than the {images} training images. "
+            f"Use at most {images}, or train on more images."
+        )
+    batch_sizes = np.concatenate([np.full(length, size) for length, size in stages])[: recipe.epochs]
+    steps = -(-images // batch_sizes)
+    timeline = Timeline(
+        epoch_steps=tuple(steps.tolist()),
+        stage_steps=tuple(length * -(-images // size) for length, size in stages),
+    )
+    rates = recipe.learning_rate.rates(timeline)
+    rates.setflags(write=False)
+    return Plan(recipe, image, images, batch_sizes, steps, rates)

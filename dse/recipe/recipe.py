@@ -1,0 +1,111 @@
+"""A recipe: one point of the design space."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dse.datasets import ImageShape
+from dse.errors import RecipeError
+from dse.recipe.batch_size import BatchSize, Constant
+from dse.recipe.learning_rate import Fixed, LearningRate
+from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Size, Model, capsnet_size
+from dse.recipe.weight_sharing import WeightSharing
+
+
+class Recipe(BaseModel):
+    """How to train one network: model, learning-rate policy, batch schedule, weight sharing, epochs.
+
+    A recipe is frozen and complete: what a file leaves out is filled in when it is read, and never later.
+
+    >>> Recipe().learning_rate.policy, Recipe().batch_size.label, Recipe().epochs
+    ('fixed', '128', 30)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    model: Model = Field(default_factory=CapsNetModel)
+    learning_rate: LearningRate = Field(default_factory=Fixed)
+    batch_size: BatchSize = Field(default_factory=Constant)
+    weight_sharing: WeightSharing = Field(default_factory=WeightSharing)
+    epochs: int = Field(default=30, ge=1, description="passes over the training images")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        self.batch_size.stages_over(self.epochs)
+        if self.model.name == "lenet5" and not self.weight_sharing.is_none:
+            raise ValueError(
+                f"weight_sharing ({self.weight_sharing.label}) is for capsules, and lenet5 has none. "
+                "Leave it out, or use the model capsnet."
+            )
+        return self
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits that depend on the content alone."""
+        text = json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """The recipe in a few words: policy, batch schedule, sharing."""
+        model = self.model.preset if isinstance(self.model, CapsNetModel) else self.model.name
+        policy = self.learning_rate.policy.replace("_", " ")
+        parts = [model, f"{policy} {self.learning_rate.base_rate:g}", f"batch {self.batch_size.label}"]
+        return " · ".join(
+            parts if self.weight_sharing.is_none else [*parts, f"shared {self.weight_sharing.label}"]
+        )
+
+    def size(self, image: ImageShape) -> CapsNetSize | LeNet5Size:
+        """Work out the network's sizes for images of this shape.
+
+        Raises:
+            RecipeError: The images leave no capsules, or a sharing factor does not divide its channels.
+        """
+        if isinstance(self.model, CapsNetModel):
+            return capsnet_size(self.model.preset, image, self.weight_sharing)
+        return LeNet5Size(image)
+
+
+def parse_recipe(content: object, source: str) -> Recipe:
+    """Make a recipe of what a file holds.
+
+    Args:
+        content: Nested dictionaries and lists, as YAML or JSON gives them.
+        source: Where it comes from, for the error's text.
+
+    Raises:
+        RecipeError: A key is unknown, or a value is of the wrong type or out of its limits.
+    """
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{source}: " + "; ".join(validation_messages(error))) from None
+
+
+def validation_messages(error: ValidationError) -> list[str]:
+    """Say what pydantic found in the words of the file: key, value, limit."""
+    return [_message(details) for details in error.errors()]
+
+
+def _message(details: Any) -> str:
+    # Discriminated unions put the chosen tag into the location; the file's user wrote no such key.
+    tags = {"capsnet", "lenet5", "fixed", "exponential_decay", "one_cycle", "warm_restarts", "constant", "stages",
+            "adabatch"}  # fmt: skip
+    location: list[str] = []
+    for i, part in enumerate(details["loc"]):
+        follows_union = bool(location) and location[-1] in ("model", "learning_rate", "batch_size") and i == 1
+        if isinstance(part, int):
+            location[-1] = f"{location[-1]}[{part}]" if location else f"[{part}]"
+        elif not (follows_union and part in tags) and part not in ("float", "int", "literal['per_stage']"):
+            location.append(str(part))
+    key = ".".join(location) or "the whole"
+    text = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        return f"{key}: unknown key. Remove it or correct its spelling"
+    if details["type"] == "value_error":
+        return f"{key}: {text}" if location else text
+    return f"{key}={details['input']!r}: {text}"
