@@ -113,6 +113,8 @@ def split_sizes(
     """Decide how many images play which part; what is not asked for is all there is.
 
     Args:
+        dataset: The data set's facts.
+        protocol: Which images choose the best epoch.
         images: Training images wanted, drawn class by class; all that validation leaves if None.
         validation_images: Images set aside under ``holdout``; the data set's own number if None.
         test_images: Test images wanted; all if None.

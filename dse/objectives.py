@@ -29,11 +29,6 @@ class Objective:
         """Whether it counts seconds; such an axis is drawn in logarithms."""
         return "seconds" in self.name
 
-    @property
-    def direction(self) -> str:
-        """``maximize`` or ``minimize``, as Optuna spells it."""
-        return "maximize" if self.maximise else "minimize"
-
 
 OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
@@ -69,21 +64,21 @@ def measure(run: Run, plan: Plan, target: float | None = None) -> dict[str, floa
     """Measure a run by every objective.
 
     Args:
-        run: A run with at least one epoch.
+        run: A run, whole or cut short.
         plan: The plan that it followed.
         target: Accuracy for ``seconds_to_target``.
 
     Returns:
-        A value for each name of ``OBJECTIVES``; ``seconds_to_target`` is None without a target or if the run
-        never reached it.
+        A value for each name of ``OBJECTIVES``; None for what a run without an epoch has not, and for
+        ``seconds_to_target`` without a target or if the run never reached it.
     """
     reached = (row.train_seconds for row in run.curve if target is not None and row.accuracy >= target)
     return {
         "train_seconds": run.train_seconds,
-        "seconds_to_best": run.best.train_seconds,
+        "seconds_to_best": run.best.train_seconds if run.curve else None,
         "seconds_to_target": next(reached, None),
-        "accuracy": run.best.accuracy,
-        "final_accuracy": run.curve[-1].accuracy,
+        "accuracy": run.best.accuracy if run.curve else None,
+        "final_accuracy": run.curve[-1].accuracy if run.curve else None,
         "parameters": plan.parameters,
         "train_flops": plan.train_flops,
     }

@@ -68,11 +68,9 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, maximise: Sequence[bool
 def _losses(points: ArrayLike, maximise: Sequence[bool]) -> NDArray[np.float64]:
     """Turn the points so that less is better, and refuse what cannot be compared."""
     signs = np.where(np.asarray(maximise, dtype=bool), -1.0, 1.0)
-    array = (
-        np.array(points, dtype=float).reshape(-1, len(signs))
-        if np.size(points) == 0
-        else np.array(points, dtype=float)
-    )
+    array = np.array(points, dtype=float)
+    if array.size == 0:
+        array = array.reshape(0, len(signs))
     if array.ndim != 2 or array.shape[1] != len(signs):
         raise InputError(
             f"points have shape {array.shape}, but {len(signs)} objectives need (points, {len(signs)})."

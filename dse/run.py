@@ -29,7 +29,8 @@ class EpochRow:
         eval_seconds: Seconds spent on evaluation since the start of the run.
         loss: Mean training loss an image over this epoch, while the weights moved.
         margin_loss: Its margin part (for lenet5 the cross-entropy).
-        reconstruction_loss: Its reconstruction part, unscaled: the sum of squared pixel errors (0 for lenet5).
+        reconstruction_loss: Its reconstruction part, unscaled: squared errors summed over the pixels (0 for
+            lenet5).
         validation_accuracy: Share of the validation images that are right; None where none were set aside.
         test_accuracy: Share of the test images that are right.
     """
@@ -50,7 +51,7 @@ class EpochRow:
 
     @property
     def accuracy(self) -> float:
-        """The accuracy that chooses: on the validation images, or on the test images where none were set aside."""
+        """The accuracy that chooses: on the validation images or, where none were set aside, on the test images."""
         return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
 
 
@@ -62,7 +63,7 @@ class Run:
         curve: One row an epoch.
         outcome: How it ended.
         reason: Why it ended so; empty if complete.
-        setup_seconds: Seconds before the first step: building, moving, warming up. Never part of train seconds.
+        setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds.
     """
 
     curve: tuple[EpochRow, ...]

@@ -5,6 +5,7 @@ The training part builds its layers from the same sizes, and a test compares the
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -116,7 +117,7 @@ class CapsNetSize:
         outputs = self.image.classes * self.class_size
         class_capsules = matrices * self.primary_size * outputs + outputs
         widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
-        decoder = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+        decoder = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
         return convolution + primary + class_capsules + decoder
 
     def multiplications(self, routing_iterations: int) -> int:
@@ -139,7 +140,7 @@ class CapsNetSize:
             capsules = self.types * self.positions
             routing = capsules * outputs * (self.primary_size + routing_iterations + agreements)
         widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
-        decoder = sum(fan_in * fan_out for fan_in, fan_out in zip(widths, widths[1:], strict=False))
+        decoder = sum(fan_in * fan_out for fan_in, fan_out in itertools.pairwise(widths))
         return convolution + primary + routing + decoder
 
 

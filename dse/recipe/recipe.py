@@ -35,10 +35,13 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
-        self.batch_size.stages_over(self.epochs)
+        try:
+            self.batch_size.stages_over(self.epochs)
+        except ValueError as reason:
+            raise ValueError(f"batch_size: {reason}") from None
         if self.model.name == "lenet5" and not self.weight_sharing.is_none:
             raise ValueError(
-                f"weight_sharing ({self.weight_sharing.label}) is for capsules, and lenet5 has none. "
+                f"weight_sharing: {self.weight_sharing.label} is for capsules, and lenet5 has none. "
                 "Leave it out, or use the model capsnet."
             )
         return self
@@ -108,4 +111,9 @@ def _message(details: Any) -> str:
         return f"{key}: unknown key. Remove it or correct its spelling"
     if details["type"] == "value_error":
         return f"{key}: {text}" if location else text
+    if details["type"] == "union_tag_invalid":
+        tag = details["ctx"]["discriminator"].strip("'")
+        return f"{key}.{tag}={details['ctx']['tag']!r} is unknown. Choose one of {details['ctx']['expected_tags']}"
+    if details["type"] == "union_tag_not_found":
+        return f"{key}: the key {details['ctx']['discriminator']} is missing"
     return f"{key}={details['input']!r}: {text}"

@@ -11,7 +11,7 @@ class WeightSharing(BaseModel):
     """Where weights are shared or cut (Marchisio et al. 2019, section on complexity).
 
     >>> WeightSharing(class_capsules="per_type", decoder="reduced").label
-    'per_type, reduced'
+    'per_type, reduced decoder'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -38,7 +38,9 @@ class WeightSharing(BaseModel):
     @property
     def label(self) -> str:
         """What differs from no sharing, in a few words."""
-        parts = [value for value in (self.class_capsules, self.decoder) if value not in ("none", "full")]
+        parts: list[str] = []
+        parts += [self.class_capsules] if self.class_capsules != "none" else []
+        parts += [f"{self.decoder} decoder"] if self.decoder != "full" else []
         parts += [f"convolution /{self.convolution}"] if self.convolution > 1 else []
         parts += [f"primary /{self.primary_capsules}"] if self.primary_capsules > 1 else []
         return ", ".join(parts) or "none"

@@ -1,0 +1,1 @@
+"""Search spaces: YAML files from which recipes are drawn."""

@@ -1,0 +1,331 @@
+"""A recipe with some values left open: the tree of choices and ranges that recipes are drawn from.
+
+The tree knows no recipe: it turns what a file holds (nested dictionaries) into nodes, and draws nested
+dictionaries from them. Every open value has a name, its path in the file; below one of several
+alternatives the path holds the alternative's label, so that a parameter exists only where it has a meaning.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dse.errors import SpaceError
+
+Scalar = str | int | float | bool | None
+Assignment = dict[str, Scalar]
+
+_CHOICE_KEYS = {"choices"}
+_RANGE_KEYS = {"low", "high", "log", "integer"}
+
+
+class Suggest(Protocol):
+    """Whoever picks values; an Optuna trial is one."""
+
+    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Scalar:
+        """Pick one of the choices."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Pick a number between the bounds."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Pick a whole number between the bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that is not searched."""
+
+    value: Any
+
+    def draw(self, pick: Suggest) -> Any:
+        """Give the value."""
+        return self.value
+
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        """Give the one point."""
+        yield {}, self.value
+
+    def corners(self) -> Iterator[Any]:
+        """Give the value."""
+        yield self.value
+
+    def locate(self, content: Any, path: str) -> Assignment:
+        """Check that the content is the value."""
+        if content != self.value:
+            raise SpaceError(f"{path}={content!r}, but the space fixes it to {self.value!r}")
+        return {}
+
+    @property
+    def size(self) -> float:
+        """One."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several values."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    @property
+    def ids(self) -> list[Scalar]:
+        """The values as a storage keeps them: numbers and words as they are, the rest as text."""
+        return [
+            value if isinstance(value, str | int | float | bool) else json.dumps(value)
+            for value in self.values
+        ]
+
+    def draw(self, pick: Suggest) -> Any:
+        """Pick a value."""
+        return self.values[self.ids.index(pick.suggest_categorical(self.name, self.ids))]
+
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        """Give every value."""
+        for identity, value in zip(self.ids, self.values, strict=True):
+            yield {self.name: identity}, value
+
+    def corners(self) -> Iterator[Any]:
+        """Give every value."""
+        yield from self.values
+
+    def locate(self, content: Any, path: str) -> Assignment:
+        """Find the content among the values."""
+        for identity, value in zip(self.ids, self.values, strict=True):
+            if value == content and isinstance(value, bool) == isinstance(content, bool):
+                return {self.name: identity}
+        raise SpaceError(f"{path}={content!r}, but the choices are {list(self.values)}")
+
+    @property
+    def size(self) -> float:
+        """How many there are."""
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number between two bounds, both included; uniform in the logarithm if ``log``."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    integer: bool
+
+    def draw(self, pick: Suggest) -> float:
+        """Pick a number."""
+        if self.integer:
+            return pick.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
+        return pick.suggest_float(self.name, self.low, self.high, log=self.log)
+
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        """Give every whole number; a range of real numbers cannot be listed."""
+        if not self.integer:
+            raise SpaceError(f"{self.name} is a range of real numbers, which cannot be listed. Use choices.")
+        for value in range(int(self.low), int(self.high) + 1):
+            yield {self.name: value}, value
+
+    def corners(self) -> Iterator[Any]:
+        """Give both bounds."""
+        yield self.low
+        yield self.high
+
+    def locate(self, content: Any, path: str) -> Assignment:
+        """Check that the content is a number within the bounds."""
+        if (
+            not isinstance(content, int | float)
+            or isinstance(content, bool)
+            or not self.low <= content <= self.high
+        ):
+            raise SpaceError(f"{path}={content!r}, but the range is {self.low} to {self.high}")
+        return {self.name: content}
+
+    @property
+    def size(self) -> float:
+        """How many whole numbers there are; infinite for real numbers."""
+        return self.high - self.low + 1 if self.integer else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A dictionary of nodes."""
+
+    members: Mapping[str, Node]
+
+    def draw(self, pick: Suggest) -> dict[str, Any]:
+        """Draw every member."""
+        return {key: member.draw(pick) for key, member in self.members.items()}
+
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        """Give every combination."""
+        for combination in itertools.product(*(list(member.points()) for member in self.members.values())):
+            assignment = {name: value for part, _ in combination for name, value in part.items()}
+            yield assignment, dict(zip(self.members, (content for _, content in combination), strict=True))
+
+    def corners(self) -> Iterator[Any]:
+        """Give every combination of the members' corners."""
+        for combination in itertools.product(*(list(member.corners()) for member in self.members.values())):
+            yield dict(zip(self.members, combination, strict=True))
+
+    def locate(self, content: Any, path: str) -> Assignment:
+        """Find every member; members that the content leaves out must be fixed by the space."""
+        if not isinstance(content, Mapping):
+            raise SpaceError(f"{path}={content!r}, but the space has a group of keys here")
+        assignment: Assignment = {}
+        for key, member in self.members.items():
+            if key in content:
+                assignment |= member.locate(content[key], f"{path}.{key}")
+            elif member.size != 1:
+                raise SpaceError(f"{path}.{key} is searched, so its value must be given")
+        extra = [key for key in content if key not in self.members]
+        if extra:
+            raise SpaceError(f"{path}.{extra[0]}={content[extra[0]]!r}, but the space has no such key")
+        return assignment
+
+    @property
+    def size(self) -> float:
+        """The product of the members' sizes."""
+        return math.prod(member.size for member in self.members.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """One of several groups, each with parameters of its own."""
+
+    name: str
+    branches: Mapping[str, Group]
+
+    def draw(self, pick: Suggest) -> dict[str, Any]:
+        """Pick a group, then draw it."""
+        label = pick.suggest_categorical(self.name, list(self.branches))
+        return self.branches[str(label)].draw(pick)
+
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        """Give every point of every group."""
+        for label, branch in self.branches.items():
+            for assignment, content in branch.points():
+                yield {self.name: label, **assignment}, content
+
+    def corners(self) -> Iterator[Any]:
+        """Give the corners of every group."""
+        for branch in self.branches.values():
+            yield from branch.corners()
+
+    def locate(self, content: Any, path: str) -> Assignment:
+        """Find the group that holds the content."""
+        reasons = []
+        for label, branch in self.branches.items():
+            try:
+                return {self.name: label, **branch.locate(content, path)}
+            except SpaceError as reason:
+                reasons.append(f"not {label!r}: {reason}")
+        raise SpaceError(f"{path} is none of the alternatives ({'; '.join(reasons)})")
+
+    @property
+    def size(self) -> float:
+        """The sum of the groups' sizes."""
+        return sum(branch.size for branch in self.branches.values())
+
+
+Node = Constant | Choice | Range | Group | Alternatives
+
+
+def parse_node(content: Any, name: str, *, alternatives: bool = False) -> Node:
+    """Turn what a file holds into a node.
+
+    Args:
+        content: A value, ``{choices: [...]}``, ``{low: ..., high: ...}``, a dictionary of those, or, where
+            ``alternatives`` allows it, a list of dictionaries.
+        name: Path of the value.
+        alternatives: Whether a list means alternatives here instead of a value.
+
+    Raises:
+        SpaceError: Empty choices, a choice twice, a range upside down or of the wrong kind.
+    """
+    if isinstance(content, Mapping):
+        if _CHOICE_KEYS & content.keys():
+            return _parse_choice(content, name)
+        if {"low", "high"} & content.keys():
+            return _parse_range(content, name)
+        return Group({str(key): parse_node(value, f"{name}.{key}") for key, value in content.items()})
+    if alternatives and isinstance(content, list):
+        return _parse_alternatives(content, name)
+    return Constant(content)
+
+
+def _parse_choice(content: Mapping[str, Any], name: str) -> Choice:
+    values = content["choices"]
+    if extra := sorted(content.keys() - _CHOICE_KEYS):
+        raise SpaceError(f"{name}.{extra[0]}: unknown key beside choices. Remove it.")
+    if not isinstance(values, list) or not values:
+        raise SpaceError(f"{name}.choices={values!r}, but it must be a list of at least one value.")
+    choice = Choice(name, tuple(values))
+    repeated = [value for i, value in enumerate(choice.ids) if value in choice.ids[:i]]
+    if repeated:
+        raise SpaceError(f"{name}.choices names {repeated[0]!r} twice. Remove one.")
+    return choice
+
+
+def _parse_range(content: Mapping[str, Any], name: str) -> Range:
+    if extra := sorted(content.keys() - _RANGE_KEYS):
+        raise SpaceError(f"{name}.{extra[0]}: unknown key of a range. The keys are low, high, log, integer.")
+    for key in ("low", "high"):
+        value = content.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise SpaceError(f"{name}.{key}={value!r}, but a range needs a finite number.")
+    for key in ("log", "integer"):
+        if not isinstance(content.get(key, False), bool):
+            raise SpaceError(f"{name}.{key}={content[key]!r}, but it must be true or false.")
+    low, high = content["low"], content["high"]
+    log, integer = content.get("log", False), content.get("integer", False)
+    if low >= high:
+        raise SpaceError(f"{name}: low={low} is not below high={high}. Exchange them, or give the one value.")
+    if log and low <= 0:
+        raise SpaceError(f"{name}: low={low}, but a logarithmic range must begin above 0.")
+    if integer and not (isinstance(low, int) and isinstance(high, int)):
+        raise SpaceError(
+            f"{name}: low={low} and high={high} must be whole numbers in a range with integer: true."
+        )
+    return Range(name, low, high, log, integer)
+
+
+def _parse_alternatives(content: list[Any], name: str) -> Alternatives:
+    if not content:
+        raise SpaceError(f"{name}=[], but it must hold at least one alternative.")
+    for i, branch in enumerate(content):
+        if not isinstance(branch, Mapping):
+            raise SpaceError(f"{name}[{i}]={branch!r}, but an alternative is a group of keys.")
+    labels = _labels(content)
+    return Alternatives(
+        name,
+        {
+            label: Group(
+                {str(key): parse_node(value, f"{name}.{label}.{key}") for key, value in branch.items()}
+            )
+            for label, branch in zip(labels, content, strict=True)
+        },
+    )
+
+
+def _labels(branches: list[Mapping[str, Any]]) -> list[str]:
+    """Name each alternative by its kind or, where several are of one kind, by all that it holds.
+
+    A label depends on its own alternative where it can, so that adding one does not rename the others.
+    """
+    kinds = [
+        str(next((branch[key] for key in ("policy", "schedule", "name") if key in branch), ""))
+        for branch in branches
+    ]
+    labels = [
+        kind if kind and kinds.count(kind) == 1 else json.dumps(branch, separators=(",", ":"))
+        for kind, branch in zip(kinds, branches, strict=True)
+    ]
+    repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
+    if repeated:
+        raise SpaceError(f"the alternative {repeated[0]} stands here twice. Remove one.")
+    return labels

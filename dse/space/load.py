@@ -1,0 +1,104 @@
+"""Reading search spaces: every recipe that can come of a file is checked before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dse.errors import DataError, RecipeError, SpaceError
+from dse.recipe.recipe import Recipe, validation_messages
+from dse.space.domain import Alternatives, Group
+from dse.space.search_space import SearchSpace
+from dse.yaml_file import read_yaml
+
+
+def load_space(path: Path) -> SearchSpace:
+    """Read a search-space file.
+
+    Raises:
+        SpaceError: The file cannot be read, or what it holds makes no sound study.
+    """
+    return parse_space(read_yaml(path, SpaceError), str(path))
+
+
+def parse_space(content: object, source: str) -> SearchSpace:
+    """Make a search space of what a file holds, and check every recipe that can come of it.
+
+    Args:
+        content: Nested dictionaries and lists.
+        source: Where it comes from, for the error's text.
+
+    Raises:
+        SpaceError: A key is unknown, a value of the wrong type or out of its limits, a choice empty, a range
+            upside down, a batch larger than the data, a schedule that does not cover the epochs, a baseline
+            that is no point of the space.
+    """
+    if not isinstance(content, dict):
+        raise SpaceError(f"{source}: holds no keys. A search space needs at least name, recipe and baseline.")
+    try:
+        space = SearchSpace.model_validate(content)
+    except ValidationError as error:
+        raise SpaceError(f"{source}: " + "; ".join(validation_messages(error))) from None
+    try:
+        _check(space)
+    except (SpaceError, RecipeError) as error:
+        raise SpaceError(f"{source}: {error}") from None
+    return space
+
+
+def _check(space: SearchSpace) -> None:
+    """Draw enough recipes to be sure of all: parts that depend on each other in all combinations."""
+    try:
+        space.data.split(space.protocol)
+    except DataError as error:
+        raise SpaceError(f"data: {error}") from None
+    plain = _first_corner(space.tree)
+    for together in (("learning_rate",), ("model", "weight_sharing"), ("batch_size", "epochs")):
+        for content, keys in _corners(space.tree, together):
+            recipe = _checked_recipe(plain | content, keys)
+            try:
+                space.plan(recipe)
+            except RecipeError as error:
+                raise SpaceError(f"recipe.{_renamed(str(error), keys)}") from None
+    space.baseline_recipe  # noqa: B018 - it must exist
+
+
+def _first_corner(tree: Group) -> dict[str, Any]:
+    return {key: next(iter(member.corners())) for key, member in tree.members.items()}
+
+
+def _corners(tree: Group, keys: tuple[str, ...]) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Give the corners of some blocks, with the place in the file of each alternative."""
+    chosen = {key: tree.members[key] for key in keys if key in tree.members}
+    variants: list[dict[str, tuple[Any, str]]] = [{}]
+    for key, member in chosen.items():
+        if isinstance(member, Alternatives):
+            places = [(corner, f"{key}[{i}]") for i, branch in enumerate(member.branches.values())
+                      for corner in branch.corners()]  # fmt: skip
+        else:
+            places = [(corner, key) for corner in member.corners()]
+        variants = [variant | {key: place} for variant in variants for place in places]
+    for variant in variants:
+        yield (
+            {key: corner for key, (corner, _) in variant.items()},
+            {key: place for key, (_, place) in variant.items()},
+        )
+
+
+def _checked_recipe(content: dict[str, Any], places: dict[str, str]) -> Recipe:
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        messages = dict.fromkeys(_renamed(message, places) for message in validation_messages(error))
+        raise SpaceError("; ".join(f"recipe.{message}" for message in messages)) from None
+
+
+def _renamed(message: str, places: dict[str, str]) -> str:
+    """Put the alternative's place in front of a message that begins with its key."""
+    for key, place in places.items():
+        if message.startswith(key):
+            return place + message[len(key) :]
+    return message

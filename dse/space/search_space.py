@@ -1,0 +1,202 @@
+"""A search space: a recipe with open values, the data, the objectives and the budget of a study."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from dse.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split_sizes
+from dse.errors import SpaceError
+from dse.objectives import OBJECTIVES
+from dse.recipe.plan import Plan, compile_plan
+from dse.recipe.recipe import Recipe, parse_recipe
+from dse.space.domain import Assignment, Group, Scalar, Suggest, parse_node
+from dse.yaml_file import write_yaml
+
+BLOCKS = ("model", "learning_rate", "batch_size", "weight_sharing")
+
+SamplerName = Literal["auto", "tpe", "nsga2", "gp", "random", "grid"]
+ObjectiveName = Literal[
+    "train_seconds",
+    "seconds_to_best",
+    "seconds_to_target",
+    "accuracy",
+    "final_accuracy",
+    "parameters",
+    "train_flops",
+]
+
+# Above this many points an exhaustive search is refused: listing them would outlast any study.
+LARGEST_LISTED = 100_000
+
+
+class DataSection(BaseModel):
+    """Which images are trained on, chosen on and tested on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(default="digits", description=f"one of {', '.join(DATASETS)}")
+    images: int | None = Field(
+        default=None, ge=1, description="training images, drawn class by class; default all"
+    )
+    validation_images: int | None = Field(
+        default=None, ge=1, description="images set aside to choose the best epoch (protocol holdout)"
+    )
+    test_images: int | None = Field(default=None, ge=1, description="test images; default all")
+    split_seed: int = Field(default=0, ge=0, description="seed of the split and of the subsets")
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set's facts."""
+        return find_dataset(self.name)
+
+    def split(self, protocol: Protocol) -> Split:
+        """Decide how many images play which part."""
+        return split_sizes(self.dataset, protocol, self.images, self.validation_images, self.test_images)
+
+
+class SearchSpace(BaseModel):
+    """What a study explores. Read one with ``dse.space.load.load_space``.
+
+    In ``recipe`` any value may be left open: ``{choices: [...]}`` or ``{low: ..., high: ...}`` (with
+    ``log: true`` or ``integer: true``). The blocks model, learning_rate, batch_size and weight_sharing may be
+    lists of alternatives, each with values of its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the study, unless --name is given"
+    )
+    description: str = Field(default="", description="what the space is for")
+    data: DataSection = Field(default_factory=DataSection)
+    protocol: Annotated[Protocol, Field(strict=False)] = Field(
+        default=Protocol.HOLDOUT, description="holdout: a validation split chooses; paper: the test set does"
+    )
+    objectives: Annotated[tuple[ObjectiveName, ...], Field(strict=False)] = Field(
+        default=("train_seconds", "accuracy"), description="what the front trades, two or more"
+    )
+    target: float | None = Field(
+        default=None, gt=0, le=1, allow_inf_nan=False, description="accuracy that seconds_to_target asks for"
+    )
+    recipe: dict[str, Any] = Field(description="the recipe, any value of it left open")
+    baseline: dict[str, Any] = Field(
+        description="the recipe that others are compared with: a value for everything that the space leaves open"
+    )
+    trials: int = Field(default=20, ge=1, description="trials of the study, the baseline's included")
+    seeds: int = Field(default=1, ge=1, description="seeds that grid and baseline train each recipe with")
+    sampler: SamplerName = Field(default="auto", description="how recipes are picked")
+    seed: int = Field(default=0, ge=0, description="first training seed, and seed of the sampler")
+
+    @field_validator("objectives")
+    @classmethod
+    def _two_different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) < 2:
+            raise ValueError(
+                f"{list(value)} is too few: a front needs at least two. Choose from {', '.join(OBJECTIVES)}."
+            )
+        if len(set(value)) < len(value):
+            raise ValueError(f"{list(value)} names one twice. Remove it.")
+        return value
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> SearchSpace:
+        if ("seconds_to_target" in self.objectives) != (self.target is not None):
+            raise ValueError(
+                f"target={self.target} and objectives={list(self.objectives)}: seconds_to_target and a target need "
+                "each other. Give both or neither."
+            )
+        return self
+
+    @cached_property
+    def tree(self) -> Group:
+        """The recipe's open values as nodes."""
+        unknown = sorted(self.recipe.keys() - Recipe.model_fields.keys())
+        if unknown:
+            raise SpaceError(
+                f"recipe.{unknown[0]}: unknown key. The keys are {', '.join(Recipe.model_fields)}."
+            )
+        return Group(
+            {key: parse_node(value, key, alternatives=key in BLOCKS) for key, value in self.recipe.items()}
+        )
+
+    @property
+    def size(self) -> float:
+        """How many different recipes there are; infinite if a range of real numbers is left open."""
+        return self.tree.size
+
+    @cached_property
+    def baseline_assignment(self) -> Assignment:
+        """The baseline as values of the space's parameters."""
+        try:
+            return self.tree.locate(self.baseline, "baseline")
+        except SpaceError as reason:
+            raise SpaceError(
+                f"the baseline must be a point of the space: {reason}. Change one of the two."
+            ) from None
+
+    @cached_property
+    def baseline_recipe(self) -> Recipe:
+        """The recipe that others are compared with."""
+        return self.recipe_of(self.baseline_assignment)
+
+    def draw(self, pick: Suggest) -> Recipe:
+        """Draw a recipe; ``pick`` is an Optuna trial, or anything that suggests values as one does."""
+        return parse_recipe(self.tree.draw(pick), self.name)
+
+    def recipe_of(self, assignment: Assignment) -> Recipe:
+        """Give the recipe that these values of the parameters make."""
+        return self.draw(_Given(assignment))
+
+    def points(self) -> Iterator[Assignment]:
+        """List every point of a finite space.
+
+        Raises:
+            SpaceError: The space is infinite or has more than 100,000 points.
+        """
+        if not self.size <= LARGEST_LISTED:
+            count = "infinitely many" if math.isinf(self.size) else f"{self.size:,.0f}"
+            raise SpaceError(
+                f"the space {self.name} has {count} recipes; at most {LARGEST_LISTED:,} can be listed. "
+                "Use choices instead of ranges, or another sampler than grid."
+            )
+        return (assignment for assignment, _ in self.tree.points())
+
+    def plan(self, recipe: Recipe) -> Plan:
+        """Compile a recipe for this space's data."""
+        return compile_plan(recipe, self.data.dataset.shape, self.data.split(self.protocol).train_images)
+
+    def dump(self) -> dict[str, Any]:
+        """Give plain dictionaries and lists, as JSON and YAML hold them; every key is there."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """Write the space as a file holds it, every key included."""
+        return write_yaml(self.dump())
+
+    @property
+    def explored(self) -> dict[str, Any]:
+        """What makes two studies comparable: all but name, texts, budget, sampler and seeds."""
+        return self.model_dump(
+            mode="json", exclude={"name", "description", "trials", "seeds", "sampler", "seed"}
+        )
+
+
+class _Given:
+    """Picks the values that it was given."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+
+    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Scalar:
+        return self._assignment[name]
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return float(self._assignment[name])  # type: ignore[arg-type]
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        return int(self._assignment[name])  # type: ignore[arg-type]

@@ -1,0 +1,59 @@
+"""Loading a study, from its database or from the CSV files that were published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dse.errors import StudyError
+from dse.space.load import load_space
+from dse.study.storage import DATABASE, SPACE_FILE, open_database, read_trials, stored_space
+from dse.tables import StudyTables, make_tables, read_tables
+
+
+def load_study(path: str | Path) -> StudyTables:
+    """Load a study's trials, curves and front as pandas frames.
+
+    Args:
+        path: The study's folder. ``study.db`` is read if it is there, else the published CSV files.
+
+    Raises:
+        StudyError: There is no study, or it cannot be read.
+    """
+    folder = Path(path)
+    if (folder / DATABASE).exists():
+        study = open_database(folder)
+        space = stored_space(study, folder)
+        return make_tables(
+            name=study.study_name,
+            trials=read_trials(study),
+            space=space.dump(),
+            baseline_id=space.baseline_recipe.id,
+            environment=study.user_attrs.get("environment", {}),
+        )
+    if (folder / "trials.csv").exists():
+        published = folder / SPACE_FILE
+        return read_tables(folder, load_space(published).dump() if published.exists() else {})
+    raise StudyError(
+        f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
+        "Name one below results/, or give its folder; `dse explore` makes one."
+    )
+
+
+def find_study(name: str, results: Path) -> Path:
+    """Find a study's folder by its name below ``results``, or by its path.
+
+    Raises:
+        StudyError: There is neither.
+    """
+    for folder in (results / name, Path(name)):
+        if folder.is_dir():
+            return folder
+    known = sorted(
+        path.parent.name for path in (*results.glob(f"*/{DATABASE}"), *results.glob("*/trials.csv"))
+    )
+    there = (
+        f"the studies in {results}/ are: {', '.join(dict.fromkeys(known))}"
+        if known
+        else f"{results}/ holds none"
+    )
+    raise StudyError(f"study {name!r} is neither a name below {results}/ nor a folder; {there}.")

@@ -1,0 +1,231 @@
+"""A study on disk: an Optuna storage that holds everything, written as it happens.
+
+Each Optuna trial keeps our trial in its user attributes: ``recipe``, ``seed``, ``state``, ``reason``, ``measures``,
+``device``, and one attribute ``epoch N`` for each row of its curve.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from dse.errors import StudyError
+from dse.objectives import directions
+from dse.recipe.recipe import parse_recipe
+from dse.run import EpochRow
+from dse.space.load import parse_space
+from dse.space.search_space import SearchSpace
+from dse.tables import write_text
+from dse.trial import Trial, TrialState
+
+DATABASE = "study.db"
+SPACE_FILE = "space.yaml"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def check_name(name: str) -> None:
+    """Refuse a study name that is not a plain folder name.
+
+    Raises:
+        StudyError: It is a path, or has other characters than letters, digits, dot, dash and underscore.
+    """
+    if not _NAME.fullmatch(name):
+        raise StudyError(
+            f"the study name {name!r} is not a plain name: use letters, digits, '.', '-' and '_'. "
+            "To choose another folder, give it with --results."
+        )
+
+
+@contextmanager
+def opened(
+    results: Path, name: str, space: SearchSpace, environment: Mapping[str, Any]
+) -> Iterator[optuna.Study]:
+    """Create a study, or go on with one, and keep others from writing to it meanwhile.
+
+    Args:
+        results: Folder of all studies.
+        name: Name of this one.
+        space: What is explored.
+        environment: Machine, device, versions and the data's fingerprint.
+
+    Raises:
+        StudyError: The name is a path; the folder cannot be written to; another dse explores it now; or it
+            holds results that this space, data or device may not be mixed with.
+    """
+    check_name(name)
+    folder = results / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        with lock.acquire(timeout=0):
+            yield _create_or_continue(folder, name, space, environment)
+    except Timeout:
+        raise StudyError(
+            f"{folder}: another dse explore is writing to this study. Wait for it, or give this one another --name."
+        ) from None
+    except OSError as reason:
+        raise StudyError(
+            f"{folder}: cannot be written ({reason.strerror}). Choose another folder with --results."
+        ) from None
+    except (optuna.exceptions.StorageInternalError, _database_error()) as reason:
+        raise StudyError(
+            f"{folder / DATABASE}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; "
+            "then the same command goes on where the study stopped."
+        ) from None
+
+
+def _create_or_continue(
+    folder: Path, name: str, space: SearchSpace, environment: Mapping[str, Any]
+) -> optuna.Study:
+    if (folder / DATABASE).exists():
+        study = open_database(folder)
+        _check_same(study, folder, space, environment)
+    elif any(folder.glob("*.csv")):
+        raise StudyError(
+            f"{folder} holds the tables of a study without its {DATABASE}, which a new study would overwrite. "
+            "Give the new study another --name."
+        )
+    else:
+        study = optuna.create_study(
+            study_name=name,
+            storage=_storage(folder),
+            directions=[
+                StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
+                for maximise in directions(space.objectives)
+            ],
+        )
+        study.set_user_attr("space", space.dump())
+        study.set_user_attr("environment", dict(environment))
+    write_text(folder / SPACE_FILE, space.to_yaml())
+    return study
+
+
+def _check_same(
+    study: optuna.Study, folder: Path, space: SearchSpace, environment: Mapping[str, Any]
+) -> None:
+    cure = "Give the new study another --name."
+    before = stored_space(study, folder).explored
+    now = space.explored
+    changed = [key for key in now if now[key] != before[key]]
+    if changed:
+        raise StudyError(
+            f"{folder} explores another space: {', '.join(changed)} differ"
+            f"{'s' if len(changed) == 1 else ''}. {cure} To go on with the old one, use {folder / SPACE_FILE}."
+        )
+    earlier = study.user_attrs.get("environment", {})
+    for key, what in (("data_fingerprint", "images"), ("device_type", "device")):
+        if earlier.get(key) != environment.get(key):
+            raise StudyError(
+                f"{folder} was measured with another {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
+                f"Their seconds and accuracies do not compare. {cure}"
+            )
+
+
+def open_database(folder: Path) -> optuna.Study:
+    """Open a study's database.
+
+    Raises:
+        StudyError: There is none, it is no Optuna storage, or it holds no study of ours.
+    """
+    path = folder / DATABASE
+    if not path.exists():
+        raise StudyError(f"{path}: no such file. `dse explore` makes one.")
+    try:
+        (summary,) = optuna.get_all_study_summaries(storage=_storage(folder))
+        study = optuna.load_study(study_name=summary.study_name, storage=_storage(folder))
+        study.user_attrs["space"]
+    except (ValueError, KeyError):
+        raise StudyError(f"{path}: holds no study of dse. Give the new study another --name.") from None
+    except Exception as reason:
+        if not isinstance(reason, (RuntimeError, _database_error(), optuna.exceptions.StorageInternalError)):
+            raise
+        raise StudyError(
+            f"{path}: is no readable Optuna storage ({_first_line(reason)}). Restore it, or give another --name."
+        ) from None
+    return study
+
+
+def _storage(folder: Path) -> str:
+    return f"sqlite:///{(folder / DATABASE).resolve()}"
+
+
+def _database_error() -> type[Exception]:
+    import sqlalchemy.exc
+
+    return sqlalchemy.exc.SQLAlchemyError
+
+
+def _first_line(reason: BaseException) -> str:
+    return (str(reason).splitlines() or [type(reason).__name__])[0]
+
+
+def stored_space(study: optuna.Study, folder: Path) -> SearchSpace:
+    """Give the space that a study explores."""
+    return parse_space(study.user_attrs["space"], str(folder / DATABASE))
+
+
+def read_trials(study: optuna.Study) -> list[Trial]:
+    """Read every trial that has been drawn."""
+    return [read_trial(trial) for trial in study.get_trials(deepcopy=False) if "recipe" in trial.user_attrs]
+
+
+def was_interrupted(stored: FrozenTrial) -> bool:
+    """Tell whether a trial was cut off from outside: it says so, or its process died before it could."""
+    said = stored.user_attrs.get("state", TrialState.RUNNING)
+    return stored.state is OptunaState.FAIL and said in (TrialState.INTERRUPTED, TrialState.RUNNING)
+
+
+def read_trial(stored: FrozenTrial) -> Trial:
+    """Read a trial from Optuna's record of it."""
+    attrs = stored.user_attrs
+    cut_off = was_interrupted(stored)
+    rows = sorted(
+        (EpochRow(**value) for key, value in attrs.items() if key.startswith("epoch ")),
+        key=lambda row: row.epoch,
+    )
+    return Trial(
+        number=stored.number,
+        recipe=parse_recipe(attrs["recipe"], f"trial {stored.number}"),
+        seed=attrs["seed"],
+        state=TrialState.INTERRUPTED if cut_off else TrialState(attrs["state"]),
+        reason=attrs["reason"] or ("the process ended before the trial did" if cut_off else ""),
+        measures=attrs.get("measures", {}),
+        curve=tuple(rows),
+        setup_seconds=attrs.get("setup_seconds"),
+        started=stored.datetime_start.astimezone(UTC).isoformat(timespec="seconds")
+        if stored.datetime_start
+        else "",
+        device=attrs.get("device", ""),
+    )
+
+
+def write_epoch(trial: optuna.Trial, row: EpochRow) -> None:
+    """Record one row of a running trial's curve."""
+    trial.set_user_attr(f"epoch {row.epoch}", dataclasses.asdict(row))
+
+
+def write_trial(trial: optuna.Trial, record: Trial) -> None:
+    """Record all of a trial but its curve."""
+    attributes = {
+        "recipe": record.recipe.model_dump(mode="json"),
+        "seed": record.seed,
+        "state": str(record.state),
+        "reason": record.reason,
+        "measures": dict(record.measures),
+        "setup_seconds": record.setup_seconds,
+        "device": record.device,
+    }
+    for key, value in attributes.items():
+        trial.set_user_attr(key, value)
