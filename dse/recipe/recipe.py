@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +15,7 @@ from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.learning_rate import Fixed, LearningRate
 from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Size, Model, capsnet_size
 from dse.recipe.weight_sharing import WeightSharing
+from dse.yaml_file import read_yaml
 
 
 class Recipe(BaseModel):
@@ -117,3 +119,12 @@ def _message(details: Any) -> str:
     if details["type"] == "union_tag_not_found":
         return f"{key}: the key {details['ctx']['discriminator']} is missing"
     return f"{key}={details['input']!r}: {text}"
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe from a YAML file.
+
+    Raises:
+        RecipeError: The file cannot be read, or holds no recipe.
+    """
+    return parse_recipe(read_yaml(path, RecipeError), str(path))

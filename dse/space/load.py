@@ -102,3 +102,31 @@ def _renamed(message: str, places: dict[str, str]) -> str:
         if message.startswith(key):
             return place + message[len(key) :]
     return message
+
+
+def shipped_spaces() -> list[Path]:
+    """List the search-space files that come with dse."""
+    package = Path(__file__).resolve().parents[1]
+    # A wheel carries the folder inside the package; a checkout has it beside.
+    folder = next(
+        place for place in (package / "search_spaces", package.parent / "search_spaces") if place.is_dir()
+    )
+    return sorted(folder.glob("*.yaml"))
+
+
+def find_space(name: str) -> Path:
+    """Find a search-space file by its path, or by the name of one that comes with dse.
+
+    Raises:
+        SpaceError: There is no such file.
+    """
+    path = Path(name)
+    shipped = {space.stem: space for space in shipped_spaces()}
+    if path.is_file():
+        return path
+    if name in shipped:
+        return shipped[name]
+    raise SpaceError(
+        f"search space {name!r} is neither a file nor one that comes with dse. "
+        f"Those are: {', '.join(shipped)}; `dse spaces NAME` prints one."
+    )

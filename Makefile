@@ -1,0 +1,31 @@
+# demo: a first study on built-in data.  test: all tests.  lint: style and types.
+PYTHON ?= python3
+DSE := .venv/bin/dse
+
+.PHONY: demo test lint format clean
+
+demo: .venv/.installed
+	$(DSE) explore quickstart
+	@echo "Open results/quickstart/report.html"
+
+test: .venv/.installed
+	.venv/bin/python -m pytest -n 2 --dist loadscope
+
+lint: .venv/.installed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv/.installed
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "dse needs Python 3.11 or newer; set PYTHON, as in: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,58 @@
+"""The command line: each command parses, calls one function, and prints. The only place that knows click.
+
+Heavy libraries are imported inside the command that needs them, so that ``dse --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dse.cli.catalogue import datasets, spaces
+from dse.cli.explore import explore
+from dse.cli.plan import plan
+from dse.cli.studies import front, report, trials
+from dse.cli.train import train
+from dse.errors import DseError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="capsnet-dse", prog_name="dse")
+def commands() -> None:
+    """Find the fastest way to train a CapsNet to the accuracy you need.
+
+    dse searches learning-rate policies, batch schedules and weight sharing together, trains every
+    candidate, and shows which ones no other beats in both time and accuracy.
+
+    \b
+    Start here:
+      dse explore quickstart              a small study on built-in data, minutes on a CPU
+      dse front quickstart                what it found
+      dse plan paper/warm_ada_batch       batch sizes and rates of a recipe, without training
+      dse train paper/baseline --epochs 1 train one recipe
+    """
+
+
+for command in (explore, train, plan, trials, front, report, spaces, datasets):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run ``dse``; bad input exits with 2, a failed run with 1, Ctrl-C with 130."""
+    try:
+        commands(standalone_mode=False)
+    except DseError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe has had enough; closing stderr keeps Python from complaining about it.
+        sys.stderr.close()
+        sys.exit(0)

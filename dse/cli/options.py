@@ -1,0 +1,105 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dse.recipe.recipe import Recipe
+
+results_option = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of all studies.",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Where data sets are looked for and downloaded to; or a folder that holds the idx files, plain or .gz.",
+)
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|cuda:N",
+    help="What trains; auto takes the first GPU if there is one.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+dataset_option = click.option(
+    "--dataset", default="digits", show_default=True, help="Data set by name; `dse datasets` lists them."
+)
+images_option = click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    help="Train on so many images, drawn class by class. [default: all]",
+)
+protocol_option = click.option(
+    "--protocol",
+    type=click.Choice(["holdout", "paper"]),
+    default="holdout",
+    show_default=True,
+    help="holdout: a validation split chooses the best epoch; paper: the test set does.",
+)
+study_argument = click.argument("study")
+
+
+def find_recipe(name: str, results: Path, epochs: int | None = None) -> Recipe:
+    """Find a recipe by its name, its YAML file, or the trial of a study that trained it.
+
+    Args:
+        name: ``paper/...``, a path that ends in .yaml or .yml, or ``STUDY:TRIAL``.
+        results: Folder of all studies.
+        epochs: Train for so many epochs instead.
+
+    Raises:
+        InputError: There is no such recipe, or it cannot be read.
+    """
+    from dse.recipe.paper import paper_recipe
+    from dse.recipe.recipe import load_recipe, parse_recipe
+
+    study, colon, trial = name.rpartition(":")
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        recipe = load_recipe(Path(name))
+    elif colon and trial.isdigit():
+        recipe = _recipe_of_trial(study, int(trial), results)
+    else:
+        recipe = paper_recipe(name)
+    return (
+        recipe
+        if epochs is None
+        else parse_recipe(recipe.model_dump() | {"epochs": epochs}, f"--epochs {epochs}")
+    )
+
+
+def _recipe_of_trial(study: str, trial: int, results: Path) -> Recipe:
+    from dse.errors import StudyError
+    from dse.recipe.recipe import parse_recipe
+    from dse.study.load import find_study, load_study
+
+    table = load_study(find_study(study, results)).trials.set_index("trial")
+    if trial not in table.index:
+        raise StudyError(
+            f"study {study!r} has no trial {trial}; its trials are 0 to {max(table.index, default=-1)}."
+        )
+    return parse_recipe(json.loads(str(table.loc[trial, "recipe"])), f"{study}:{trial}")
+
+
+def print_json(content: Any) -> None:
+    """Print JSON for programs: UTF-8, indented, no NaN."""
+    click.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a frame into a list of objects, what is missing into null."""
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return rows

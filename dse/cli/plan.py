@@ -1,0 +1,121 @@
+"""``dse plan``: a recipe's batch sizes, steps and rates, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dse.cli.options import (
+    dataset_option,
+    find_recipe,
+    json_option,
+    print_json,
+    protocol_option,
+    results_option,
+)
+
+if TYPE_CHECKING:
+    from dse.recipe.plan import Plan
+
+
+@click.command()
+@click.argument("recipe")
+@dataset_option
+@click.option(
+    "--images", type=click.IntRange(min=1), help="Plan for so many training images. [default: the data set's]"
+)
+@protocol_option
+@click.option("--epochs", type=click.IntRange(min=1), help="Plan so many epochs instead of the recipe's own.")
+@click.option(
+    "--rates",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every step's rate to this .npy file.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw rates and batch sizes to this file (.png, .svg or .pdf).",
+)
+@results_option
+@json_option
+def plan(
+    recipe: str,
+    dataset: str,
+    images: int | None,
+    protocol: str,
+    epochs: int | None,
+    rates: Path | None,
+    plot: Path | None,
+    results: Path,
+    as_json: bool,
+) -> None:
+    """Show what a recipe does: batch sizes, steps, rates and parameters. Needs no data.
+
+    RECIPE is a name (paper/...), a YAML file, or STUDY:TRIAL.
+
+    \b
+    Examples:
+      dse plan paper/warm_ada_batch --dataset mnist --images 60000
+      dse plan quickstart:12 --plot plan.png
+    """
+    from dse.datasets import Protocol, find_dataset, split_sizes
+    from dse.recipe.plan import compile_plan
+
+    facts = find_dataset(dataset)
+    count = images or split_sizes(facts, Protocol(protocol)).train_images
+    compiled = compile_plan(find_recipe(recipe, results, epochs), facts.shape, count)
+    if rates is not None:
+        _write_rates(rates, compiled)
+    if plot is not None:
+        from dse.report.plan_figure import write_plan_figure
+
+        write_plan_figure(compiled, plot)
+    if as_json:
+        print_json(
+            {
+                "recipe": compiled.recipe.model_dump(mode="json"),
+                "parameters": compiled.parameters,
+                "total_steps": compiled.total_steps,
+                "epochs": [dataclasses.asdict(epoch) for epoch in compiled.epochs],
+            }
+        )
+    else:
+        _print_plan(compiled)
+
+
+def _write_rates(path: Path, compiled: Plan) -> None:
+    import numpy as np
+
+    from dse.errors import InputError
+
+    try:
+        with path.open("wb") as file:
+            np.save(file, compiled.rates)
+    except OSError as reason:
+        raise InputError(f"{path}: cannot be written ({reason.strerror}). Choose another file.") from None
+
+
+def _print_plan(compiled: Plan) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"[bold]{compiled.recipe.label}[/]  (recipe {compiled.recipe.id})")
+    console.print(
+        f"{compiled.parameters:,} parameters · {compiled.recipe.epochs} epochs of {compiled.images:,} images · "
+        f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations"
+    )
+    table = Table("epochs", "batch size", "steps an epoch", "first rate", "last rate")
+    for column in table.columns:
+        column.justify = "right"
+    for (size, steps), group in groupby(compiled.epochs, key=lambda epoch: (epoch.batch_size, epoch.steps)):
+        epochs = list(group)
+        span = f"{epochs[0].epoch}-{epochs[-1].epoch}" if len(epochs) > 1 else str(epochs[0].epoch)
+        table.add_row(
+            span, str(size), f"{steps:,}", f"{epochs[0].first_rate:.3g}", f"{epochs[-1].last_rate:.3g}"
+        )
+    console.print(table)

@@ -1,0 +1,180 @@
+"""A study as it grows: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from dse.cli.studies import format_value
+from dse.objectives import directions
+from dse.pareto import front_mask
+from dse.recipe.plan import Plan
+from dse.run import EpochRow
+from dse.space.search_space import SearchSpace
+from dse.trial import Trial, TrialState
+
+RECENT = 6
+SECONDS_BETWEEN_LINES = 30
+
+
+class _Clock:
+    """How far a study is, and how long it may still take."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._total = space.trials
+        self._began = time.monotonic()
+        self._own = 0
+        self.done = 0
+
+    def count(self, trials: list[Trial]) -> None:
+        self._own += 1
+        self.done = sum(trial.state is not TrialState.INTERRUPTED for trial in trials)
+
+    def __str__(self) -> str:
+        elapsed = time.monotonic() - self._began
+        text = f"{self.done}/{self._total} trials · {duration(elapsed)} elapsed"
+        if self._own:
+            text += f" · about {duration(elapsed / self._own * max(0, self._total - self.done))} left"
+        return text
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in two units at most.
+
+    >>> duration(75), duration(7_500)
+    ('1 min 15 s', '2 h 5 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def describe(trial: Trial, space: SearchSpace) -> str:
+    """Say in one line how a trial ended."""
+    if not trial.complete:
+        return f"{trial.state}: {trial.reason}"
+    return ", ".join(f"{name} {format_value(name, trial.measures[name])}" for name in space.objectives)
+
+
+def current_front(trials: list[Trial], space: SearchSpace) -> list[Trial]:
+    """Pick the complete trials that no other dominates, in the order of the first objective."""
+    complete = [trial for trial in trials if trial.complete]
+    points = [[float(trial.measures[name] or 0) for name in space.objectives] for trial in complete]
+    mask = front_mask(points, directions(space.objectives))
+    chosen = [trial for trial, on_front in zip(complete, mask, strict=True) if on_front]
+    return sorted(chosen, key=lambda trial: float(trial.measures[space.objectives[0]] or 0))
+
+
+class LineWatcher:
+    """One line a trial, and one now and then from a long one."""
+
+    def __init__(self, console: Console, space: SearchSpace) -> None:
+        self._console = console
+        self._space = space
+        self._clock = _Clock(space)
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+        self._last_line = time.monotonic()
+
+    def trial_started(self, trial: Trial, plan: Plan) -> None:
+        """Say nothing: the line comes with the result."""
+
+    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+        """Give a sign of life from a long trial."""
+        if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._print(
+                f"trial {trial.number} epoch {row.epoch}/{trial.recipe.epochs}: accuracy {100 * row.accuracy:.2f} %, "
+                f"{row.train_seconds:.0f} s"
+            )
+
+    def trial_ended(self, trial: Trial, trials: list[Trial]) -> None:
+        """Say how it ended."""
+        self._clock.count(trials)
+        what = f"{trial.recipe.label}, seed {trial.seed}"
+        self._print(f"trial {trial.number} [{what}] {describe(trial, self._space)} ({self._clock})")
+
+
+class LiveWatcher:
+    """A table of the running trial, the latest ones and the front, drawn anew at each epoch."""
+
+    def __init__(self, console: Console, space: SearchSpace) -> None:
+        self._space = space
+        self._clock = _Clock(space)
+        self._running: Trial | None = None
+        self._trials: list[Trial] = []
+        self._live = Live(self._view(), console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def trial_started(self, trial: Trial, plan: Plan) -> None:
+        """Show it as running."""
+        self._running = trial
+        self._refresh()
+
+    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+        """Show its latest epoch."""
+        self._running = trial
+        self._refresh()
+
+    def trial_ended(self, trial: Trial, trials: list[Trial]) -> None:
+        """Move it to the finished ones, and the front with it."""
+        self._running = None
+        self._trials = list(trials)
+        self._clock.count(trials)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._live.update(self._view(), refresh=True)
+
+    def _view(self) -> Group:
+        recent = Table("trial", "recipe", "result", title="trials", expand=True)
+        for trial in self._trials[-RECENT:]:
+            recent.add_row(str(trial.number), trial.recipe.label, describe(trial, self._space))
+        if self._running is not None:
+            recent.add_row(
+                str(self._running.number), self._running.recipe.label, self._progress(self._running)
+            )
+        front = Table("trial", "recipe", *self._space.objectives, title="front so far", expand=True)
+        for trial in current_front(self._trials, self._space):
+            values = (format_value(name, trial.measures[name]) for name in self._space.objectives)
+            front.add_row(str(trial.number), trial.recipe.label, *values)
+        footer = Text(f"{self._space.name}: {self._clock}. Ctrl-C ends cleanly; the same command goes on.")
+        return Group(recent, front, footer)
+
+    def _progress(self, trial: Trial) -> str:
+        if not trial.curve:
+            return f"epoch 1/{trial.recipe.epochs} ..."
+        row = trial.curve[-1]
+        return (
+            f"epoch {row.epoch}/{trial.recipe.epochs}: {100 * row.accuracy:.2f} %, {row.train_seconds:.1f} s"
+        )
+
+
+def make_watcher(console: Console, space: SearchSpace) -> LiveWatcher | LineWatcher:
+    """Choose the view that fits where the output goes."""
+    return LiveWatcher(console, space) if console.is_terminal else LineWatcher(console, space)

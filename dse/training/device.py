@@ -1,0 +1,60 @@
+"""The device that trains, by name."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+import torch
+
+from dse.errors import DeviceError
+
+
+def find_device(name: str) -> torch.device:
+    """Turn a device's name into a device that is there.
+
+    Args:
+        name: ``auto`` (the first GPU, or else the processor), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        DeviceError: The name is unknown, or there is no such device here.
+
+    >>> find_device("cpu")
+    device(type='cpu')
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "cpu" or (name == "auto" and not gpus):
+        return torch.device("cpu")
+    number = re.fullmatch(r"cuda(?::(\d+))?", "cuda" if name == "auto" else name)
+    if number is None:
+        raise DeviceError(f"device {name!r} is unknown. Choose one of: auto, {_present(gpus)}.")
+    index = int(number[1] or 0)
+    if index >= gpus:
+        raise DeviceError(
+            f"device {name!r} is not here: torch {torch.__version__} sees {gpus} GPUs. "
+            f"Choose one of: auto, {_present(gpus)}"
+            + ("." if gpus else ", or install a CUDA build of torch and the GPU's driver.")
+        )
+    return torch.device("cuda", index)
+
+
+def device_title(device: torch.device) -> str:
+    """Name a device as a table of results would: a GPU's model, or a processor's with torch's threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {threads} thread{'' if threads == 1 else 's'}"
+
+
+def _present(gpus: int) -> str:
+    return ", ".join(["cpu", *(f"cuda:{i}" for i in range(gpus))])
+
+
+def _processor() -> str:
+    # Only Linux tells the model in a file; elsewhere platform knows a name, or at least the architecture.
+    try:
+        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        model = None
+    return model[1].strip() if model else platform.processor() or platform.machine()

@@ -1,0 +1,74 @@
+"""Idx files, the format of MNIST and its kin: a magic number, the sizes, the bytes. No torch here."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.errors import DataError
+
+_UNSIGNED_BYTES = 0x08
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read an idx file of unsigned bytes, plain or compressed (.gz).
+
+    The format is two zero bytes, the type, the number of dimensions, a big-endian 32-bit size for each of them,
+    and the numbers themselves.
+
+    Args:
+        path: The file; its name ends in .gz if and only if it is compressed.
+        shape: What it must hold, the number of images first.
+
+    Returns:
+        What it holds, of that shape.
+
+    Raises:
+        DataError: It cannot be read, is cut short or corrupt, or holds something else.
+
+    Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
+    """
+    content = _read(path)
+    magic = bytes([0, 0, _UNSIGNED_BYTES, len(shape)])
+    header = len(magic) + 4 * len(shape)
+    if content[: len(magic)] != magic:
+        raise _wrong(path, f"an idx file that begins with {magic.hex(' ')}", content[: len(magic)].hex(" "))
+    if len(content) < header:
+        raise _wrong(path, f"a header of {header} bytes", f"{len(content)}: the file is cut short")
+    sizes = tuple(np.frombuffer(content, ">u4", count=len(shape), offset=len(magic)).tolist())
+    if sizes != shape:
+        raise _wrong(path, _product(shape), _product(sizes))
+    if len(content) != header + math.prod(shape):
+        relation = "cut short" if len(content) < header + math.prod(shape) else "too long"
+        raise _wrong(
+            path, f"{header + math.prod(shape)} bytes unzipped", f"{len(content)}: the file is {relation}"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _wrong(path, "a sound gzip file", f"a cut or corrupt one ({error})") from None
+    except OSError as error:
+        raise DataError(
+            f"{path}: the file cannot be read ({error.strerror}). Make it readable, or delete it."
+        ) from None
+
+
+def _wrong(path: Path, expected: str, found: str) -> DataError:
+    return DataError(
+        f"{path}: expected {expected}, found {found or 'nothing'}. "
+        "Replace the file by a sound copy, or delete the data set's files to have them downloaded again."
+    )
+
+
+def _product(sizes: tuple[int, ...]) -> str:
+    return "x".join(map(str, sizes))

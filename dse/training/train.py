@@ -1,0 +1,162 @@
+"""The reference training loop."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dse.errors import DataError
+from dse.recipe.plan import EpochPlan, Plan, compile_plan
+from dse.recipe.recipe import Recipe
+from dse.run import EpochRow, OnEpoch, Outcome, Run
+from dse.training.build import build_network
+from dse.training.data import ImageData, Images
+from dse.training.network import Losses, Network
+from dse.training.step import as_floats, build_optimizer, shifted_losses, train_step
+from dse.training.stopwatch import Stopwatch
+
+# The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a fifth of a GB.
+EVALUATION_BATCH = 250
+# A look at the losses waits for the device. This seldom it costs nothing, and an epoch of 60,000 steps that
+# diverges at its start still ends within seconds.
+STEPS_BETWEEN_CHECKS = 500
+
+
+def train_recipe(
+    recipe: Recipe, data: ImageData, seed: int, device: torch.device, on_epoch: OnEpoch | None = None
+) -> Run:
+    """Compile a recipe for the data, build its network, and train it.
+
+    Raises:
+        RecipeError: A batch is larger than the data, or the images do not fit the model.
+    """
+    plan = compile_plan(recipe, data.dataset.shape, len(data.train))
+    network = build_network(recipe, data.dataset.shape, seed, device)
+    return train(plan, network, data, seed, device, on_epoch)
+
+
+def train(
+    plan: Plan,
+    network: Network,
+    data: ImageData,
+    seed: int,
+    device: torch.device,
+    on_epoch: OnEpoch | None = None,
+) -> Run:
+    """Train a network as planned.
+
+    On the processor, the same plan, weights, data, seed and number of threads give the same curve bit for bit,
+    all but the seconds.
+
+    Args:
+        plan: Every batch size, step and rate.
+        network: Trained in place; lives on the device.
+        data: Images on any device, as many to train on as the plan is for.
+        seed: Decides the order of the images and their shifts.
+        device: Where to train.
+        on_epoch: Called with every row as soon as it is complete; its time is on no clock.
+
+    Returns:
+        The run. If a loss is not finite, it ends there as ``diverged``, with the rows of the epochs before.
+
+    Raises:
+        DataError: The plan is for another number or shape of images.
+    """
+    _check_fit(plan, data)
+    setup_clock, train_clock, evaluation_clock = (Stopwatch(device) for _ in range(3))
+    with setup_clock:
+        data = data.to(device)
+        optimizer = build_optimizer(network, device)
+        generator = torch.Generator(device).manual_seed(seed)
+        _warm_up(plan, network, data.train)
+
+    curve: list[EpochRow] = []
+    for epoch in plan.epochs:
+        with train_clock:
+            rates = torch.from_numpy(plan.epoch_rates(epoch.epoch).copy()).to(device)
+            losses = _train_epoch(epoch, rates, network, optimizer, data.train, generator)
+        if losses is None:
+            reason = (
+                f"the loss stopped being finite in epoch {epoch.epoch} of {len(plan.epochs)}, "
+                f"at rates from {min(epoch.first_rate, epoch.last_rate):.3g} "
+                f"to {max(epoch.first_rate, epoch.last_rate):.3g}"
+            )
+            return Run(tuple(curve), Outcome.DIVERGED, reason, setup_clock.seconds)
+        with evaluation_clock:
+            validation = None if data.validation is None else evaluate(network, data.validation)
+            test = evaluate(network, data.test)
+        row = EpochRow(
+            epoch=epoch.epoch,
+            batch_size=epoch.batch_size,
+            steps=epoch.steps,
+            images_seen=epoch.epoch * plan.images,
+            first_rate=epoch.first_rate,
+            last_rate=epoch.last_rate,
+            train_seconds=train_clock.seconds,
+            eval_seconds=evaluation_clock.seconds,
+            loss=losses[0],
+            margin_loss=losses[1],
+            reconstruction_loss=losses[2],
+            validation_accuracy=validation,
+            test_accuracy=test,
+        )
+        curve.append(row)
+        if on_epoch is not None:
+            on_epoch(row)
+    return Run(tuple(curve), Outcome.COMPLETE, "", setup_clock.seconds)
+
+
+def evaluate(network: Network, images: Images) -> float:
+    """Give the share of images whose class is right; the images lie on the network's device."""
+    with torch.inference_mode():
+        right = torch.zeros((), dtype=torch.int64, device=images.labels.device)
+        for start in range(0, len(images), EVALUATION_BATCH):
+            batch = images[start : start + EVALUATION_BATCH]
+            right += (network.predict(as_floats(batch.pixels)) == batch.labels).sum()
+    return right.item() / len(images)
+
+
+def _train_epoch(
+    epoch: EpochPlan,
+    rates: Tensor,
+    network: Network,
+    optimizer: torch.optim.Adam,
+    images: Images,
+    generator: torch.Generator,
+) -> tuple[float, float, float] | None:
+    """Pass once over the images in random order; give mean losses an image, or None if they are not finite."""
+    # Summed on the device, in double precision for an epoch of many small steps.
+    sums = torch.zeros(3, dtype=torch.float64, device=generator.device)
+    order = torch.randperm(len(images), generator=generator, device=generator.device)
+    for i, chosen in enumerate(order.split(epoch.batch_size)):
+        losses = train_step(network, optimizer, images[chosen], rates[i], generator)
+        sums += torch.stack(losses) * len(chosen)
+        if (i + 1) % STEPS_BETWEEN_CHECKS == 0 and not sums.isfinite().all():
+            return None
+    if not sums.isfinite().all():
+        return None
+    total, margin, reconstruction = (sums / len(images)).tolist()
+    return total, margin, reconstruction
+
+
+def _warm_up(plan: Plan, network: Network, images: Images) -> None:
+    """Run each batch size forward and backward once on black images, and leave no trace but warm caches.
+
+    The first pass at a new shape makes the libraries choose kernels and reserve memory, which is no training.
+    """
+    sizes = {epoch.batch_size for epoch in plan.epochs}
+    sizes |= {plan.images % size for size in sizes} - {0}
+    own_generator = torch.Generator(images.pixels.device)
+    for size in sorted(sizes, reverse=True):
+        dummy = Images(torch.zeros_like(images.pixels[:size]), torch.zeros_like(images.labels[:size]))
+        shifted_losses(network, dummy, own_generator).total.backward()  # type: ignore[no-untyped-call]
+    network.zero_grad(set_to_none=True)
+
+
+def _check_fit(plan: Plan, data: ImageData) -> None:
+    held = (data.dataset.shape, len(data.train))
+    if held != (plan.image, plan.images):
+        raise DataError(
+            f"the plan is for {plan.images} training images of {plan.image}, but {data.dataset.name} holds "
+            f"{len(data.train)} of {data.dataset.shape}. Compile the plan for these."
+        )

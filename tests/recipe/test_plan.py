@@ -1,0 +1,164 @@
+"""Plans: steps add up, stages follow the schedule, and what does not fit is refused."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.datasets import ImageShape, Protocol, find_dataset, split_sizes
+from dse.errors import DataError, RecipeError
+from dse.recipe.batch_size import AdaBatch, Constant, Stage, Stages
+from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.paper import PAPER_RECIPES, paper_recipe
+from dse.recipe.plan import compile_plan
+from dse.recipe.recipe import Recipe, load_recipe, parse_recipe
+from dse.recipe.weight_sharing import WeightSharing
+from dse.yaml_file import write_yaml
+
+MNIST = find_dataset("mnist").shape
+CIFAR10 = find_dataset("cifar10").shape
+
+
+def test_the_baseline_has_30_epochs_of_469_steps() -> None:
+    plan = compile_plan(paper_recipe("paper/baseline"), MNIST, images=60_000)
+    assert [epoch.steps for epoch in plan.epochs] == [469] * 30
+    assert plan.total_steps == 14_070
+
+
+@pytest.mark.parametrize("name", ["paper/adabatch", "paper/warm_ada_batch"])
+def test_the_published_batch_sizes_are_1_for_3_epochs_then_16(name: str) -> None:
+    plan = compile_plan(paper_recipe(name), MNIST, images=60_000)
+    assert plan.batch_sizes.tolist() == [1] * 3 + [16] * 27
+    assert plan.steps.tolist() == [60_000] * 3 + [3_750] * 27
+
+
+PARAMETERS = {
+    ("full", "none", "full"): 8_215_728,
+    ("full", "per_type", "full"): 6_782_128,
+    ("full", "none", "reduced"): 8_215_728 - 73_728,
+    ("full", "per_type", "reduced"): 6_708_400,
+    ("tiny", "none", "full"): 389_840,
+}
+
+
+@pytest.mark.parametrize(("preset", "class_capsules", "decoder"), PARAMETERS)
+def test_weights_on_mnist(preset: str, class_capsules: str, decoder: str) -> None:
+    recipe = Recipe(
+        model=CapsNetModel(preset=preset),
+        weight_sharing=WeightSharing(class_capsules=class_capsules, decoder=decoder),
+    )
+    assert recipe.size(MNIST).parameters == PARAMETERS[preset, class_capsules, decoder]
+
+
+def test_weights_of_lenet5() -> None:
+    assert Recipe(model=LeNet5Model()).size(MNIST).parameters == 61_706
+
+
+def test_the_paper_counts_the_coupling_coefficients_too() -> None:
+    for name, printed in (("paper/baseline", 8_227_248), ("paper/weight_sharing", 6_719_920)):
+        assert paper_recipe(name).size(MNIST).parameters + 1_152 * 10 == printed
+
+
+def test_the_primary_convolution_is_most_of_the_multiplications() -> None:
+    full = Recipe().size(MNIST)
+    assert full.multiplications(routing_iterations=3) == pytest.approx(203e6, rel=0.01)
+
+
+schedules = st.one_of(
+    st.builds(Constant, size=st.integers(1, 64)),
+    st.builds(AdaBatch, start=st.integers(1, 4), growth=st.integers(2, 3), period=st.integers(3, 9)),
+    st.builds(
+        lambda head, last: Stages(stages=tuple(Stage(epochs=e, size=s) for e, s in head) + (last,)),
+        st.lists(st.tuples(st.integers(1, 3), st.integers(1, 64)), max_size=3),
+        st.builds(Stage, epochs=st.just("rest"), size=st.integers(1, 64)),
+    ),
+)
+
+
+@given(schedule=schedules, epochs=st.integers(1, 9), images=st.integers(108, 500))
+def test_steps_add_up(schedule: Constant | AdaBatch | Stages, epochs: int, images: int) -> None:
+    plan = compile_plan(Recipe(batch_size=schedule, epochs=epochs), MNIST, images)
+    assert len(plan.epochs) == epochs
+    assert plan.total_steps == plan.steps.sum() == len(plan.rates)
+    for epoch in plan.epochs:
+        assert (epoch.steps - 1) * epoch.batch_size < images <= epoch.steps * epoch.batch_size
+        rates = plan.epoch_rates(epoch.epoch)
+        assert (rates[0], rates[-1]) == (epoch.first_rate, epoch.last_rate)
+    assert np.concatenate([plan.epoch_rates(e + 1) for e in range(epochs)]).tolist() == plan.rates.tolist()
+
+
+@pytest.mark.parametrize("name", PAPER_RECIPES)
+def test_recipes_survive_yaml(name: str, tmp_path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(write_yaml(paper_recipe(name).model_dump(mode="json")))
+    assert load_recipe(path) == paper_recipe(name)
+    assert load_recipe(path).id == paper_recipe(name).id
+
+
+def test_recipes_differ_in_their_id_when_they_differ() -> None:
+    assert len({recipe.id for recipe in PAPER_RECIPES.values()}) == len(PAPER_RECIPES)
+
+
+BAD = {
+    "epochs: 0": r"epochs=0: .*greater than or equal to 1",
+    "epocs: 3": r"epocs: unknown key",
+    "epochs: 2.5": r"epochs=2.5: .*valid integer",
+    "learning_rate: {policy: fixed, base_rate: .nan}": r"learning_rate.base_rate=nan: .*finite",
+    "learning_rate: {policy: warm}": r"learning_rate.policy='warm' is unknown. Choose one of 'fixed'",
+    "learning_rate: {base_rate: 0.1}": r"learning_rate: the key 'policy' is missing",
+    "learning_rate: {policy: fixed, peak_ratio: 2}": r"learning_rate.peak_ratio: unknown key",
+    "batch_size: {schedule: constant, size: 0}": r"batch_size.size=0",
+    "batch_size: {schedule: stages, stages: []}": r"batch_size.stages=\[\]",
+    "{epochs: 9, batch_size: {schedule: stages, stages: [{epochs: 3, size: 1}]}}":
+        r"batch_size: the stages cover 3 epochs, but the recipe trains for epochs=9. Lengthen",
+    "batch_size: {schedule: stages, stages: [{epochs: rest, size: 1}, {epochs: 2, size: 4}]}": r"rest stands before",
+    "{model: {name: lenet5}, weight_sharing: {decoder: reduced}}": r"weight_sharing: reduced decoder is for capsules",
+    "weight_sharing: {convolution: 0}": r"weight_sharing.convolution=0",
+    "[1, 2]": r"the whole=\[1, 2\]",
+    "a: b: c": r"is not valid YAML",
+    "{epochs: 3, epochs: 4}": r"'epochs' stands here twice",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_bad_recipe_file_is_refused(text: str, tmp_path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=BAD[text]) as error:
+        load_recipe(path)
+    assert str(path) in str(error.value)
+
+
+def test_exponents_are_numbers(tmp_path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("learning_rate: {policy: fixed, base_rate: 1e-3}")
+    assert load_recipe(path).learning_rate.base_rate == 0.001
+
+
+def test_a_batch_larger_than_the_data_is_refused() -> None:
+    with pytest.raises(RecipeError, match="a batch of 128 is larger than the 100 training images. Use at most 100"):
+        compile_plan(Recipe(), MNIST, images=100)
+
+
+def test_images_too_small_for_capsules_are_refused() -> None:
+    with pytest.raises(RecipeError, match="images of 1x16x28 leave no capsules: .* height of at least 17, not 16"):
+        compile_plan(Recipe(), ImageShape(1, 16, 28, 10), images=1000)
+    assert compile_plan(Recipe(), ImageShape(1, 17, 17, 10), images=1000).parameters > 0
+
+
+def test_a_sharing_factor_must_divide_its_channels() -> None:
+    recipe = parse_recipe({"weight_sharing": {"primary_capsules": 3}}, "test")
+    with pytest.raises(RecipeError, match="primary_capsules=3 does not divide the 256 channels"):
+        compile_plan(recipe, CIFAR10, images=1000)
+
+
+def test_splits() -> None:
+    digits = find_dataset("digits")
+    assert split_sizes(digits, Protocol.HOLDOUT).train_images == 1_200
+    assert split_sizes(digits, Protocol.PAPER).validation_images == 0
+    with pytest.raises(DataError, match="images=1300, but it must lie between 10 .* and 1200"):
+        split_sizes(digits, Protocol.HOLDOUT, images=1300)
+    with pytest.raises(DataError, match="protocol 'paper' chooses on the test set"):
+        split_sizes(digits, Protocol.PAPER, validation_images=100)
+    with pytest.raises(DataError, match="data set 'mnits' is unknown. Choose one of: digits, mnist"):
+        find_dataset("mnits")

@@ -1,0 +1,261 @@
+"""Studies with a fake training: what is asked, recorded, resumed and refused, in milliseconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+
+from dse.errors import StudyError
+from dse.recipe.plan import Plan
+from dse.run import EpochRow, OnEpoch, Outcome, Run
+from dse.space.load import find_space, parse_space
+from dse.space.search_space import SearchSpace
+from dse.study.explore import explore
+from dse.study.load import find_study, load_study
+from dse.study.storage import opened
+from dse.tables import write_tables
+from dse.trial import TrialState
+
+ENVIRONMENT = {"device_type": "cpu", "data_fingerprint": "abc"}
+
+
+@pytest.fixture(autouse=True)
+def quiet_optuna() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def make_space(**changes: object) -> SearchSpace:
+    content = yaml.safe_load(find_space("quickstart").read_text())
+    return parse_space(content | changes, "test")
+
+
+class FakeTraining:
+    """Trains nothing: seconds and accuracy follow from the plan, and some recipes misbehave."""
+
+    def __init__(self) -> None:
+        self.trained: list[tuple[str, int]] = []
+        self.interrupt_at: int | None = None
+
+    def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+        self.trained.append((plan.recipe.id, seed))
+        rows = []
+        for epoch in plan.epochs:
+            row = EpochRow(
+                epoch=epoch.epoch,
+                batch_size=epoch.batch_size,
+                steps=epoch.steps,
+                images_seen=epoch.epoch * plan.images,
+                first_rate=epoch.first_rate,
+                last_rate=epoch.last_rate,
+                train_seconds=epoch.epoch * (1 + 10 / epoch.batch_size),
+                eval_seconds=0.5 * epoch.epoch,
+                loss=1 / epoch.epoch,
+                margin_loss=0.5 / epoch.epoch,
+                reconstruction_loss=30.0,
+                validation_accuracy=0.8 + 0.02 * epoch.epoch + 0.1 / (5 + epoch.batch_size) + seed * 1e-3,
+                test_accuracy=0.8,
+            )
+            rows.append(row)
+            on_epoch(row)
+            if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
+                raise KeyboardInterrupt
+        sharing = plan.recipe.weight_sharing
+        if sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003:
+            return Run(tuple(rows[:1]), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1)
+        if sharing.class_capsules == "per_type" and plan.recipe.learning_rate.policy == "one_cycle":
+            raise RuntimeError("out of memory")
+        return Run(tuple(rows), Outcome.COMPLETE, "", 0.1)
+
+
+class Silent:
+    def trial_started(self, *_): ...
+    def epoch_ended(self, *_): ...
+    def trial_ended(self, *_): ...
+
+
+def run(folder: Path, space: SearchSpace, train=None, *, name="s", trials=12, sampler="auto", environment=ENVIRONMENT):
+    with opened(folder, name, space, environment) as study:
+        return explore(
+            study, space, train or FakeTraining(), trials=trials, sampler=sampler, device="test", watcher=Silent()
+        )
+
+
+def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:
+    space = make_space(seeds=2, seed=7)
+    trials = run(tmp_path, space, trials=5)
+    assert [(trial.recipe.id, trial.seed) for trial in trials[:2]] == [(space.baseline_recipe.id, 7),
+                                                                      (space.baseline_recipe.id, 8)]  # fmt: skip
+    assert len(trials) == 5
+
+
+@pytest.mark.parametrize("sampler", ["auto", "tpe", "nsga2", "gp", "random", "grid"])
+def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str, tmp_path: Path) -> None:
+    training = FakeTraining()
+    trials = run(tmp_path, make_space(), training, trials=16, sampler=sampler)
+    assert len(trials) == 16
+    assert max(Counter(training.trained).values()) == 1
+
+
+def test_a_budget_that_covers_the_space_trains_every_recipe_once(tmp_path: Path) -> None:
+    space = make_space()
+    trials = run(tmp_path, space, trials=100)
+    assert len(trials) == space.size
+    assert len({trial.recipe.id for trial in trials}) == space.size
+
+
+def test_trials_that_diverge_or_raise_are_recorded_and_the_study_goes_on(tmp_path: Path) -> None:
+    trials = run(tmp_path, make_space(), trials=80)
+    by_state = {state: [trial for trial in trials if trial.state is state] for state in TrialState}
+    assert by_state[TrialState.DIVERGED][0].reason == "the loss of epoch 2 is nan"
+    assert by_state[TrialState.FAILED][0].reason == "RuntimeError: out of memory"
+    assert by_state[TrialState.COMPLETE]
+    tables = load_study(tmp_path / "s")
+    lost = tables.trials[tables.trials["state"] != "complete"]
+    assert not lost["on_front"].any()
+    assert lost["rank"].isna().all()
+
+
+def test_a_target_that_is_missed_is_no_point_of_the_front(tmp_path: Path) -> None:
+    space = make_space(objectives=["seconds_to_target", "accuracy"], target=0.915)
+    run(tmp_path, space, trials=40, sampler="random")
+    table = load_study(tmp_path / "s").trials
+    missed = table[table["state"] == "missed_target"]
+    assert len(missed)
+    assert missed["reason"].str.contains("target=0.915 not reached: the best accuracy was 0.9").all()
+    assert (table.loc[table["state"] == "complete", "seconds_to_target"] > 0).all()
+
+
+def test_an_interrupt_is_recorded_and_the_trial_is_trained_again(tmp_path: Path) -> None:
+    space = make_space()
+    training = FakeTraining()
+    training.interrupt_at = 4
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, space, training, trials=8)
+    table = load_study(tmp_path / "s").trials
+    assert table["state"].tolist()[-1] == "interrupted"
+    assert len(load_study(tmp_path / "s").curves.query("trial == 3")) == 2
+    again = FakeTraining()
+    trials = run(tmp_path, space, again, trials=8)
+    assert again.trained[0] == training.trained[3]
+    assert sum(trial.state is not TrialState.INTERRUPTED for trial in trials) == 8
+    third = FakeTraining()
+    run(tmp_path, space, third, trials=9)
+    assert len(third.trained) == 1, "an interrupted trial is trained again once, not at every start"
+
+
+def test_a_killed_process_leaves_a_trial_that_is_trained_again(tmp_path: Path) -> None:
+    space = make_space()
+
+    class Killed(BaseException):
+        """What no handler of the study sees."""
+
+    class Killer(FakeTraining):
+        def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+            if len(self.trained) == 2:
+                self.trained.append((plan.recipe.id, seed))
+                raise Killed
+            return super().__call__(plan, seed, on_epoch)
+
+    killer = Killer()
+    with pytest.raises(Killed):
+        run(tmp_path, space, killer, trials=5)
+    assert load_study(tmp_path / "s").trials["state"].tolist()[-1] == "running"
+    again = FakeTraining()
+    run(tmp_path, space, again, trials=5)
+    assert again.trained[0] == killer.trained[2]
+    table = load_study(tmp_path / "s").trials
+    assert table["state"].tolist()[2] == "interrupted"
+    assert table["reason"].tolist()[2] == "the process ended before the trial did"
+
+
+def test_going_on_does_not_repeat_the_first_draws(tmp_path: Path) -> None:
+    first, second = FakeTraining(), FakeTraining()
+    run(tmp_path, make_space(), first, trials=8, sampler="random")
+    run(tmp_path, make_space(), second, trials=16, sampler="random")
+    assert len(second.trained) == 8
+    assert [recipe for recipe, _ in first.trained[1:]] != [recipe for recipe, _ in second.trained[:7]]
+
+
+def test_the_same_study_gives_the_same_trials(tmp_path: Path) -> None:
+    one = run(tmp_path, make_space(), name="a", trials=20, sampler="tpe")
+    two = run(tmp_path, make_space(), name="b", trials=20, sampler="tpe")
+    assert [trial.recipe for trial in one] == [trial.recipe for trial in two]
+
+
+REFUSED = {
+    "space": (dict(objectives=["train_seconds", "accuracy"]), {}, "explores another space: objectives differs"),
+    "data": ({}, {"data_fingerprint": "other"}, "measured with another images: 'abc', now 'other'"),
+    "device": ({}, {"device_type": "cuda"}, "measured with another device: 'cpu', now 'cuda'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_compare_is_not_mixed(case: str, tmp_path: Path) -> None:
+    changes, environment, message = REFUSED[case]
+    run(tmp_path, make_space(), trials=3)
+    before = (tmp_path / "s" / "study.db").read_bytes()
+    with pytest.raises(StudyError, match=f"{message}.*another --name"):
+        run(tmp_path, make_space(**changes), trials=4, environment=ENVIRONMENT | environment)
+    assert (tmp_path / "s" / "study.db").read_bytes() == before
+
+
+def test_a_budget_or_sampler_may_change(tmp_path: Path) -> None:
+    run(tmp_path, make_space(), trials=3)
+    assert len(run(tmp_path, make_space(trials=50, sampler="random"), trials=5)) == 5
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b", "/tmp/x"])
+def test_a_name_is_no_path(name: str, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="is not a plain name"):
+        run(tmp_path, make_space(), name=name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_explorations_do_not_write_to_one_study(tmp_path: Path) -> None:
+    with opened(tmp_path, "s", make_space(), ENVIRONMENT), pytest.raises(StudyError, match="another dse explore"):
+        run(tmp_path, make_space())
+
+
+def test_a_results_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match="cannot be written .*Choose another folder with --results"):
+        run(tmp_path / "file", make_space())
+
+
+def test_a_broken_database(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "study.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StudyError, match="is no readable Optuna storage"):
+        run(tmp_path, make_space())
+
+
+def test_a_published_study_loads_the_same_and_is_not_overwritten(tmp_path: Path) -> None:
+    run(tmp_path, make_space(), trials=30)
+    folder = tmp_path / "s"
+    tables = load_study(folder)
+    write_tables(tables, folder)
+    (folder / "study.db").unlink()
+    published = load_study(folder)
+    for name in ("trials", "curves", "front"):
+        pd.testing.assert_frame_equal(getattr(published, name), getattr(tables, name))
+    assert published.objectives == tables.objectives
+    with pytest.raises(StudyError, match="without its study.db, which a new study would overwrite"):
+        run(tmp_path, make_space())
+    (folder / "curves.csv").write_text("trial,epoch\n")
+    with pytest.raises(StudyError, match=r"curves.csv: lacks the column batch_size"):
+        load_study(folder)
+
+
+def test_a_study_that_is_nowhere(tmp_path: Path) -> None:
+    run(tmp_path, make_space(), trials=1)
+    with pytest.raises(StudyError, match=r"'nope' is neither a name .* the studies in .* are: s\."):
+        find_study("nope", tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(StudyError, match="holds no study"):
+        load_study(find_study("empty", tmp_path))
+    assert find_study("s", tmp_path) == find_study(str(tmp_path / "s"), Path("elsewhere"))

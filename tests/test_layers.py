@@ -1,0 +1,69 @@
+"""Imports point one way, and heavy libraries stay in their rooms."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "dse"
+LAYERS = [
+    "errors",
+    "datasets pareto yaml_file environment",
+    "recipe",
+    "run",
+    "objectives trial",
+    "space",
+    "tables",
+    "training study",
+    "report",
+    "cli",
+    "__init__ __main__",
+]
+RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer.split()}
+ONLY_IN = {
+    "torch": {"training"},
+    "torchvision": {"training"},
+    "sklearn": {"training"},
+    "safetensors": {"training"},
+    "optuna": {"study"},
+    "plotly": {"report"},
+    "matplotlib": {"report"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "moocore": {"pareto"},
+    "yaml": {"yaml_file"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def unit_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> list[str]:
+    modules = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            modules.append(node.module or "")
+        elif isinstance(node, ast.Import):
+            modules.extend(alias.name for alias in node.names)
+    return modules
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    unit = unit_of(path)
+    for module in imported(path):
+        if module.startswith("dse."):
+            target = module.split(".")[1]
+            assert target == unit or RANK[target] < RANK[unit], f"{unit} must not import {target}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
+    unit = unit_of(path)
+    for module in imported(path):
+        rooms = ONLY_IN.get(module.split(".")[0])
+        # The command line silences Optuna's log, which is Optuna's own switch and no study's business.
+        allowed = rooms is None or unit in rooms or (unit == "cli" and module == "optuna")
+        assert allowed, f"{module} belongs in {rooms}, not in {unit}"
