@@ -11,15 +11,12 @@ from pathlib import Path
 PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "scikit-learn")
 
 
-def describe_environment(
-    device: str, device_type: str, threads: int, data_fingerprint: str
-) -> dict[str, object]:
+def describe_environment(device: str, device_type: str, data_fingerprint: str) -> dict[str, object]:
     """Describe this machine and this code, so that figures can be judged later.
 
     Args:
-        device: Name of what trains, as in "NVIDIA H200" or a processor's model.
+        device: Name of what trains, as in "NVIDIA H200" or a processor's model with its threads.
         device_type: ``cpu`` or ``cuda``.
-        threads: Threads that the training uses.
         data_fingerprint: Hash of the images, so that a study is not gone on with on others.
     """
     return {
@@ -27,10 +24,8 @@ def describe_environment(
         "commit": _commit(),
         "device": device,
         "device_type": device_type,
-        "threads": threads,
         "data_fingerprint": data_fingerprint,
         "platform": platform.platform(),
-        "processor": device if device_type == "cpu" else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},

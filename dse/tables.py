@@ -103,7 +103,8 @@ def make_tables(
 def trials_frame(trials: Iterable[Trial], objectives: Sequence[str], baseline_id: str) -> pd.DataFrame:
     """Make one row a trial, with rank and comparison to the baseline."""
     rows = [_trial_row(trial, baseline_id) for trial in trials]
-    recipe_columns = dict.fromkeys(key for row in rows for key in _flat(json.loads(row["recipe"])))
+    recipe_columns = dict.fromkeys(_flat(Recipe().model_dump(mode="json")))
+    recipe_columns |= dict.fromkeys(key for row in rows for key in _flat(json.loads(row["recipe"])))
     measured = ["setup_seconds", "eval_seconds", "best_epoch", "validation_accuracy", "test_accuracy"]
     ranked = ["on_front", "rank", "is_baseline", "time_ratio", "accuracy_gain"]
     columns = [

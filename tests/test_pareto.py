@@ -37,7 +37,9 @@ def test_ranks_peel_front_after_front(points: np.ndarray, maximise: tuple[bool, 
 
 
 @given(points=points_3d, maximise=signs_3d, seed=st.integers(0, 10))
-def test_order_and_dominated_points_do_not_matter(points: np.ndarray, maximise: tuple[bool, ...], seed: int) -> None:
+def test_order_and_dominated_points_do_not_matter(
+    points: np.ndarray, maximise: tuple[bool, ...], seed: int
+) -> None:
     reference = np.where(maximise, -1.0, 6.0)
     shuffled = np.random.default_rng(seed).permutation(len(points))
     volume = hypervolume(points, reference, maximise)

@@ -5,7 +5,7 @@ Heavy libraries are imported inside the command that needs them, so that ``dse -
 
 from __future__ import annotations
 
-import sys
+from typing import Any
 
 import click
 
@@ -19,7 +19,24 @@ from dse.errors import DseError
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """A group whose errors are told without a traceback: exit 2 for bad input, 1 for a failed run."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DseError as error:
+            told = click.ClickException(str(error))
+            told.exit_code = error.exit_code
+            raise told from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="capsnet-dse", prog_name="dse")
 def commands() -> None:
     """Find the fastest way to train a CapsNet to the accuracy you need.
@@ -42,17 +59,4 @@ for command in (explore, train, plan, trials, front, report, spaces, datasets):
 
 def main() -> None:
     """Run ``dse``; bad input exits with 2, a failed run with 1, Ctrl-C with 130."""
-    try:
-        commands(standalone_mode=False)
-    except DseError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of a pipe has had enough; closing stderr keeps Python from complaining about it.
-        sys.stderr.close()
-        sys.exit(0)
+    commands()

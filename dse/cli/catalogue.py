@@ -71,11 +71,13 @@ def datasets(data_dir: Path, as_json: bool) -> None:
     A data set that is not here is downloaded by the first command that trains on it.
     """
     from dse.datasets import DATASETS
-    from dse.training.files import find_folder
+    from dse.training.files import find_files
 
     rows = []
     for dataset in DATASETS.values():
-        found = None if dataset.built_in else find_folder(dataset, data_dir)
+        found = (
+            None if dataset.built_in else next((path.parent for path in find_files(dataset, data_dir)), None)
+        )
         rows.append(
             {
                 "name": dataset.name,
@@ -96,6 +98,6 @@ def datasets(data_dir: Path, as_json: bool) -> None:
     table = Table("name", "images", "train", "test", "files", "what it shows")
     for row in rows:
         counts = (f"{row['train_images']:,}", f"{row['test_images']:,}")
-        found = str(row["found"]) if row["found"] else f"not in {data_dir}/; downloaded when needed"
-        table.add_row(str(row["name"]), str(row["images"]), *counts, found, str(row["description"]))
+        files = str(row["found"]) if row["found"] else f"not in {data_dir}/; downloaded when needed"
+        table.add_row(str(row["name"]), str(row["images"]), *counts, files, str(row["description"]))
     Console().print(table)

@@ -122,22 +122,8 @@ def report(study: str, results: Path) -> None:
     STUDY is a name below --results, or a folder. Works while the study is still running, and on a
     published folder of CSV files.
     """
+    from dse.api import write_views
     from dse.study.load import find_study
 
-    folder = find_study(study, results)
-    for path in write_views(folder):
+    for path in write_views(find_study(study, results)):
         click.echo(path)
-
-
-def write_views(folder: Path) -> list[Path]:
-    """Write everything that is made from a study: CSV files, report and figures."""
-    from dse.report.figures import write_figures
-    from dse.report.page import write_page
-    from dse.study.load import load_study
-    from dse.study.storage import DATABASE
-    from dse.tables import write_tables
-
-    tables = load_study(folder)
-    written = write_tables(tables, folder) if (folder / DATABASE).exists() else []
-    write_page(tables, folder / "report.html")
-    return [folder / "report.html", *written, *write_figures(tables, folder / "figures")]

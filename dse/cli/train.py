@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,7 @@ from dse.cli.options import (
 
 if TYPE_CHECKING:
     from dse.run import EpochRow
+    from dse.training.rate_finder import RateSearch
 
 
 @click.command()
@@ -72,38 +73,39 @@ def train(
       dse train paper/one_cycle --dataset mnist --find-rate
     """
     from dse.datasets import Protocol
-    from dse.training.data import load_images
-    from dse.training.device import find_device
 
-    chosen = find_device(device)
     found = find_recipe(recipe, results, epochs)
-    data = load_images(dataset, Protocol(protocol), data_dir, images=images).to(chosen)
     if find_rate:
-        _find_rate(found, data, seed, chosen, as_json)
-    else:
-        _train(found, data, seed, chosen, save, as_json)
+        from dse.api import find_rate as search
 
+        _print_rates(
+            search(found, dataset=dataset, protocol=Protocol(protocol), images=images, data_dir=data_dir,
+                   device=device, seed=seed),
+            as_json,
+        )  # fmt: skip
+        return
 
-def _train(recipe: Any, data: Any, seed: int, device: Any, save: Path | None, as_json: bool) -> None:
+    from dse.api import train as run_recipe
     from dse.errors import RunError
-    from dse.recipe.plan import compile_plan
     from dse.run import Outcome
-    from dse.training.network import build_network
-    from dse.training.train import train as train_plan
 
-    plan = compile_plan(recipe, data.dataset.shape, len(data.train.labels))
-    network = build_network(recipe, data.dataset.shape, seed, device)
     if not as_json:
-        click.echo(f"{recipe.label}  ({plan.parameters:,} parameters, {plan.total_steps:,} steps)")
-    run = train_plan(plan, network, data, seed, device, None if as_json else _print_epoch)
-    if save is not None and run.outcome is Outcome.COMPLETE:
-        from dse.training.weights import save_weights
-
-        save_weights(network, save, recipe, data.dataset, seed)
+        click.echo(found.label)
+    plan, run = run_recipe(
+        found,
+        dataset=dataset,
+        protocol=Protocol(protocol),
+        images=images,
+        data_dir=data_dir,
+        device=device,
+        seed=seed,
+        save=save,
+        on_epoch=None if as_json else _print_epoch,
+    )
     if as_json:
         print_json(
             {
-                "recipe": recipe.model_dump(mode="json"),
+                "recipe": found.model_dump(mode="json"),
                 "seed": seed,
                 "outcome": str(run.outcome),
                 "reason": run.reason,
@@ -123,7 +125,7 @@ def _train(recipe: Any, data: Any, seed: int, device: Any, save: Path | None, as
         click.echo(
             f"best epoch {best.epoch}: accuracy {100 * best.accuracy:.2f} %, test accuracy "
             f"{100 * best.test_accuracy:.2f} %; {run.train_seconds:.1f} s training, {run.eval_seconds:.1f} s "
-            f"evaluation, {run.setup_seconds:.1f} s set-up"
+            f"evaluation, {run.setup_seconds:.1f} s set-up; {plan.parameters:,} parameters"
         )
         if save is not None:
             click.echo(f"weights: {save}")
@@ -139,10 +141,7 @@ def _print_epoch(row: EpochRow) -> None:
     )
 
 
-def _find_rate(recipe: Any, data: Any, seed: int, device: Any, as_json: bool) -> None:
-    from dse.training.rate_finder import find_rate
-
-    found = find_rate(recipe, data, seed, device)
+def _print_rates(found: RateSearch, as_json: bool) -> None:
     rows = [
         {"step": step, "rate": float(rate), "loss": float(loss), "smoothed_loss": float(smoothed)}
         for step, (rate, loss, smoothed) in enumerate(

@@ -66,6 +66,9 @@ def opened(
     """
     check_name(name)
     folder = results / name
+    verbosity = optuna.logging.get_verbosity()
+    # Optuna logs every trial it creates or ends; the watcher of a study says that better.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
@@ -84,6 +87,8 @@ def opened(
             f"{folder / DATABASE}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; "
             "then the same command goes on where the study stopped."
         ) from None
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def _create_or_continue(

@@ -103,7 +103,9 @@ stages = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 50)), min_size=1, 
 
 
 @given(policy=policies, stages=stages)
-def test_a_policy_gives_one_rate_a_step_within_its_bounds(policy: Policy, stages: list[tuple[int, int]]) -> None:
+def test_a_policy_gives_one_rate_a_step_within_its_bounds(
+    policy: Policy, stages: list[tuple[int, int]]
+) -> None:
     epoch_steps = tuple(steps for epochs, steps in stages for _ in range(epochs))
     timeline = Timeline(epoch_steps, tuple(epochs * steps for epochs, steps in stages))
     rates = policy.rates(timeline)
@@ -126,5 +128,7 @@ def test_a_rate_must_be_a_number_in_its_limits(policy: type[Policy], bad: object
 
 
 def test_a_multiplier_has_no_meaning_per_stage() -> None:
-    with pytest.raises(ValidationError, match=r"cycle_multiplier=2.* no meaning with cycle_epochs: per_stage"):
+    with pytest.raises(
+        ValidationError, match=r"cycle_multiplier=2.* no meaning with cycle_epochs: per_stage"
+    ):
         WarmRestarts(cycle_epochs="per_stage", cycle_multiplier=2)

@@ -68,7 +68,7 @@ schedules = st.one_of(
     st.builds(Constant, size=st.integers(1, 64)),
     st.builds(AdaBatch, start=st.integers(1, 4), growth=st.integers(2, 3), period=st.integers(3, 9)),
     st.builds(
-        lambda head, last: Stages(stages=tuple(Stage(epochs=e, size=s) for e, s in head) + (last,)),
+        lambda head, last: Stages(stages=(*(Stage(epochs=e, size=s) for e, s in head), last)),
         st.lists(st.tuples(st.integers(1, 3), st.integers(1, 64)), max_size=3),
         st.builds(Stage, epochs=st.just("rest"), size=st.integers(1, 64)),
     ),
@@ -136,12 +136,16 @@ def test_exponents_are_numbers(tmp_path) -> None:
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:
-    with pytest.raises(RecipeError, match="a batch of 128 is larger than the 100 training images. Use at most 100"):
+    with pytest.raises(
+        RecipeError, match="a batch of 128 is larger than the 100 training images. Use at most 100"
+    ):
         compile_plan(Recipe(), MNIST, images=100)
 
 
 def test_images_too_small_for_capsules_are_refused() -> None:
-    with pytest.raises(RecipeError, match="images of 1x16x28 leave no capsules: .* height of at least 17, not 16"):
+    with pytest.raises(
+        RecipeError, match="images of 1x16x28 leave no capsules: .* height of at least 17, not 16"
+    ):
         compile_plan(Recipe(), ImageShape(1, 16, 28, 10), images=1000)
     assert compile_plan(Recipe(), ImageShape(1, 17, 17, 10), images=1000).parameters > 0
 

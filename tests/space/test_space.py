@@ -159,7 +159,9 @@ def test_a_bad_space_is_refused(change: tuple[str, str], tmp_path: Path) -> None
 
 
 def test_a_space_that_is_nowhere() -> None:
-    with pytest.raises(SpaceError, match="neither a file nor one that comes with dse. Those are: lenet-paper"):
+    with pytest.raises(
+        SpaceError, match="neither a file nor one that comes with dse. Those are: lenet-paper"
+    ):
         find_space("nowhere")
 
 

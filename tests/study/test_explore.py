@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import optuna
 import pandas as pd
 import pytest
 import yaml
@@ -22,11 +21,6 @@ from dse.tables import write_tables
 from dse.trial import TrialState
 
 ENVIRONMENT = {"device_type": "cpu", "data_fingerprint": "abc"}
-
-
-@pytest.fixture(autouse=True)
-def quiet_optuna() -> None:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def make_space(**changes: object) -> SearchSpace:
@@ -78,10 +72,25 @@ class Silent:
     def trial_ended(self, *_): ...
 
 
-def run(folder: Path, space: SearchSpace, train=None, *, name="s", trials=12, sampler="auto", environment=ENVIRONMENT):
+def run(
+    folder: Path,
+    space: SearchSpace,
+    train=None,
+    *,
+    name="s",
+    trials=12,
+    sampler="auto",
+    environment=ENVIRONMENT,
+):
     with opened(folder, name, space, environment) as study:
         return explore(
-            study, space, train or FakeTraining(), trials=trials, sampler=sampler, device="test", watcher=Silent()
+            study,
+            space,
+            train or FakeTraining(),
+            trials=trials,
+            sampler=sampler,
+            device="test",
+            watcher=Silent(),
         )
 
 
@@ -188,7 +197,11 @@ def test_the_same_study_gives_the_same_trials(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "space": (dict(objectives=["train_seconds", "accuracy"]), {}, "explores another space: objectives differs"),
+    "space": (
+        dict(objectives=["train_seconds", "accuracy"]),
+        {},
+        "explores another space: objectives differs",
+    ),
     "data": ({}, {"data_fingerprint": "other"}, "measured with another images: 'abc', now 'other'"),
     "device": ({}, {"device_type": "cuda"}, "measured with another device: 'cpu', now 'cuda'"),
 }
@@ -217,7 +230,10 @@ def test_a_name_is_no_path(name: str, tmp_path: Path) -> None:
 
 
 def test_two_explorations_do_not_write_to_one_study(tmp_path: Path) -> None:
-    with opened(tmp_path, "s", make_space(), ENVIRONMENT), pytest.raises(StudyError, match="another dse explore"):
+    with (
+        opened(tmp_path, "s", make_space(), ENVIRONMENT),
+        pytest.raises(StudyError, match="another dse explore"),
+    ):
         run(tmp_path, make_space())
 
 

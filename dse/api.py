@@ -1,0 +1,222 @@
+"""The parts put together: what the command line calls, and what a Python user does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dse.datasets import Protocol
+from dse.recipe.plan import Plan, compile_plan
+from dse.recipe.recipe import Recipe
+from dse.run import EpochRow, OnEpoch, Run
+from dse.space.load import find_space, load_space, parse_space
+from dse.space.search_space import SearchSpace
+from dse.study.explore import Watcher
+from dse.tables import StudyTables
+from dse.trial import Trial
+
+if TYPE_CHECKING:
+    from dse.training.rate_finder import RateSearch
+
+
+class Silent:
+    """Watches a study and says nothing."""
+
+    def trial_started(self, trial: Trial, plan: Plan) -> None:
+        """Say nothing."""
+
+    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+        """Say nothing."""
+
+    def trial_ended(self, trial: Trial, trials: list[Trial]) -> None:
+        """Say nothing."""
+
+
+def explore(
+    space: SearchSpace | str | Path,
+    *,
+    name: str | None = None,
+    results: str | Path = "results",
+    data_dir: str | Path = "data",
+    device: str = "auto",
+    watcher: Watcher | None = None,
+) -> StudyTables:
+    """Explore a search space, or go on with its study, until its number of trials is reached.
+
+    Ctrl-C is recorded and raised as KeyboardInterrupt; the next call goes on. Tables, report and figures are made
+    by ``write_views``.
+
+    Args:
+        space: The space, its file, or the name of one that comes with dse.
+        name: Name of the study; the space's own if None.
+        results: Folder of all studies.
+        data_dir: Where data sets are looked for and downloaded to.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        watcher: Sees every step.
+
+    Returns:
+        All trials, curves and fronts of the study.
+
+    Raises:
+        InputError: Space, data, device or study cannot be used.
+    """
+    from dse.environment import describe_environment
+    from dse.study.explore import explore as run_study
+    from dse.study.load import load_study
+    from dse.study.storage import check_name, opened
+    from dse.training.data import load_images
+    from dse.training.device import device_title, find_device
+    from dse.training.train import train_recipe
+
+    if not isinstance(space, SearchSpace):
+        space = load_space(find_space(str(space)))
+    name = space.name if name is None else name
+    check_name(name)
+    chosen = find_device(device)
+    section = space.data
+    images = load_images(
+        section.name,
+        space.protocol,
+        Path(data_dir),
+        images=section.images,
+        validation_images=section.validation_images,
+        test_images=section.test_images,
+        split_seed=section.split_seed,
+    ).to(chosen)
+    title = device_title(chosen)
+
+    def train_plan(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+        return train_recipe(plan.recipe, images, seed, chosen, on_epoch)
+
+    with opened(
+        Path(results), name, space, describe_environment(title, chosen.type, images.fingerprint)
+    ) as study:
+        run_study(
+            study,
+            space,
+            train_plan,
+            trials=space.trials,
+            sampler=space.sampler,
+            device=title,
+            watcher=Silent() if watcher is None else watcher,
+        )
+    return load_study(Path(results) / name)
+
+
+def read_space(name: str, changes: Mapping[str, Any], dataset: str | None) -> SearchSpace:
+    """Read a search space with some of its keys replaced, and check it as it is then.
+
+    Args:
+        name: A file, or the name of a space that comes with dse.
+        changes: Top-level keys to replace; None leaves one as it is.
+        dataset: Data set to use instead.
+
+    Raises:
+        SpaceError: There is no such file, or it makes no sound study.
+    """
+    from dse.errors import SpaceError
+    from dse.yaml_file import read_yaml
+
+    path = find_space(name)
+    content = read_yaml(path, SpaceError)
+    if isinstance(content, dict):
+        content |= {key: value for key, value in changes.items() if value is not None}
+        if dataset is not None:
+            content["data"] = {**(content.get("data") or {}), "name": dataset}
+    return parse_space(content, str(path))
+
+
+def train(
+    recipe: Recipe,
+    *,
+    dataset: str = "digits",
+    protocol: Protocol = Protocol.HOLDOUT,
+    images: int | None = None,
+    data_dir: str | Path = "data",
+    device: str = "auto",
+    seed: int = 0,
+    save: str | Path | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Plan, Run]:
+    """Train one recipe.
+
+    Args:
+        recipe: What to train.
+        dataset: Name of the data set.
+        protocol: Which images choose the best epoch.
+        images: Training images, drawn class by class; all if None.
+        data_dir: Where data sets are looked for and downloaded to.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        seed: Decides weights, order and shifts.
+        save: File for the weights, in the safetensors format.
+        on_epoch: Called with every row of the curve.
+
+    Raises:
+        InputError: Recipe, data or device cannot be used.
+    """
+    from dse.run import Outcome
+    from dse.training.build import build_network
+    from dse.training.data import load_images
+    from dse.training.device import find_device
+    from dse.training.train import train as train_network
+    from dse.training.weights import Origin, save_weights
+
+    chosen = find_device(device)
+    data = load_images(dataset, protocol, Path(data_dir), images=images).to(chosen)
+    plan = compile_plan(recipe, data.dataset.shape, len(data.train))
+    network = build_network(recipe, data.dataset.shape, seed, chosen)
+    run = train_network(plan, network, data, seed, chosen, on_epoch)
+    if save is not None and run.outcome is Outcome.COMPLETE:
+        save_weights(Path(save), network, Origin(recipe, data.dataset.shape, dataset, seed))
+    return plan, run
+
+
+def find_rate(
+    recipe: Recipe,
+    *,
+    dataset: str = "digits",
+    protocol: Protocol = Protocol.HOLDOUT,
+    images: int | None = None,
+    data_dir: str | Path = "data",
+    device: str = "auto",
+    seed: int = 0,
+) -> RateSearch:
+    """Try rates from 1e-6 up on a recipe's network, and say which is usable; arguments as for ``train``.
+
+    Raises:
+        InputError: Recipe, data or device cannot be used.
+    """
+    from dse.training.data import load_images
+    from dse.training.device import find_device
+    from dse.training.rate_finder import find_rate as search
+
+    chosen = find_device(device)
+    return search(
+        recipe, load_images(dataset, protocol, Path(data_dir), images=images).to(chosen), seed, chosen
+    )
+
+
+def write_views(folder: str | Path) -> list[Path]:
+    """Write everything that is made from a study: CSV files, report and figures.
+
+    Args:
+        folder: The study's folder; of a study that was published as CSV files, these are left as they are.
+
+    Returns:
+        The files.
+
+    Raises:
+        StudyError: There is no study, or the folder cannot be written to.
+    """
+    from dse.report.figures import write_figures
+    from dse.report.page import write_page
+    from dse.study.load import load_study
+    from dse.study.storage import DATABASE
+    from dse.tables import write_tables
+
+    folder = Path(folder)
+    tables = load_study(folder)
+    written = write_tables(tables, folder) if (folder / DATABASE).exists() else []
+    write_page(tables, folder / "report.html")
+    return [folder / "report.html", *written, *write_figures(tables, folder / "figures")]
