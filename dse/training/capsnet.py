@@ -23,16 +23,22 @@ EPSILON = 1e-7
 Squash = Callable[[Tensor], Tensor]
 
 
+def capsule_lengths(capsules: Tensor, keepdim: bool = False) -> Tensor:
+    """Give Euclidean lengths over the last dimension, with slope 0 at 0."""
+    # The slope of sqrt(sum of squares) is infinite at 0, and ends in NaN.
+    lengths: Tensor = torch.linalg.vector_norm(capsules, dim=-1, keepdim=keepdim)
+    return lengths
+
+
 def squash_exact(capsules: Tensor) -> Tensor:
     """Bring lengths into [0, 1): ``|s|^2 / (1 + |s|^2) * s / (|s| + eps)`` over the last dimension.
 
     Source: Sabour et al. 2017, eq. 1.
 
-    >>> squash_exact(torch.tensor([3.0, 4.0])).norm().item()  # 25 / 26
-    0.9615384340286255
+    >>> squash_exact(torch.tensor([3.0, 4.0])) * 26 / 25
+    tensor([0.6000, 0.8000])
     """
-    # vector_norm has slope 0 at 0, where that of sqrt(sum of squares) is infinite and would end in NaN.
-    length = torch.linalg.vector_norm(capsules, dim=-1, keepdim=True)
+    length = capsule_lengths(capsules, keepdim=True)
     square = length.square()
     return square / (1 + square) / (length + EPSILON) * capsules
 
@@ -46,7 +52,7 @@ def squash_approximate(capsules: Tensor) -> Tensor:
     tensor([[0.3000, 0.4000],
             [0.6000, 0.8000]])
     """
-    return capsules / torch.linalg.vector_norm(capsules, dim=-1, keepdim=True).clamp(min=2)
+    return capsules / capsule_lengths(capsules, keepdim=True).clamp(min=2)
 
 
 SQUASHES: dict[str, Squash] = {"exact": squash_exact, "approximate": squash_approximate}
@@ -74,7 +80,7 @@ class OwnVotes:
         _, _, classes, size = matrices_NDKE.shape
         votes_NBx = torch.bmm(primary_BND.transpose(0, 1), matrices_NDKE.flatten(2))
         # One copy, after which every product below reads straight through: a third less time (CPU, batch 128).
-        self.votes_BKNE = votes_NBx.unflatten(2, (classes, size)).permute(1, 2, 0, 3).contiguous()
+        self.votes_BKNE = torch.unflatten(votes_NBx, 2, (classes, size)).permute(1, 2, 0, 3).contiguous()
 
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
         """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
@@ -98,12 +104,12 @@ class SharedVotes:
     """
 
     def __init__(self, primary_BND: Tensor, matrices_TDKE: Tensor) -> None:
-        self.primary_BTPD = primary_BND.unflatten(1, (len(matrices_TDKE), -1))
+        self.primary_BTPD = torch.unflatten(primary_BND, 1, (len(matrices_TDKE), -1))
         self.matrices_TDKE = matrices_TDKE
 
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
         """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
-        coupling_BKTP = coupling_BKN.unflatten(2, self.primary_BTPD.shape[1:3])
+        coupling_BKTP = torch.unflatten(coupling_BKN, 2, self.primary_BTPD.shape[1:3])
         summed_BKTD = torch.einsum("bktp,btpd->bktd", coupling_BKTP, self.primary_BTPD)
         return torch.einsum("bktd,tdke->bke", summed_BKTD, self.matrices_TDKE)
 
@@ -187,11 +193,11 @@ class CapsNet(Network):
         features = self.convolution(images_BCHW).relu()
         # Channels that share a filter of the first convolution are equal, so the primary kernels over them
         # can be added up instead: the same sums from fewer channels.
-        folded = self.primary.weight.unflatten(1, (size.sharing.convolution, -1)).sum(1)
+        folded = torch.unflatten(self.primary.weight, 1, (size.sharing.convolution, -1)).sum(1)
         convolved = functional.conv2d(features, folded, stride=PRIMARY_STRIDE).flatten(2)
         # One routing iteration from one capsule type: each of the T couplings is 1 / T.
         votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
-        capsules_BTDP = (votes_BQP + self.primary_bias_Q[:, None]).unflatten(1, (size.types, -1))
+        capsules_BTDP = torch.unflatten(votes_BQP + self.primary_bias_Q[:, None], 1, (size.types, -1))
         return self.squash(capsules_BTDP.transpose(2, 3).flatten(1, 2))
 
     def class_capsules(self, images_BCHW: Tensor) -> Tensor:
@@ -214,16 +220,16 @@ class CapsNet(Network):
     def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Give lengths of the class capsules, (B, K), and the reconstruction from the longest, (B, C, H, W)."""
         class_BKE = self.class_capsules(images_BCHW)
-        lengths_BK = torch.linalg.vector_norm(class_BKE, dim=-1)
+        lengths_BK = capsule_lengths(class_BKE)
         return lengths_BK, self.reconstruct(class_BKE, lengths_BK.argmax(1)).view_as(images_BCHW)
 
     def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
         """Give margin and reconstruction loss; the decoder is fed the capsule of the true class."""
         class_BKE = self.class_capsules(images_BCHW)
-        margin = margin_loss(torch.linalg.vector_norm(class_BKE, dim=-1), labels_B)
+        margin = margin_loss(capsule_lengths(class_BKE), labels_B)
         reconstruction = reconstruction_loss(self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1))
         return Losses(margin + RECONSTRUCTION_WEIGHT * reconstruction, margin, reconstruction)
 
     def predict(self, images_BCHW: Tensor) -> Tensor:
         """Give the class of the longest capsule; shape (B,), int64."""
-        return torch.linalg.vector_norm(self.class_capsules(images_BCHW), dim=-1).argmax(1)
+        return capsule_lengths(self.class_capsules(images_BCHW)).argmax(1)

@@ -48,7 +48,8 @@ def fetch_files(dataset: Dataset, data_dir: Path) -> tuple[Path, ...]:
     Raises:
         DataError: Some of the files are missing, or there are none and they cannot be downloaded.
     """
-    if files := find_files(dataset, data_dir):
+    files = find_files(dataset, data_dir)
+    if files or dataset.built_in:
         return files
     for folder in _folders(dataset, data_dir):
         if present := _present(dataset, folder):

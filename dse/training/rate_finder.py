@@ -99,5 +99,5 @@ def _batches(images: Images, batch_size: int, generator: torch.Generator) -> Ite
     """Give full batches in random order, pass after pass without end."""
     while True:
         order = torch.randperm(len(images), generator=generator, device=generator.device)
-        for chosen in order[: len(order) // batch_size * batch_size].split(batch_size):
+        for chosen in torch.split(order[: len(order) // batch_size * batch_size], batch_size):
             yield images[chosen]

@@ -45,7 +45,7 @@ def train_step(
     optimizer.param_groups[0]["lr"].copy_(rate)
     optimizer.zero_grad(set_to_none=True)
     losses = shifted_losses(network, batch, generator)
-    losses.total.backward()  # type: ignore[no-untyped-call]  # torch 2.9 leaves it untyped
+    torch.autograd.backward(losses.total)
     optimizer.step()
     return Losses(*(loss.detach() for loss in losses))
 

@@ -11,7 +11,7 @@ from dse.recipe.recipe import Recipe
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.training.build import build_network
 from dse.training.data import ImageData, Images
-from dse.training.network import Losses, Network
+from dse.training.network import Network
 from dse.training.step import as_floats, build_optimizer, shifted_losses, train_step
 from dse.training.stopwatch import Stopwatch
 
@@ -128,7 +128,7 @@ def _train_epoch(
     # Summed on the device, in double precision for an epoch of many small steps.
     sums = torch.zeros(3, dtype=torch.float64, device=generator.device)
     order = torch.randperm(len(images), generator=generator, device=generator.device)
-    for i, chosen in enumerate(order.split(epoch.batch_size)):
+    for i, chosen in enumerate(torch.split(order, epoch.batch_size)):
         losses = train_step(network, optimizer, images[chosen], rates[i], generator)
         sums += torch.stack(losses) * len(chosen)
         if (i + 1) % STEPS_BETWEEN_CHECKS == 0 and not sums.isfinite().all():
@@ -149,7 +149,7 @@ def _warm_up(plan: Plan, network: Network, images: Images) -> None:
     own_generator = torch.Generator(images.pixels.device)
     for size in sorted(sizes, reverse=True):
         dummy = Images(torch.zeros_like(images.pixels[:size]), torch.zeros_like(images.labels[:size]))
-        shifted_losses(network, dummy, own_generator).total.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(shifted_losses(network, dummy, own_generator).total)
     network.zero_grad(set_to_none=True)
 
 

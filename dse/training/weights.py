@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -60,7 +61,8 @@ def save_weights(path: Path, network: Network, origin: Origin) -> None:
         unfinished.write_bytes(content)
         os.replace(unfinished, path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise InputError(
             f"{path}: the weights cannot be written ({error.strerror}). Choose another file."
         ) from None

@@ -1,0 +1,59 @@
+"""Pulling the plug on a real study: Ctrl-C and kill -9, then the same command again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+import dse
+from tests.cli.test_cli import SPACE
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    space = {**SPACE, "recipe": {**SPACE["recipe"], "epochs": 30}, "trials": 4}
+    (folder / "mini.yaml").write_text(yaml.safe_dump(space))
+    command = [sys.executable, "-m", "dse", "explore", "mini.yaml", "--device", "cpu"]
+    return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def wait_for_epochs(folder: Path, process: subprocess.Popen[str], trial: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if (folder / "results" / "mini" / "study.db").exists():
+            curves = dse.load_study(folder / "results" / "mini").curves
+            if (curves["trial"] == trial).any():
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"trial {trial} never began:\n{process.communicate()[0]}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_a_study_goes_on_where_it_was_cut_off(how: signal.Signals, tmp_path: Path) -> None:
+    process = start(tmp_path)
+    wait_for_epochs(tmp_path, process, trial=1)
+    process.send_signal(how)
+    output = process.communicate(timeout=120)[0]
+    if how is signal.SIGINT:
+        assert process.returncode == 130
+        assert "The same command goes on where the study stopped." in output
+        assert "Traceback" not in output
+        assert (tmp_path / "results" / "mini" / "report.html").exists()
+    before = dse.load_study(tmp_path / "results" / "mini").trials
+    again = start(tmp_path)
+    assert again.communicate(timeout=300)[0]
+    assert again.returncode == 0
+    after = dse.load_study(tmp_path / "results" / "mini").trials
+    assert (after["state"] == "complete").sum() == 4
+    cut = after[after["state"] == "interrupted"]
+    assert len(cut) == 1
+    redone = after[(after["recipe_id"] == cut["recipe_id"].iloc[0]) & (after["seed"] == cut["seed"].iloc[0])]
+    assert redone["state"].tolist() == ["interrupted", "complete"]
+    kept = before[before["state"] == "complete"]
+    assert kept["train_seconds"].tolist() == after.loc[kept.index, "train_seconds"].tolist()

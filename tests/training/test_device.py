@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from dse.errors import DeviceError
+from dse.training.device import device_title, find_device
+
+
+def test_the_processor_is_always_there():
+    assert find_device("cpu") == torch.device("cpu")
+
+
+def test_auto_takes_a_gpu_only_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert find_device("auto") == torch.device("cpu")
+    _pretend_gpus(monkeypatch, 2)
+    assert find_device("auto") == torch.device("cuda", 0)
+    assert find_device("cuda") == torch.device("cuda", 0)
+    assert find_device("cuda:1") == torch.device("cuda", 1)
+
+
+@pytest.mark.parametrize("name", ["gpu", "tpu", "", "cuda:", "cuda:x", "cuda:-1", "CPU"])
+def test_an_unknown_device_is_refused_by_name(name, monkeypatch):
+    _pretend_gpus(monkeypatch, 2)
+    with pytest.raises(
+        DeviceError, match=re.escape(f"device {name!r} is unknown. Choose one of: auto, cpu, cuda:0")
+    ):
+        find_device(name)
+
+
+def test_an_absent_device_is_refused_with_what_there_is(monkeypatch):
+    _pretend_gpus(monkeypatch, 1)
+    with pytest.raises(
+        DeviceError, match=r"'cuda:3' is not here: .* sees 1 GPUs. Choose one of: auto, cpu, cuda:0\."
+    ):
+        find_device("cuda:3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="auto, cpu, or install a CUDA build"):
+        find_device("cuda")
+
+
+def test_a_title_names_model_and_threads(cpu):
+    assert re.fullmatch(r"\S.*, \d+ threads?", device_title(cpu))
+
+
+@pytest.mark.gpu
+def test_a_gpu_has_its_name(gpu):
+    assert device_title(gpu) == torch.cuda.get_device_name(0)
+
+
+def _pretend_gpus(monkeypatch, number):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: number)

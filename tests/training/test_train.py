@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+
+import pytest
+import torch
+
+from dse.datasets import MNIST_SHAPE
+from dse.errors import DataError
+from dse.recipe.batch_size import Constant, Stage, Stages
+from dse.recipe.learning_rate import Fixed, OneCycle
+from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.plan import compile_plan
+from dse.recipe.recipe import Recipe
+from dse.recipe.weight_sharing import WeightSharing
+from dse.run import Outcome
+from dse.training import step
+from dse.training import train as training
+from dse.training.build import build_network
+from dse.training.data import Images
+from dse.training.network import Losses, Network
+from dse.training.step import as_floats, build_optimizer, train_step
+from dse.training.train import evaluate, train, train_recipe
+
+TINY = CapsNetModel(preset="tiny")
+TWO_STAGES = Recipe(
+    model=TINY,
+    batch_size=Stages(stages=(Stage(epochs=1, size=7), Stage(epochs="rest", size=64))),
+    learning_rate=OneCycle(),
+    epochs=3,
+)
+
+
+def without_seconds(run):
+    return [dataclasses.replace(row, train_seconds=0, eval_seconds=0) for row in run.curve]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        TWO_STAGES,
+        TWO_STAGES.model_copy(
+            update={
+                "weight_sharing": WeightSharing(class_capsules="per_type", decoder="reduced", convolution=2)
+            }
+        ),
+        TWO_STAGES.model_copy(update={"model": LeNet5Model()}),
+    ],
+    ids=["capsnet", "shared", "lenet5"],
+)
+def test_the_same_seed_gives_the_same_curve_bit_for_bit(recipe, few_digits, cpu):
+    first = train_recipe(recipe, few_digits, 3, cpu)
+    torch.rand(5)  # what others draw makes no difference
+    assert without_seconds(train_recipe(recipe, few_digits, 3, cpu)) == without_seconds(first)
+    assert without_seconds(train_recipe(recipe, few_digits, 4, cpu)) != without_seconds(first)
+
+
+@pytest.mark.slow  # where other processes want the cores too
+def test_two_threads_repeat_themselves_too(few_digits, cpu):
+    recipe = Recipe(model=TINY, batch_size=Constant(size=64), epochs=2)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, second = (train_recipe(recipe, few_digits, 0, cpu) for _ in range(2))
+    finally:
+        torch.set_num_threads(threads)
+    assert without_seconds(first) == without_seconds(second)
+
+
+def test_rows_follow_the_plan(few_digits, cpu):
+    plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 100)
+    told = []
+    state = torch.get_rng_state()
+    run = train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu, told.append)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert told == list(run.curve)
+    assert (run.outcome, run.reason) == (Outcome.COMPLETE, "")
+    for row, epoch in zip(run.curve, plan.epochs, strict=True):
+        assert row.images_seen == 100 * row.epoch
+        assert {field.name: getattr(row, field.name) for field in dataclasses.fields(epoch)} == (
+            dataclasses.asdict(epoch)
+        )
+        assert row.loss == pytest.approx(row.margin_loss + 0.0005 * row.reconstruction_loss)
+        assert row.validation_accuracy * 50 == pytest.approx(round(row.validation_accuracy * 50))
+
+
+def test_every_step_has_its_rate_and_every_image_its_turn(few_digits, cpu, monkeypatch):
+    rates, seen = [], []
+
+    def spy(network, optimizer, batch, rate, generator):
+        rates.append(rate.item())
+        seen.append(batch)
+        losses = train_step(network, optimizer, batch, rate, generator)
+        assert optimizer.param_groups[0]["lr"].item() == pytest.approx(rate.item())
+        return losses
+
+    monkeypatch.setattr(training, "train_step", spy)
+    plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 100)
+    train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu)
+    assert rates == plan.rates.tolist()
+    assert [len(batch) for batch in seen] == [7] * 14 + [2] + [64, 36] * 2
+    orders = []
+    for epoch in (seen[:15], seen[15:17], seen[17:]):
+        pixels = torch.cat([batch.pixels for batch in epoch]).flatten(1)
+        orders.append(pixels)
+        assert sorted(pixels.tolist()) == sorted(few_digits.train.pixels.flatten(1).tolist())
+    assert not torch.equal(orders[0], orders[1])
+
+
+def test_a_step_is_adam_on_the_losses(few_digits, cpu):
+    recipe = Recipe(model=LeNet5Model())
+    network, twin = (build_network(recipe, MNIST_SHAPE, 0, cpu) for _ in range(2))
+    optimizer, reference = build_optimizer(network, cpu), torch.optim.Adam(twin.parameters(), lr=0.01)
+    batch = Images(torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4))  # no shift can change it
+    for _ in range(3):
+        losses = train_step(network, optimizer, batch, torch.tensor(0.01), torch.Generator())
+        reference.zero_grad()
+        expected = twin.losses(as_floats(batch.pixels), batch.labels).total
+        expected.backward()
+        reference.step()
+        torch.testing.assert_close(losses.total, expected.detach())
+        assert not losses.total.requires_grad
+    for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_warming_up_leaves_no_trace(few_digits, cpu):
+    network = build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    state = torch.get_rng_state()
+    training._warm_up(compile_plan(TWO_STAGES, MNIST_SHAPE, 100), network, few_digits.train)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+class Sleeper(Network):
+    """Takes 0.1 s to warm up, 0.01 s a step and 0.03 s an evaluation; its loss is the step's number."""
+
+    def __init__(self, infinite_from: int = 1000) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.step = 0
+        self.infinite_from = infinite_from
+
+    def losses(self, images_BCHW, labels_B):
+        warming_up = not images_BCHW.any()
+        time.sleep(0.1 if warming_up else 0.01)
+        self.step += not warming_up
+        value = math.inf if self.step >= self.infinite_from else float(self.step)
+        loss = self.weight * 0 + value
+        return Losses(loss, loss, loss)
+
+    def predict(self, images_BCHW):
+        time.sleep(0.03)
+        return torch.zeros(len(images_BCHW), dtype=torch.int64)
+
+
+def test_each_clock_counts_its_own(few_digits, cpu):
+    recipe = Recipe(model=TINY, batch_size=Constant(size=64), epochs=3)
+    start = time.perf_counter()
+    run = train(
+        compile_plan(recipe, MNIST_SHAPE, 100), Sleeper(), few_digits, 0, cpu, lambda _: time.sleep(0.05)
+    )
+    passed = time.perf_counter() - start
+    assert 0.2 <= run.setup_seconds < 0.5  # batches of 64 and of 36
+    assert 0.06 <= run.train_seconds < 0.2
+    assert 0.18 <= run.eval_seconds < 0.5
+    assert run.setup_seconds + run.train_seconds + run.eval_seconds + 3 * 0.05 <= passed
+    train_seconds = [row.train_seconds for row in run.curve]
+    assert train_seconds == sorted(train_seconds)
+    assert train_seconds[0] >= 0.02
+    # Mean over images, not over steps: 64 of loss 1 and 36 of loss 2.
+    assert run.curve[0].loss == pytest.approx(0.64 * 1 + 0.36 * 2)
+
+
+def test_divergence_ends_the_run_and_keeps_the_rows_before(few_digits, cpu):
+    recipe = Recipe(model=TINY, batch_size=Constant(size=64), epochs=4)
+    run = train(compile_plan(recipe, MNIST_SHAPE, 100), Sleeper(infinite_from=4), few_digits, 0, cpu)
+    assert run.outcome is Outcome.DIVERGED
+    assert len(run.curve) == 1
+    assert "the loss stopped being finite in epoch 2 of 4, at rates from 0.001 to 0.001" in run.reason
+
+
+def test_a_long_epoch_that_diverges_ends_early(few_digits, cpu, monkeypatch):
+    monkeypatch.setattr(training, "STEPS_BETWEEN_CHECKS", 5)
+    recipe = Recipe(model=TINY, batch_size=Constant(size=1), epochs=1)
+    network = Sleeper(infinite_from=2)
+    run = train(compile_plan(recipe, MNIST_SHAPE, 100), network, few_digits, 0, cpu)
+    assert run.outcome is Outcome.DIVERGED
+    assert network.step == 5
+
+
+@pytest.mark.parametrize("model", [TINY, LeNet5Model()], ids=["capsnet", "lenet5"])
+def test_absurd_rates_diverge_without_raising(model, few_digits, cpu):
+    rates = OneCycle(base_rate=1.0, peak_ratio=1e30)
+    recipe = Recipe(model=model, learning_rate=rates, batch_size=Constant(size=10), epochs=2)
+    run = train_recipe(recipe, few_digits, 0, cpu)
+    assert run.outcome is Outcome.DIVERGED
+    assert "in epoch 1 of 2" in run.reason
+
+
+def test_a_plan_for_other_data_is_refused(few_digits, cpu):
+    plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 99)
+    with pytest.raises(
+        DataError, match="the plan is for 99 training images of 1x28x28, but digits holds 100"
+    ):
+        train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu)
+
+
+def test_accuracy_is_the_share_that_is_right(digits):
+    expected = (digits.test.labels == 0).float().mean().item()
+    assert evaluate(Sleeper(), digits.test) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "rate"),
+    [(TINY, 0.003), (CapsNetModel(preset="tiny", squash="approximate"), 0.001), (LeNet5Model(), 0.005)],
+    ids=["exact", "approximate", "lenet5"],
+)
+def test_digits_are_learnt(model, rate, digits, cpu):
+    recipe = Recipe(model=model, learning_rate=Fixed(base_rate=rate), batch_size=Constant(size=16), epochs=5)
+    run = train_recipe(recipe, digits, 0, cpu)
+    assert run.best.accuracy > 0.9
+    assert run.best.test_accuracy > 0.9
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_as_the_processor_does(gpu, cpu, digits):
+    recipe = Recipe(model=TINY, learning_rate=Fixed(base_rate=0.003), batch_size=Constant(size=16), epochs=5)
+    ours, theirs = (train_recipe(recipe, digits, 0, device) for device in (cpu, gpu))
+    # Order and shifts come from another generator there, so curves agree in the large only.
+    assert theirs.outcome is Outcome.COMPLETE
+    assert theirs.best.accuracy > 0.9
+    assert theirs.curve[0].loss == pytest.approx(ours.curve[0].loss, rel=0.15)
+    assert theirs.curve[-1].loss == pytest.approx(ours.curve[-1].loss, rel=0.3)
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_the_same_steps_as_the_processor(gpu, cpu, few_digits, monkeypatch):
+    monkeypatch.setattr(step, "random_shift", lambda pixels_BCHW, generator: pixels_BCHW)
+    curves = []
+    for device in (cpu, gpu):
+        network = build_network(Recipe(model=TINY), MNIST_SHAPE, 0, device)
+        optimizer = build_optimizer(network, device)
+        batch = few_digits.train.to(device)
+        rate, generator = torch.tensor(0.001, device=device), torch.Generator(device)
+        curves.append(
+            [train_step(network, optimizer, batch, rate, generator).total.item() for _ in range(10)]
+        )
+    assert curves[1] == pytest.approx(curves[0], rel=1e-2)
