@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dse.atomic import write_atomically
 from dse.errors import StudyError
 from dse.objectives import OBJECTIVES, directions
 from dse.pareto import front_mask, rank
@@ -274,24 +274,21 @@ def write_tables(tables: StudyTables, folder: Path) -> list[Path]:
     written = []
     for name in ("trials", "curves", "front"):
         path = folder / f"{name}.csv"
-        write_text(path, getattr(tables, name).to_csv(index=False, lineterminator="\n"))
+        write_view(path, getattr(tables, name).to_csv(index=False, lineterminator="\n"))
         written.append(path)
-    write_text(folder / "environment.json", json.dumps(tables.environment, indent=2) + "\n")
+    write_view(folder / "environment.json", json.dumps(tables.environment, indent=2) + "\n")
     return written
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all.
+def write_view(path: Path, content: str | bytes) -> None:
+    """Write one of the files that are made from a study; it is whole or not there.
 
     Raises:
-        StudyError: The folder is missing, read-only or full.
+        StudyError: The folder is read-only or full.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
+        write_atomically(path, content)
     except OSError as reason:
-        unfinished.unlink(missing_ok=True)
         raise StudyError(
             f"{path}: cannot be written ({reason.strerror}). Free the disk or the folder's rights, then go on; "
             "nothing that is in study.db is lost."

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "dse"
 LAYERS = [
-    "errors",
+    "errors atomic",
     "datasets pareto yaml_file environment",
     "recipe",
     "run",

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse.errors import StudyError
 from dse.objectives import OBJECTIVES
 from dse.recipe.batch_size import Constant
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import Recipe
 from dse.run import EpochRow
-from dse.tables import StudyTables, make_tables, write_text
+from dse.tables import StudyTables, make_tables, write_view
 from dse.trial import Trial, TrialState
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,16 +159,14 @@ def test_every_column_is_documented() -> None:
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "trials.csv"
-    write_text(path, "old\n")
+    write_view(path, "old\n")
 
     def full(*_args: object, **_kwargs: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    from dse.errors import StudyError
-
     with pytest.raises(StudyError, match=r"trials.csv: cannot be written \(No space left on device\)"):
-        write_text(path, "new\n")
+        write_view(path, "new\n")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -26,9 +26,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DseError as error:
-            told = click.ClickException(str(error))
-            told.exit_code = error.exit_code
-            raise told from error
+            click.echo(f"Error: {error}", err=True)
+            raise click.exceptions.Exit(error.exit_code) from error
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dse.cli.options import data_dir_option, json_option, print_json
+from dse.cli.terminal import console, plain_table
 
 
 @click.command()
@@ -50,16 +51,13 @@ def spaces(name: str | None, schema: bool, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("name", "data set", "recipes", "trials", "what for")
+    table = plain_table("name", "data set", "recipes", "trials", "what for")
     for row in rows:
         recipes = "∞" if row["recipes"] is None else f"{row['recipes']:,}"
         table.add_row(
             str(row["name"]), str(row["dataset"]), recipes, str(row["trials"]), str(row["description"])
         )
-    Console().print(table)
+    console().print(table)
 
 
 @click.command()
@@ -92,12 +90,9 @@ def datasets(data_dir: Path, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("name", "images", "train", "test", "files", "what it shows")
+    table = plain_table("name", "images", "train", "test", "files", "what for")
     for row in rows:
         counts = (f"{row['train_images']:,}", f"{row['test_images']:,}")
         files = str(row["found"]) if row["found"] else f"not in {data_dir}/; downloaded when needed"
         table.add_row(str(row["name"]), str(row["images"]), *counts, files, str(row["description"]))
-    Console().print(table)
+    console().print(table)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dse.cli.options import data_dir_option, device_option, results_option
+from dse.cli.terminal import console
 
 
 @click.command()
@@ -53,8 +54,6 @@ def explore(
       dse explore mnist-small --data-dir ~/data --trials 40
       dse explore my-space.yaml --name second-try --sampler tpe
     """
-    from rich.console import Console
-
     from dse.api import explore as run
     from dse.api import read_space, write_views
     from dse.cli.progress import make_watcher
@@ -63,23 +62,23 @@ def explore(
     from dse.study.load import load_study
 
     parsed = read_space(space, {"trials": trials, "sampler": sampler, "seed": seed}, dataset)
-    console = Console()
+    output = console()
     folder = results / (parsed.name if name is None else name)
     interrupted = False
-    with make_watcher(console, parsed) as watcher:
+    with make_watcher(output, parsed) as watcher:
         try:
             run(parsed, name=name, results=results, data_dir=data_dir, device=device, watcher=watcher)
         except KeyboardInterrupt:
             interrupted = True
     if interrupted and not folder.is_dir():
         raise KeyboardInterrupt
-    console.print(f"Writing tables and report to {folder}/ ...")
+    output.print(f"Writing tables and report to {folder}/ ...")
     write_views(folder)
     tables = load_study(folder)
-    console.print(front_table(tables))
-    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    output.print(front_table(tables))
+    output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
     if interrupted:
-        console.print("The same command goes on where the study stopped.")
+        output.print("The same command goes on where the study stopped.")
         raise KeyboardInterrupt
     if not (tables.trials["state"] == "complete").any():
         reasons = "; ".join(tables.trials["reason"].drop_duplicates().head(3))

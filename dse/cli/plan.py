@@ -17,6 +17,7 @@ from dse.cli.options import (
     protocol_option,
     results_option,
 )
+from dse.cli.terminal import console, plain_table
 
 if TYPE_CHECKING:
     from dse.recipe.plan import Plan
@@ -100,22 +101,17 @@ def _write_rates(path: Path, compiled: Plan) -> None:
 
 
 def _print_plan(compiled: Plan) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    console.print(f"[bold]{compiled.recipe.label}[/]  (recipe {compiled.recipe.id})")
-    console.print(
+    output = console()
+    output.print(f"[bold]{compiled.recipe.label}[/]  (recipe {compiled.recipe.id})")
+    output.print(
         f"{compiled.parameters:,} parameters · {compiled.recipe.epochs} epochs of {compiled.images:,} images · "
         f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations"
     )
-    table = Table("epochs", "batch size", "steps an epoch", "first rate", "last rate")
-    for column in table.columns:
-        column.justify = "right"
+    table = plain_table("epochs", "batch size", "steps an epoch", "first rate", "last rate")
     for (size, steps), group in groupby(compiled.epochs, key=lambda epoch: (epoch.batch_size, epoch.steps)):
         epochs = list(group)
         span = f"{epochs[0].epoch}-{epochs[-1].epoch}" if len(epochs) > 1 else str(epochs[0].epoch)
         table.add_row(
             span, str(size), f"{steps:,}", f"{epochs[0].first_rate:.3g}", f"{epochs[-1].last_rate:.3g}"
         )
-    console.print(table)
+    output.print(table)

@@ -8,10 +8,9 @@ from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from dse.cli.studies import format_value
+from dse.cli.terminal import format_value, plain_table
 from dse.objectives import directions
 from dse.pareto import front_mask
 from dse.recipe.plan import Plan
@@ -152,17 +151,17 @@ class LiveWatcher:
         self._live.update(self._view(), refresh=True)
 
     def _view(self) -> Group:
-        recent = Table("trial", "recipe", "result", title="trials", expand=True)
+        recent = plain_table("trial", "result", "recipe", title="trials")
         for trial in self._trials[-RECENT:]:
-            recent.add_row(str(trial.number), trial.recipe.label, describe(trial, self._space))
+            recent.add_row(str(trial.number), describe(trial, self._space), trial.recipe.label)
         if self._running is not None:
             recent.add_row(
                 str(self._running.number), self._running.recipe.label, self._progress(self._running)
             )
-        front = Table("trial", "recipe", *self._space.objectives, title="front so far", expand=True)
+        front = plain_table("trial", *self._space.objectives, "recipe", title="front so far")
         for trial in current_front(self._trials, self._space):
             values = (format_value(name, trial.measures[name]) for name in self._space.objectives)
-            front.add_row(str(trial.number), trial.recipe.label, *values)
+            front.add_row(str(trial.number), *values, trial.recipe.label)
         footer = Text(f"{self._space.name}: {self._clock}. Ctrl-C ends cleanly; the same command goes on.")
         return Group(recent, front, footer)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dse.cli.options import json_option, json_rows, print_json, results_option, study_argument
+from dse.cli.terminal import console, format_value, plain_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,17 +37,14 @@ def trials(study: str, results: Path, as_json: bool) -> None:
     if as_json:
         print_json(json_rows(tables.trials))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("trial", "recipe", "seed", "state", *tables.objectives, "front")
+    table = plain_table("trial", "seed", *tables.objectives, "front", "recipe", "state")
     for row in tables.trials.to_dict("records"):
         outcome = row["state"] if not row["reason"] else f"{row['state']}: {row['reason']}"
         values = [format_value(name, row[name]) for name in tables.objectives]
         mark = "baseline" if row["is_baseline"] else ""
         mark = "●" + (f" {mark}" if mark else "") if row["on_front"] else mark
-        table.add_row(str(row["trial"]), row["label"], str(row["seed"]), outcome, *values, mark)
-    Console().print(table)
+        table.add_row(str(row["trial"]), str(row["seed"]), *values, mark, row["label"], outcome)
+    console().print(table)
 
 
 @click.command()
@@ -69,48 +67,29 @@ def front(study: str, anytime: bool, results: Path, as_json: bool) -> None:
     if as_json:
         print_json(json_rows(tables.front[tables.front["front"] == kind] if anytime else tables.front))
         return
-    from rich.console import Console
-
-    console = Console()
-    console.print(front_table(tables, kind))
+    output = console()
+    output.print(front_table(tables, kind))
     if not (tables.trials["is_baseline"] & (tables.trials["state"] == "complete")).any():
-        console.print("No baseline trial is complete yet, so nothing is compared.")
+        output.print("No baseline trial is complete yet, so nothing is compared.")
 
 
 def front_table(tables: StudyTables, kind: str = "trial") -> Table:
-    """Lay a front out for the terminal."""
-    from rich.table import Table
-
+    """Lay a front out for the terminal; time saved and accuracy gained are against the baseline."""
     rows: pd.DataFrame = tables.front[tables.front["front"] == kind]
     names = tables.objectives if kind == "trial" else ("train_seconds", "accuracy")
-    table = Table("trial", "epoch", "recipe", *names, "time saved", "accuracy gained", title=f"{kind} front")
-    for column in table.columns[3:]:
-        column.justify = "right"
+    at = [] if kind == "trial" else ["epoch"]
+    table = plain_table("trial", *at, *names, "saved", "gained", "recipe", title=f"{kind} front")
     for row in rows.to_dict("records"):
         saved, gained = row["time_saved_percent"], row["accuracy_gain"]
         table.add_row(
             str(row["trial"]),
-            str(row["epoch"]),
-            row["label"],
+            *(str(row[column]) for column in at),
             *(format_value(name, row[name]) for name in names),
-            f"{saved:+.1f} %" if saved == saved else "",
-            f"{100 * gained:+.2f} points" if gained == gained else "",
+            f"{saved:+.1f}\u00a0%" if saved == saved else "",
+            f"{100 * gained:+.2f}\u00a0pt" if gained == gained else "",
+            row["label"],
         )
     return table
-
-
-def format_value(name: str, value: object) -> str:
-    """Write an objective's value for a reader: accuracies in per cent, seconds short, counts in groups."""
-    import pandas as pd
-
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    number = float(value)  # type: ignore[arg-type]
-    if name.endswith("accuracy"):
-        return f"{100 * number:.2f} %"
-    if "seconds" in name:
-        return f"{number:.3g} s" if number < 100 else f"{number:,.0f} s"
-    return f"{number:.3g}" if name == "train_flops" else f"{number:,.0f}"
 
 
 @click.command()

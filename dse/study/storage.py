@@ -26,7 +26,7 @@ from dse.recipe.recipe import parse_recipe
 from dse.run import EpochRow
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.tables import write_text
+from dse.tables import write_view
 from dse.trial import Trial, TrialState
 
 DATABASE = "study.db"
@@ -113,7 +113,7 @@ def _create_or_continue(
         )
         study.set_user_attr("space", space.dump())
         study.set_user_attr("environment", dict(environment))
-    write_text(folder / SPACE_FILE, space.to_yaml())
+    write_view(folder / SPACE_FILE, space.to_yaml())
     return study
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from dse.atomic import write_atomically
 from dse.datasets import ImageShape
 from dse.errors import InputError
 from dse.recipe.recipe import Recipe, parse_recipe
@@ -55,14 +54,9 @@ def save_weights(path: Path, network: Network, origin: Origin) -> None:
         "seed": str(origin.seed),
     }
     content = safetensors.torch.save(tensors, metadata)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
+        write_atomically(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise InputError(
             f"{path}: the weights cannot be written ({error.strerror}). Choose another file."
         ) from None

@@ -74,7 +74,8 @@ recipe:
     base_rate: {low: 0.0001, high: 0.01, log: true}
   batch_size:
     - {schedule: constant, size: {choices: [16, 64]}}
-    - {schedule: stages, stages: {choices: [[{epochs: rest, size: 8}], [{epochs: 1, size: 8}, {epochs: rest, size: 9}]]}}
+    - schedule: stages
+      stages: {choices: [[{epochs: rest, size: 8}], [{epochs: 1, size: 8}, {epochs: rest, size: 9}]]}
   epochs: 2
 baseline:
   model: {preset: tiny, routing_iterations: 3}
@@ -118,7 +119,7 @@ BAD = {
     ("trials: 24", "trials: many"): r"trials='many'",
     ("name: quickstart", "name: ../up"): r"name='../up'",
     ("base_rate: 0.003", "base_rte: 0.003"): r"recipe.learning_rate\[1\].base_rte: unknown key",
-    ("peak_ratio: 10 ", "peak_ratio: .nan "): r"recipe.learning_rate\[2\].peak_ratio=nan: .*finite",
+    ("peak_ratio: 5 ", "peak_ratio: .nan "): r"recipe.learning_rate\[2\].peak_ratio=nan: .*finite",
     ("policy: one_cycle", "policy: one_cyle"): r"learning_rate\[2\].policy='one_cyle' is unknown",
     ("{choices: [0.001, 0.003]}", "{choices: []}"): r"base_rate.choices=\[\], .* at least one",
     ("{choices: [0.001, 0.003]}", "{choices: [0.1, 0.1]}"): r"names 0.1 twice",
@@ -129,7 +130,8 @@ BAD = {
     ("{choices: [0.001, 0.003]}", "{low: 0.1, hgh: 5.0}"): r"base_rate.hgh: unknown key of a range",
     ("size: {choices: [32, 128]}", "size: {choices: [32, 1280]}"): r"recipe.batch_size\[0\]: a batch of 1280 is larger "
         "than the 1200 training images",
-    ("{epochs: rest, size: 64}", "{epochs: 2, size: 64}"): r"recipe.batch_size\[1\]: the stages cover 3 epochs, .*epochs=5",
+    ("{epochs: rest, size: 64}", "{epochs: 2, size: 64}"): r"recipe.batch_size\[1\]: the stages cover 3 epochs, "
+        "but the recipe trains for epochs=8",
     ("convolution: 1", "convolution: 3"): r"convolution=3 does not divide the 32 channels",
     ("[train_seconds, accuracy, parameters]", "[accuracy]"): r"objectives: \['accuracy'\] is too few",
     ("[train_seconds, accuracy, parameters]", "[accuracy, accuracy]"): r"names one twice",
@@ -141,7 +143,7 @@ BAD = {
     ("{policy: fixed, base_rate: 0.001}", "{policy: fixed, base_rate: 0.002}"): r"the baseline must be a point of the "
         r"space: .*base_rate=0.002, but the choices are \[0.001, 0.003\]",
     ("{policy: fixed, base_rate: 0.001}", "{policy: fixed}"): r"base_rate is searched, so its value must be given",
-    ("  epochs: 5", "  epoch: 5"): r"recipe.epoch: unknown key",
+    ("  epochs: 8", "  epoch: 8"): r"recipe.epoch: unknown key",
     ("preset: tiny", "preset: {choices: [tiny, huge]}"): r"recipe.model.preset='huge'",
     ("name: quickstart", "name: quickstart\nname: twice"): r"'name' stands here twice",
 }  # fmt: skip
