@@ -9,6 +9,7 @@ import pytest
 import dse
 from dse.cli import commands
 from dse.recipe.paper import PAPER_RECIPES
+from dse.recipe.recipe import parse_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,3 +64,10 @@ def test_public_names_are_what_they_say() -> None:
         assert getattr(dse, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         dse.nothing  # noqa: B018
+
+
+def test_the_weights_in_the_recipe_page_are_right() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    for preset, weights in re.findall(r"^\| `(full|small|tiny)` .*\| ([\d,]+) \|$", text, flags=re.M):
+        recipe = parse_recipe({"model": {"name": "capsnet", "preset": preset}}, "test")
+        assert recipe.size(dse.find_dataset("mnist").shape).parameters == int(weights.replace(",", ""))

@@ -61,6 +61,11 @@ class Policy(BaseModel):
         """Lowest and highest rate that the policy can give."""
         return self.base_rate, self.base_rate
 
+    @property
+    def label(self) -> str:
+        """The policy in a few words."""
+        raise NotImplementedError
+
     def rates(self, timeline: Timeline) -> Rates:
         """Give the rate of every step, in the order of the steps; shape (total_steps,)."""
         raise NotImplementedError
@@ -74,6 +79,11 @@ class Fixed(Policy):
     """
 
     policy: Literal["fixed"] = "fixed"
+
+    @property
+    def label(self) -> str:
+        """As in ``fixed 0.001``."""
+        return f"fixed {self.base_rate:g}"
 
     def rates(self, timeline: Timeline) -> Rates:
         """``r``."""
@@ -93,6 +103,11 @@ class ExponentialDecay(Policy):
     )
     decay_steps: int = Field(default=4000, ge=1, description="steps between two decays")
     staircase: bool = Field(default=False, description="decay in stairs instead of smoothly")
+
+    @property
+    def label(self) -> str:
+        """As in ``exponential decay 0.001``."""
+        return f"exponential decay {self.base_rate:g}{' in stairs' if self.staircase else ''}"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -117,6 +132,11 @@ class OneCycle(Policy):
     final_ratio: float = Field(
         default=0.1, gt=0, le=1, allow_inf_nan=False, description="final rate / base rate"
     )
+
+    @property
+    def label(self) -> str:
+        """As in ``one cycle 0.001 to 0.01``."""
+        return f"one cycle {self.base_rate:g} to {self.base_rate * self.peak_ratio:g}"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -158,6 +178,13 @@ class WarmRestarts(Policy):
                 "cycles are as long as the stages. Leave it out."
             )
         return self
+
+    @property
+    def label(self) -> str:
+        """As in ``warm restarts 0.01 to 0.001 per stage``."""
+        when = "per stage" if self.cycle_epochs == "per_stage" else f"every {self.cycle_epochs:g} ep"
+        longer = "" if self.cycle_multiplier == 1 else f" ×{self.cycle_multiplier:g}"
+        return f"warm restarts {self.base_rate * self.peak_ratio:g} to {self.base_rate:g} {when}{longer}"
 
     @property
     def bounds(self) -> tuple[float, float]:

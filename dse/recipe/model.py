@@ -35,6 +35,14 @@ class CapsNetModel(BaseModel):
         default="exact", description="how capsule lengths are bounded"
     )
 
+    @property
+    def label(self) -> str:
+        """The preset, and what differs from the paper's routing."""
+        parts: list[str] = [self.preset]
+        parts += [f"{self.routing_iterations} routing"] if self.routing_iterations != 3 else []
+        parts += ["approximate squash"] if self.squash == "approximate" else []
+        return ", ".join(parts)
+
 
 class LeNet5Model(BaseModel):
     """LeNet-5, the paper's comparison: images resized to 32x32, ReLU, maximum pooling."""
@@ -42,6 +50,11 @@ class LeNet5Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: Literal["lenet5"] = "lenet5"
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name
 
 
 Model = Annotated[CapsNetModel | LeNet5Model, Field(discriminator="name")]

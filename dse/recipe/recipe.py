@@ -56,13 +56,9 @@ class Recipe(BaseModel):
 
     @property
     def label(self) -> str:
-        """The recipe in a few words: policy, batch schedule, sharing."""
-        model = self.model.preset if isinstance(self.model, CapsNetModel) else self.model.name
-        policy = self.learning_rate.policy.replace("_", " ")
-        parts = [model, f"{policy} {self.learning_rate.base_rate:g}", f"batch {self.batch_size.label}"]
-        return " · ".join(
-            parts if self.weight_sharing.is_none else [*parts, f"shared {self.weight_sharing.label}"]
-        )
+        """The recipe in a few words: model, policy, batch schedule, sharing."""
+        parts = [self.model.label, self.learning_rate.label, f"batch {self.batch_size.label}"]
+        return " · ".join(parts if self.weight_sharing.is_none else [*parts, self.weight_sharing.label])
 
     def size(self, image: ImageShape) -> CapsNetSize | LeNet5Size:
         """Work out the network's sizes for images of this shape.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
@@ -111,6 +112,10 @@ def _create_or_continue(
                 for maximise in directions(space.objectives)
             ],
         )
+        with warnings.catch_warnings():
+            # Names for optuna-dashboard; Optuna still calls the method experimental.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(list(space.objectives))
         study.set_user_attr("space", space.dump())
         study.set_user_attr("environment", dict(environment))
     write_view(folder / SPACE_FILE, space.to_yaml())
