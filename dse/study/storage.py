@@ -178,6 +178,9 @@ def _database_error() -> type[Exception]:
 
 
 def _first_line(reason: BaseException) -> str:
+    """Say what the database said: Optuna wraps its errors."""
+    while reason.__cause__ is not None:
+        reason = reason.__cause__
     return (str(reason).splitlines() or [type(reason).__name__])[0]
 
 
