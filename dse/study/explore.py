@@ -15,7 +15,7 @@ from dse.recipe.plan import Plan
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.space.search_space import SamplerName, SearchSpace
 from dse.study.sampling import GridPoint, choose_sampler, grid, make_sampler, next_seed
-from dse.study.storage import read_trials, was_interrupted, write_epoch, write_trial
+from dse.study.storage import read_trials, was_interrupted, write_end, write_epoch, write_start
 from dse.trial import Trial, TrialState
 
 Train = Callable[[Plan, int, OnEpoch], Run]
@@ -123,7 +123,7 @@ def _run_trial(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         device=device,
     )
-    write_trial(asked, trial)
+    write_start(asked, trial)
     watcher.trial_started(trial, plan)
 
     def record(row: EpochRow) -> None:
@@ -163,7 +163,7 @@ def _ended(trial: Trial, run: Run, plan: Plan, space: SearchSpace) -> Trial:
 
 
 def _tell(study: optuna.Study, asked: optuna.Trial, trial: Trial, space: SearchSpace) -> None:
-    write_trial(asked, trial)
+    write_end(asked, trial)
     if trial.complete:
         values = [trial.measures[name] for name in space.objectives]
         study.tell(asked, [float(value) for value in values if value is not None])

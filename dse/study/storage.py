@@ -17,6 +17,7 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
@@ -104,22 +105,33 @@ def _create_or_continue(
             "Give the new study another --name."
         )
     else:
-        study = optuna.create_study(
-            study_name=name,
-            storage=_storage(folder),
-            directions=[
-                StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
-                for maximise in directions(space.objectives)
-            ],
-        )
-        with warnings.catch_warnings():
-            # Names for optuna-dashboard; Optuna still calls the method experimental.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(list(space.objectives))
-        study.set_user_attr("space", space.dump())
-        study.set_user_attr("environment", dict(environment))
+        _create(folder, name, space, environment)
+        study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
+
+
+def _create(folder: Path, name: str, space: SearchSpace, environment: Mapping[str, Any]) -> None:
+    """Make a study's database under another name first: nobody ever finds one that is half made."""
+    unfinished = folder / f".{DATABASE}.unfinished"
+    unfinished.unlink(missing_ok=True)
+    storage = RDBStorage(f"sqlite:///{unfinished.resolve()}")
+    study = optuna.create_study(
+        study_name=name,
+        storage=storage,
+        directions=[
+            StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
+            for maximise in directions(space.objectives)
+        ],
+    )
+    with warnings.catch_warnings():
+        # Names for optuna-dashboard; Optuna still calls the method experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(space.objectives))
+    study.set_user_attr("space", space.dump())
+    study.set_user_attr("environment", dict(environment))
+    storage.engine.dispose()
+    unfinished.replace(folder / DATABASE)
 
 
 def _check_same(
@@ -213,7 +225,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
         recipe=parse_recipe(attrs["recipe"], f"trial {stored.number}"),
         seed=attrs["seed"],
         state=TrialState.INTERRUPTED if cut_off else TrialState(attrs["state"]),
-        reason=attrs["reason"] or ("the process ended before the trial did" if cut_off else ""),
+        reason=attrs.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
         measures=attrs.get("measures", {}),
         curve=tuple(rows),
         setup_seconds=attrs.get("setup_seconds"),
@@ -229,16 +241,18 @@ def write_epoch(trial: optuna.Trial, row: EpochRow) -> None:
     trial.set_user_attr(f"epoch {row.epoch}", dataclasses.asdict(row))
 
 
-def write_trial(trial: optuna.Trial, record: Trial) -> None:
-    """Record all of a trial but its curve."""
-    attributes = {
-        "recipe": record.recipe.model_dump(mode="json"),
-        "seed": record.seed,
-        "state": str(record.state),
-        "reason": record.reason,
-        "measures": dict(record.measures),
-        "setup_seconds": record.setup_seconds,
-        "device": record.device,
-    }
-    for key, value in attributes.items():
-        trial.set_user_attr(key, value)
+def write_start(trial: optuna.Trial, record: Trial) -> None:
+    """Record what is known of a trial before it trains."""
+    trial.set_user_attr("recipe", record.recipe.model_dump(mode="json"))
+    trial.set_user_attr("seed", record.seed)
+    trial.set_user_attr("device", record.device)
+    trial.set_user_attr("measures", dict(record.measures))
+    trial.set_user_attr("state", str(record.state))
+
+
+def write_end(trial: optuna.Trial, record: Trial) -> None:
+    """Record how a trial ended; its curve is recorded already."""
+    trial.set_user_attr("setup_seconds", record.setup_seconds)
+    trial.set_user_attr("measures", dict(record.measures))
+    trial.set_user_attr("reason", record.reason)
+    trial.set_user_attr("state", str(record.state))

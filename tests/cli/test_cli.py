@@ -93,7 +93,7 @@ def test_the_front_as_json_has_the_columns_of_the_csv(studies: Path) -> None:
 
 def test_trials_and_front_for_people(studies: Path) -> None:
     assert "baseline" in run("trials", "mini", "--results", studies / "results").stdout
-    assert "time saved" in run("front", studies / "results" / "mini").stdout
+    assert "saved" in run("front", studies / "results" / "mini").stdout
     rows = json.loads(run("trials", "mini", "--results", studies / "results", "--json").stdout)
     assert rows[0]["recipe_id"] == dse.load_study(studies / "results" / "mini").trials["recipe_id"][0]
 

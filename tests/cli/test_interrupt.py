@@ -36,18 +36,18 @@ def wait_for_epochs(folder: Path, process: subprocess.Popen[str], trial: int) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_a_study_goes_on_where_it_was_cut_off(how: signal.Signals, tmp_path: Path) -> None:
-    process = start(tmp_path)
-    wait_for_epochs(tmp_path, process, trial=1)
-    process.send_signal(how)
-    output = process.communicate(timeout=120)[0]
+    with start(tmp_path) as process:
+        wait_for_epochs(tmp_path, process, trial=1)
+        process.send_signal(how)
+        output = process.communicate(timeout=120)[0]
     if how is signal.SIGINT:
         assert process.returncode == 130
         assert "The same command goes on where the study stopped." in output
         assert "Traceback" not in output
         assert (tmp_path / "results" / "mini" / "report.html").exists()
     before = dse.load_study(tmp_path / "results" / "mini").trials
-    again = start(tmp_path)
-    assert again.communicate(timeout=300)[0]
+    with start(tmp_path) as again:
+        assert again.communicate(timeout=300)[0]
     assert again.returncode == 0
     after = dse.load_study(tmp_path / "results" / "mini").trials
     assert (after["state"] == "complete").sum() == 4
