@@ -22,6 +22,7 @@ from dse.trial import Trial
 
 RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
 CURVE_COLUMNS = ["trial", *(row.name for row in dataclasses.fields(EpochRow)), "accuracy", "best_accuracy"]
+TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "recipe", "front"]
 WHOLE_NUMBERS = [
     *("model.routing_iterations", "learning_rate.decay_steps", "weight_sharing.convolution"),
     *("batch_size.size", "batch_size.start", "batch_size.growth", "batch_size.period"),
@@ -328,7 +329,7 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         # Only the empty cell is missing: "none" is a word of the weight sharing.
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXTS, "str"))
     except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
         raise StudyError(
             f"{path}: cannot be read ({reason}). Publish the study's three CSV files together."

@@ -17,7 +17,7 @@ from dse.recipe.batch_size import Constant
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import Recipe
 from dse.run import EpochRow
-from dse.tables import StudyTables, make_tables, write_view
+from dse.tables import StudyTables, make_tables, read_tables, write_tables, write_view
 from dse.trial import Trial, TrialState
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,6 +169,16 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
         write_view(path, "new\n")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_words_that_look_like_numbers_stay_words(tmp_path: Path) -> None:
+    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 10, [0.8])])
+    tables.trials["recipe_id"] = "12345678e901"
+    write_tables(tables, tmp_path)
+    again = read_tables(tmp_path, tables.space)
+    assert again.trials["recipe_id"].tolist() == ["12345678e901"] * 2
+    assert again.trials["schedule"].tolist() == ["128", "128"]
+    assert again.trials["sharing"].tolist() == ["none", "none"]
 
 
 def test_frames_are_plain_pandas() -> None:

@@ -34,14 +34,7 @@ def console() -> Console:
 
 
 def format_value(name: str, value: object) -> str:
-    """Write an objective's value for a reader: accuracies in per cent, seconds short, counts in groups."""
-    import pandas as pd
+    """Write an objective's value as the report does, on one line."""
+    from dse.report.wording import value_text
 
-    if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    number = float(value)  # type: ignore[arg-type]
-    if name.endswith("accuracy"):
-        return f"{100 * number:.2f}\u00a0%"
-    if "seconds" in name:
-        return f"{number:.3g}\u00a0s" if number < 100 else f"{number:,.0f}\u00a0s"
-    return f"{number:.3g}" if name == "train_flops" else f"{number:,.0f}"
+    return value_text(name, value).replace(" ", "\u00a0")

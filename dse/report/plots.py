@@ -1,0 +1,236 @@
+"""The page's figures, drawn by plotly; colours of text, lines and grid are set by the page's style."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dse.report.encoding import Encoding, looks
+from dse.report.figure_data import CurveData, FrontData, Span, pale_opacity
+from dse.report.hypervolume import Growth
+from dse.report.ticks import log_ticks, tick_text
+from dse.report.wording import (
+    PAPER,
+    TEST_CHOSE,
+    accuracy_title,
+    axis_title,
+    chosen_on,
+    is_share,
+    points_text,
+    value_text,
+    words,
+)
+
+FEW_TRIALS = 10
+# The page replaces these by the colours of its light or dark style.
+INK, FAINT = "var(--ink)", "var(--faint)"
+HOVER_VALUES = ("seconds_to_best", "seconds_to_target", "final_accuracy", "parameters", "train_flops")
+
+
+def front_plot(data: FrontData, encoding: Encoding, protocol: str) -> go.Figure:
+    """Draw the complete trials, both fronts and the baseline in the plane of time and accuracy."""
+    figure = _figure(height=520)
+    if len(data.anytime_front):
+        rows = data.anytime_front
+        figure.add_scatter(
+            x=rows["x"],
+            y=_shown(data.y, rows["y"]),
+            mode="lines+markers",
+            line={"color": FAINT, "width": 1.5, "dash": "dot", "shape": "hv"},
+            marker={"color": FAINT, "size": 4},
+            text=[_anytime_hover(row, data) for row in rows.to_dict("records")],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=data.trial_front["x"],
+        y=_shown(data.y, data.trial_front["y"]),
+        mode="lines",
+        line={"color": INK, "width": 1.5, "shape": "hv"},
+        hoverinfo="skip",
+    )
+    for on_front in (False, True):
+        rows = data.points[data.points["on_front"] == on_front]
+        look = looks(rows, encoding)
+        figure.add_scatter(
+            x=rows["x"],
+            y=_shown(data.y, rows["y"]),
+            mode="markers+text" if on_front else "markers",
+            marker={
+                "color": look["colour"].tolist(),
+                "symbol": [
+                    shape if filled else f"{shape}-open"
+                    for shape, filled in zip(look["shape"], look["filled"], strict=True)
+                ],
+                "size": 12 if on_front else 9,
+                "opacity": [1 if on_front or baseline else 0.45 for baseline in rows["is_baseline"]],
+                "line": {"width": 2},
+            },
+            text=[str(trial) for trial in rows["trial"]] if on_front else None,
+            textposition="top left",
+            textfont={"size": 11},
+            customdata=[_hover(row, data, protocol) for row in rows.to_dict("records")],
+            hovertemplate="%{customdata}<extra></extra>",
+            cliponaxis=False,
+        )
+    if data.baseline:
+        _mark_baseline(figure, data)
+    figure.update_xaxes(_log_axis(data.x, _front_x(data)))
+    figure.update_yaxes(title=accuracy_title(data.y, protocol), range=_share_range(data.y, data.span))
+    return figure
+
+
+def _front_x(data: FrontData) -> pd.Series:
+    inside = data.anytime_front["y"] >= data.span.low
+    rows: pd.Series = pd.concat([data.points["x"], data.anytime_front.loc[inside, "x"]])
+    return rows
+
+
+def _mark_baseline(figure: go.Figure, data: FrontData) -> None:
+    assert data.baseline is not None
+    x, y = math.log10(data.baseline.x), float(_shown(data.y, pd.Series([data.baseline.y])).iloc[0])
+    line = {"color": INK, "width": 1, "dash": "4px,3px"}
+    figure.add_shape(
+        type="line", xref="x", yref="y domain", x0=data.baseline.x, x1=data.baseline.x, y0=0, y1=1,
+        line=line, opacity=0.45, layer="below",
+    )  # fmt: skip
+    figure.add_shape(
+        type="line", xref="x domain", yref="y", x0=0, x1=1, y0=y, y1=y, line=line, opacity=0.45, layer="below"
+    )
+    figure.add_annotation(
+        x=x, y=y, text="baseline", showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=INK,
+        ax=34, ay=30, standoff=8, xanchor="left", font={"size": 13},
+    )  # fmt: skip
+
+
+def _hover(row: dict[Hashable, Any], data: FrontData, protocol: str) -> str:
+    """Write the card of a trial; what users wrote is escaped, as plotly reads some tags."""
+    name = f"trial {row['trial']}" + (" · baseline" if row["is_baseline"] else "")
+    lines = [f"<b>{html.escape(str(row['label']))}</b>", f"{name} · seed {row['seed']}", ""]
+    shown = dict.fromkeys((data.x, data.y, *HOVER_VALUES))
+    lines += [f"{words(key)}  {value_text(key, row[key])}" for key in shown if value_text(key, row[key])]
+    if protocol == PAPER:
+        lines.append(TEST_CHOSE)
+    else:
+        lines.append(f"test accuracy  {value_text('test_accuracy', row['test_accuracy'])}")
+    ratio, gain = row["time_ratio"], row["accuracy_gain"]
+    if isinstance(ratio, float) and isinstance(gain, float) and math.isfinite(ratio):
+        lines += ["", f"{ratio:.2f} × the baseline's time, {points_text(gain)}"]
+    return "<br>".join(lines)
+
+
+def _anytime_hover(row: dict[Hashable, Any], data: FrontData) -> str:
+    return "<br>".join(
+        (
+            f"<b>{html.escape(str(row['label']))}</b>",
+            f"trial {row['trial']}, stopped after epoch {row['epoch']}",
+            f"{value_text(data.x, row['x'])}, {value_text(data.y, row['y'])}",
+        )
+    )
+
+
+def curves_plot(data: CurveData, encoding: Encoding, protocol: str) -> go.Figure:
+    """Draw each trial's accuracy against its train seconds, the front's trials above the others.
+
+    The hover cards name the recipe by its trial: the page fills the labels in, so that they are stored once.
+    """
+    figure = _figure(height=480)
+    pale = pale_opacity(data.rows)
+    for on_front in (False, True):
+        for policy, colour in encoding.colours.items():
+            rows = data.rows[(data.rows["policy"] == policy) & (data.rows["on_front"] == on_front)]
+            if rows.empty:
+                continue
+            lines = _with_gaps(rows)
+            figure.add_scatter(
+                x=lines["train_seconds"].to_numpy(np.float32),
+                y=100 * lines["accuracy"].to_numpy(np.float32),
+                customdata=lines[["trial", "epoch", "batch_size"]].fillna(0).astype(int).to_numpy().tolist(),
+                mode="lines+markers" if on_front else "lines",
+                line={"color": colour, "width": 2.5 if on_front else 1},
+                marker={"size": 5},
+                opacity=1 if on_front else pale,
+                meta="curve",
+                hovertemplate=(
+                    "%{text}<br>trial %{customdata[0]}, epoch %{customdata[1]}, batch %{customdata[2]}<br>"
+                    "%{y:.2f} % after %{x:.3~g} s<extra></extra>"
+                ),
+            )
+    shown = data.rows.loc[data.rows["accuracy"] >= data.span.low, "train_seconds"]
+    figure.update_xaxes(_log_axis("train_seconds", shown))
+    figure.update_yaxes(
+        title=f"{chosen_on(protocol)} accuracy (%)", range=_share_range("accuracy", data.span)
+    )
+    return figure
+
+
+def _with_gaps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lay curves end to end in one line, with a gap after each: one line draws faster than hundreds."""
+    last = rows.groupby("trial")["epoch"].max()
+    gaps = pd.DataFrame({"trial": last.index, "epoch": last.to_numpy() + 1})
+    together = pd.concat([rows, gaps], ignore_index=True).sort_values(["trial", "epoch"], kind="stable")
+    return together.iloc[:-1]
+
+
+def growth_plot(growth: Growth) -> go.Figure:
+    """Draw the hypervolume after each trial."""
+    figure = _figure(height=300)
+    figure.add_scatter(
+        x=growth.rows["trial"],
+        y=100 * growth.rows["share"],
+        mode="lines+markers" if len(growth.rows) <= FEW_TRIALS else "lines",
+        line={"color": INK, "width": 2, "shape": "hv"},
+        hovertemplate="after trial %{x}: %{y:.1f} %<extra></extra>",
+    )
+    trials = growth.rows["trial"]
+    figure.update_xaxes(
+        title="trial", tickformat="d", range=[float(trials.min()) - 0.5, float(trials.max()) + 0.5]
+    )
+    if len(trials) <= FEW_TRIALS:
+        figure.update_xaxes(dtick=1)
+    figure.update_yaxes(title="hypervolume (% of the box)", rangemode="tozero")
+    return figure
+
+
+def _figure(height: int) -> go.Figure:
+    figure = go.Figure(layout={"template": "none"})
+    figure.update_layout(
+        height=height,
+        showlegend=False,
+        margin={"l": 64, "r": 16, "t": 12, "b": 52},
+        hovermode="closest",
+        dragmode="zoom",
+        hoverlabel={"align": "left"},
+    )
+    figure.update_xaxes(automargin=True, tickangle=0, zeroline=False, ticks="outside", ticklen=4)
+    figure.update_yaxes(automargin=True, zeroline=False, ticks="outside", ticklen=4)
+    return figure
+
+
+def _log_axis(name: str, values: pd.Series) -> dict[str, object]:
+    positive = values[values > 0]
+    low, high = (math.log10(positive.min()), math.log10(positive.max())) if len(positive) else (0.0, 1.0)
+    margin = max(0.05 * (high - low), 0.02)
+    ticks = log_ticks(10 ** (low - margin), 10 ** (high + margin))
+    return {
+        "type": "log",
+        "title": axis_title(name),
+        "range": [low - margin, high + margin],
+        "tickvals": ticks,
+        "ticktext": [tick_text(tick) for tick in ticks],
+        # For the page's script, which leaves the ticks to plotly once a reader zooms in.
+        "tickformat": "~s" if name in ("parameters", "train_flops") else ",~r",
+    }
+
+
+def _share_range(name: str, span: Span) -> list[float]:
+    return [float(value) for value in _shown(name, pd.Series([span.low, span.high]))]
+
+
+def _shown(name: str, values: pd.Series) -> pd.Series:
+    return 100 * values if is_share(name) else values

@@ -1,0 +1,145 @@
+"""What the figures drawn by matplotlib share: markers, log ticks, legends."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from dse.report.encoding import Encoding
+from dse.report.ticks import log_ticks, tick_text
+from dse.report.wording import words
+
+MARKERS = {
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "pentagon": "p",
+    "star": "*",
+    "hexagon": "h",
+}
+# Shapes of the same nominal size do not look equally large.
+SCALES = {"square": 0.9, "diamond": 0.85, "star": 1.35, "pentagon": 1.1, "hexagon": 1.1}
+GREY = "#555555"
+COLUMN_WIDTH = 3.5
+ENTRY_HEIGHT = 0.128
+LONGEST_ENTRY = 24
+
+
+def log_x_axis(axes: Axes, values: pd.Series) -> None:
+    """Make the horizontal axis logarithmic, over the values and a margin, with ticks written out."""
+    positive = values[values > 0]
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    margin = max(high / low, 3.0) ** 0.06
+    axes.set_xscale("log")
+    axes.set_xlim(low / margin, high * margin)
+    axes.xaxis.set_major_locator(FixedLocator(log_ticks(low / margin, high * margin)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def marker(shape: str, colour: str, filled: bool, size: float) -> dict[str, Any]:
+    """Say how matplotlib draws a marker."""
+    return {
+        "marker": MARKERS[shape],
+        "markersize": size * SCALES.get(shape, 1.0),
+        "markerfacecolor": colour if filled else "white",
+        "markeredgecolor": colour,
+        "markeredgewidth": 0.9,
+        "linestyle": "none",
+    }
+
+
+def policy_handles(encoding: Encoding, lines: bool = False) -> list[Line2D]:
+    """Explain the colours."""
+    return [
+        Line2D([], [], color=colour, linewidth=1.6, label=words(policy))
+        if lines
+        else Line2D([], [], label=words(policy), **marker("circle", colour, True, 4.5))
+        for policy, colour in encoding.colours.items()
+    ]
+
+
+def schedule_handles(encoding: Encoding) -> list[Line2D]:
+    """Explain the shapes; a schedule's epochs are left out where its sizes alone tell it from the others."""
+    sizes = Counter(_sizes(name) for name in encoding.shapes)
+    return [
+        Line2D(
+            [],
+            [],
+            label=_cut(_sizes(name) if sizes[_sizes(name)] == 1 else words(name)),
+            **marker(shape, GREY, True, 4.5),
+        )
+        for name, shape in encoding.shapes.items()
+    ]
+
+
+def _sizes(schedule: str) -> str:
+    return re.sub(r" \(\d+ ep\)", "", words(schedule))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_ENTRY else text[: LONGEST_ENTRY - 1] + "…"
+
+
+def sharing_handles(encoding: Encoding) -> list[Line2D]:
+    """Explain the fills."""
+    return [
+        Line2D([], [], label="shared" if shared else "none", **marker("circle", GREY, not shared, 4.5))
+        for shared in encoding.shares
+    ]
+
+
+def figure_with_legend(height: float, entries: int) -> Figure:
+    """Make a figure as wide as a column, with room for a legend of so many entries below the axes."""
+    below = ENTRY_HEIGHT * (entries + 1) + 0.06
+    total = height + below
+    figure = Figure(figsize=(COLUMN_WIDTH, total))
+    figure.set_layout_engine(
+        ConstrainedLayoutEngine(rect=(0, below / total, 1, height / total), w_pad=0.03, h_pad=0.03)
+    )
+    return figure
+
+
+def legends_below(figure: Figure, groups: Sequence[tuple[str, Sequence[Line2D]]]) -> None:
+    """Put the legends side by side below the axes, where they hide no point."""
+    shown = [(title, list(handles)) for title, handles in groups if handles]
+    top = (ENTRY_HEIGHT * (max(len(handles) for _, handles in shown) + 1) + 0.04) / figure.get_figheight()
+    # Columns as wide as their longest entry, spread over the figure's width.
+    widths = [
+        max(len(title), *(len(str(handle.get_label())) + 3 for handle in handles)) for title, handles in shown
+    ]
+    left = 0.0
+    for (title, handles), width in zip(shown, widths, strict=True):
+        legend = figure.legend(
+            handles=handles, title=title, loc="upper left", bbox_to_anchor=(0.03 + 0.97 * left, top),
+            frameon=False, alignment="left", handletextpad=0.3, borderaxespad=0, borderpad=0.2,
+            labelspacing=0.3, handlelength=1.2,
+        )  # fmt: skip
+        legend.set_in_layout(False)
+        legend.get_title().set_color(GREY)
+        left += width / sum(widths)
+
+
+def legend_above(axes: Axes, lines: Sequence[Line2D]) -> None:
+    """Explain the lines in a row above the axes."""
+    axes.legend(
+        handles=list(lines), loc="lower left", bbox_to_anchor=(0, 1), ncols=max(len(lines), 1), frameon=False,
+        borderaxespad=0.2, borderpad=0, handlelength=2, handletextpad=0.5, columnspacing=1.4,
+    )  # fmt: skip
+
+
+def note_empty(axes: Axes, text: str) -> None:
+    """Say in empty axes why they are empty."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)

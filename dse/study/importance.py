@@ -1,0 +1,135 @@
+"""How much each value of the recipe matters to each objective, by PED-ANOVA."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+import pandas as pd
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from dse.objectives import OBJECTIVES
+from dse.tables import StudyTables
+
+COLUMNS = ["parameter", "objective", "importance"]
+FEWEST_TRIALS = 8
+FEW_VALUES = 8
+# PED-ANOVA compares the best trials with all: the best tenth, but no fewer than ten, as five differ by chance.
+# Of a study below twenty trials it is the better half.
+TOP_SHARE, TOP_TRIALS = 0.1, 10
+
+_BLOCKS = ("model.", "learning_rate.", "batch_size.", "weight_sharing.")
+# Other columns say the same in words, or hold lists.
+_LEFT_OUT = ("learning_rate.policy", "batch_size.schedule", "batch_size.stages")
+
+
+def parameter_importance(tables: StudyTables) -> pd.DataFrame:
+    """Estimate how much each value of the recipe decides whether a trial is among the best.
+
+    Only values that every complete trial has, and that differ among them, can be judged; the policy, the batch
+    schedule and the sharing stand for the values that exist under some of them only. Works on the tables alone,
+    so a study published as CSV files is judged as well.
+
+    Returns:
+        Columns ``parameter``, ``objective`` and ``importance``; the importances of an objective add up to 1.
+        If empty, ``.attrs["reason"]`` says why.
+
+    Source: Watanabe, Bansal & Hutter 2023, "PED-ANOVA".
+    """
+    complete = tables.trials[tables.trials["state"] == "complete"]
+    objectives = [name for name in tables.objectives if complete[name].nunique() > 1]
+    if len(complete) < FEWEST_TRIALS:
+        return _nothing(f"It takes at least {FEWEST_TRIALS} complete trials; there are {len(complete)}.")
+    parameters = _varying(complete)
+    if parameters.empty:
+        return _nothing("No value of the recipe differs among the complete trials.")
+    if not objectives:
+        return _nothing("All complete trials have the same values of every objective.")
+    distributions = {str(name): _distribution(parameters[name]) for name in parameters}
+    rows: list[tuple[str, str, float]] = []
+    with _quiet():
+        for objective in objectives:
+            values = complete[objective].astype(float)
+            # PED-ANOVA takes the lowest values for the best.
+            losses = -values if OBJECTIVES[objective].maximise else values
+            importances = _ped_anova(parameters, distributions, losses)
+            rows += [(name, objective, importance) for name, importance in importances.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _nothing(reason: str) -> pd.DataFrame:
+    frame = pd.DataFrame({"parameter": [], "objective": [], "importance": []})
+    frame.attrs["reason"] = reason
+    return frame
+
+
+def _varying(complete: pd.DataFrame) -> pd.DataFrame:
+    """Choose the columns to judge; of columns that say the same, the first."""
+    names = [name for name in complete if str(name).startswith(_BLOCKS) and name not in _LEFT_OUT]
+    # Where each trial has a batch size of its own, labels are as many as trials: only their kind can be judged.
+    schedule = "schedule" if complete["schedule"].nunique() <= len(complete) / 2 else "batch_size.schedule"
+    chosen: dict[str, pd.Series] = {}
+    seen: set[tuple[int, ...]] = set()
+    for name in ("policy", *names, schedule, "sharing", "epochs"):
+        if name not in complete or complete[name].isna().any():
+            continue
+        partition = tuple(pd.factorize(complete[name])[0].tolist())
+        combines = name == "sharing" and any(other.startswith("weight_sharing.") for other in chosen)
+        if max(partition) == 0 or partition in seen or combines:
+            continue
+        seen.add(partition)
+        chosen[str(name)] = complete[name]
+    return pd.DataFrame(chosen, index=complete.index)
+
+
+def _distribution(values: pd.Series) -> BaseDistribution:
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    # A handful of numbers are choices: smoothed as a range they would look more decisive than they are.
+    if not numeric or values.nunique() <= FEW_VALUES:
+        return CategoricalDistribution(sorted({str(value) for value in values}))
+    low, high = values.min(), values.max()
+    if pd.api.types.is_integer_dtype(values):
+        return IntDistribution(int(low), int(high), log=bool(low > 0 and high / low >= 10))
+    return FloatDistribution(float(low), float(high), log=bool(low > 0 and high / low >= 10))
+
+
+def _ped_anova(
+    parameters: pd.DataFrame,
+    distributions: dict[str, BaseDistribution],
+    losses: pd.Series[float],
+) -> dict[str, float]:
+    study = optuna.create_study(direction="minimize")
+    for row, loss in zip(parameters.to_dict("records"), losses, strict=True):
+        params = {
+            str(name): str(value) if isinstance(distributions[str(name)], CategoricalDistribution) else value
+            for name, value in row.items()
+        }
+        study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=distributions, value=float(loss))
+        )
+    top = min(0.5, max(TOP_SHARE, TOP_TRIALS / len(losses)))
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=top)
+    raw = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
+    total = sum(value for value in raw.values() if math.isfinite(value))
+    return {name: value / total if total > 0 else 0.0 for name, value in raw.items()}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from announcing the throw-away studies, and from calling PED-ANOVA experimental."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)

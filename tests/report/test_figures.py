@@ -1,0 +1,46 @@
+"""The figures as files: drawn for any study, the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import pytest
+from hand_made import BASELINE, make_study, make_trial
+
+from dse.errors import StudyError
+from dse.report.figures import write_figures
+from dse.tables import StudyTables
+from dse.trial import TrialState
+
+NAMES = [f"{name}.{ending}" for name in ("front", "front_3d", "curves") for ending in ("png", "svg", "pdf")]
+
+
+def test_the_same_study_gives_the_same_files(small_study: StudyTables, tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    first = write_figures(small_study, tmp_path / "first")
+    assert [path.name for path in first] == NAMES
+    for path in write_figures(small_study, tmp_path / "second"):
+        assert path.read_bytes() == (tmp_path / "first" / path.name).read_bytes(), path.name
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == sorted(NAMES)
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [],
+        [make_trial(0, BASELINE, [], state=TrialState.FAILED, reason="x")],
+        [make_trial(0, BASELINE, [(1, 0.5)])],
+        [make_trial(i, BASELINE, [(10, 0.9)], seed=i) for i in range(3)],
+    ],
+    ids=["empty", "failed", "one", "identical"],
+)
+def test_any_study_has_figures(trials: list, tmp_path: Path) -> None:
+    assert all(path.stat().st_size > 500 for path in write_figures(make_study(trials), tmp_path))
+
+
+def test_an_unwritable_folder_is_a_clear_error(small_study: StudyTables, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="cannot be written"):
+        write_figures(small_study, tmp_path / "file")

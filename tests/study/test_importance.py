@@ -1,0 +1,117 @@
+"""Parameter importance: what decides is found, and what cannot be judged is said."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from dse.study.importance import COLUMNS, parameter_importance
+from dse.tables import StudyTables
+
+POLICIES = ("fixed", "one_cycle", "warm_restarts")
+RATES = (0.001, 0.003)
+
+
+def study(trials: pd.DataFrame, objectives: tuple[str, ...] = ("train_seconds", "accuracy")) -> StudyTables:
+    empty = pd.DataFrame()
+    return StudyTables("t", objectives, "holdout", None, trials, empty, empty)
+
+
+def grid(repeats: int = 4) -> pd.DataFrame:
+    """Batch size alone decides the time, the policy alone the accuracy."""
+    rows = list(itertools.product(POLICIES, (16, 64, 128), RATES, range(repeats)))
+    frame = pd.DataFrame(rows, columns=["policy", "batch_size.size", "learning_rate.base_rate", "seed"])
+    jitter = np.random.default_rng(0).normal(0, 1e-3, (2, len(frame)))
+    return frame.assign(
+        trial=range(len(frame)),
+        state="complete",
+        schedule=frame["batch_size.size"].astype(str),
+        sharing="none",
+        epochs=5,
+        **{"learning_rate.policy": frame["policy"], "batch_size.stages": None, "model.name": "capsnet"},
+        train_seconds=1000 / frame["batch_size.size"] + jitter[0],
+        accuracy=0.9 + 0.03 * frame["policy"].map(POLICIES.index) + jitter[1],
+    )
+
+
+def test_what_decides_is_found_for_either_direction() -> None:
+    table = parameter_importance(study(grid()))
+    assert table.columns.tolist() == COLUMNS
+    # The schedule's label says the same as its size, and nothing else differs.
+    assert set(table["parameter"]) == {"policy", "batch_size.size", "learning_rate.base_rate"}
+    shares = table.pivot(index="parameter", columns="objective", values="importance")
+    assert shares.loc["batch_size.size", "train_seconds"] > 0.9
+    assert shares.loc["policy", "accuracy"] > 0.7
+    assert shares.sum().tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_maximised_objectives_are_judged_by_their_best_trials() -> None:
+    # Two schedules: one is always best, the other mediocre or worst as the rate has it.
+    frame = grid(6).query("policy != 'fixed'").reset_index(drop=True)
+    best = frame["policy"] == "warm_restarts"
+    frame["accuracy"] = np.where(best, 0.99, np.where(frame["learning_rate.base_rate"] == 0.001, 0.9, 0.1))
+    shares = (
+        parameter_importance(study(frame))
+        .query("objective == 'accuracy'")
+        .set_index("parameter")["importance"]
+    )
+    assert shares["policy"] > 0.9
+
+
+def test_conditional_values_are_left_to_the_columns_that_are_always_there() -> None:
+    frame = grid()
+    frame["learning_rate.peak_ratio"] = np.where(frame["policy"] == "fixed", np.nan, 10.0 + frame["seed"])
+    frame["batch_size.size"] = frame["batch_size.size"].where(frame["batch_size.size"] != 16).astype("Int64")
+    parameters = set(parameter_importance(study(frame))["parameter"])
+    assert parameters == {"policy", "schedule", "learning_rate.base_rate"}
+
+
+def test_many_schedules_are_judged_by_their_kind() -> None:
+    frame = grid().assign(schedule=[f"{i}" for i in range(72)])
+    frame["batch_size.schedule"] = np.where(frame["batch_size.size"] == 16, "stages", "constant")
+    frame["batch_size.size"] = np.nan
+    assert "batch_size.schedule" in set(parameter_importance(study(frame))["parameter"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (grid().head(5), "It takes at least 8 complete trials; there are 5."),
+        (grid().assign(state="failed"), "It takes at least 8 complete trials; there are 0."),
+        (
+            grid().query("policy == 'fixed' and schedule == '16' and `learning_rate.base_rate` == 0.001"),
+            "It takes at least 8 complete trials; there are 4.",
+        ),
+        (
+            pd.concat([grid().query("trial < 4")] * 3).assign(policy="fixed"),
+            "No value of the recipe differs among the complete trials.",
+        ),
+        (
+            grid().assign(accuracy=0.9, train_seconds=1.0),
+            "All complete trials have the same values of every objective.",
+        ),
+    ],
+)
+def test_what_cannot_be_judged_is_said(frame: pd.DataFrame, reason: str) -> None:
+    table = parameter_importance(study(frame))
+    assert table.empty
+    assert table.columns.tolist() == COLUMNS
+    assert table.attrs["reason"] == reason
+
+
+def test_an_objective_without_differences_is_left_out() -> None:
+    table = parameter_importance(study(grid().assign(accuracy=0.9)))
+    assert set(table["objective"]) == {"train_seconds"}
+
+
+def test_optuna_is_silent_and_its_verbosity_is_left_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    before = optuna.logging.get_verbosity()
+    with caplog.at_level(logging.DEBUG):
+        parameter_importance(study(grid()))
+    assert not caplog.records
+    assert optuna.logging.get_verbosity() == before
