@@ -1,0 +1,114 @@
+"""The primary convolution with a fifth of its multiplications, for large batches on a processor.
+
+A convolution of stride 2 is a sum of four convolutions of stride 1, one for each phase of rows and columns
+(polyphase). A circular one of those is a product in the basis of the discrete Fourier transform, and its
+outputs within the grid are those of the plain convolution. All transforms are real matrices, a complex product
+takes three real ones (Gauss), so the whole is
+
+    outputs = synthesis @ ((analysis @ images) * (kernel_analysis @ kernels))
+
+with one matrix product over the channels at each of the points. On the full CapsNet's 20x20 grid there are 148
+points instead of 36 x 81 positions and taps: 39 instead of 191 million multiplications an image. The transform
+of the kernels costs the same at every batch size, which is why small batches are faster without.
+
+Dimensions: B images of a batch, C and O channels in and out, R points, P x Q grid of a phase, H height, W width.
+Source of the idea: Mathieu, Henaff & LeCun 2014, Fast Training of Convolutional Networks through FFTs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 2
+
+Matrix = NDArray[np.float64]
+
+
+class SpectralConvolution(nn.Module):
+    """A convolution of stride 2 without padding, equal to ``conv2d`` up to rounding; gradients flow.
+
+    Args:
+        height: Height of the images, at least the kernel's.
+        width: Width of the images, likewise.
+        kernel: Side of the square kernels.
+    """
+
+    analysis_RP: Tensor
+    kernel_analysis_RK: Tensor
+    synthesis_YR: Tensor
+
+    def __init__(self, height: int, width: int, kernel: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.grid = (-(-height // STRIDE), -(-width // STRIDE))
+        self.taps = -(-kernel // STRIDE)
+        self.outputs = ((height - kernel) // STRIDE + 1, (width - kernel) // STRIDE + 1)
+        matrices = _real_transforms(self.grid, self.taps, self.outputs)
+        for name, matrix in zip(("analysis_RP", "kernel_analysis_RK", "synthesis_YR"), matrices, strict=True):
+            # Follows from the sizes, so it is no part of the saved weights.
+            self.register_buffer(name, torch.from_numpy(matrix).float(), persistent=False)
+
+    def forward(self, images_BCHW: Tensor, kernels_OCKK: Tensor) -> Tensor:
+        """Convolve; shape (B, O, height, width) of the outputs."""
+        batch, channels, height, width = images_BCHW.shape
+        outputs = len(kernels_OCKK)
+        rows, columns = self.grid
+        padded = functional.pad(images_BCHW, (0, columns * STRIDE - width, 0, rows * STRIDE - height))
+        phases = padded.reshape(batch, channels, rows, STRIDE, columns, STRIDE).permute(2, 4, 0, 3, 5, 1)
+        missing = self.taps * STRIDE - self.kernel
+        taps = functional.pad(kernels_OCKK, (0, missing, 0, missing))
+        taps = taps.reshape(outputs, channels, self.taps, STRIDE, self.taps, STRIDE).permute(2, 4, 3, 5, 1, 0)
+        points = len(self.analysis_RP)
+        images_RBC = (self.analysis_RP @ phases.reshape(rows * columns, -1)).view(points, batch, -1)
+        kernels_RCO = (self.kernel_analysis_RK @ taps.reshape(self.taps**2, -1)).view(points, -1, outputs)
+        product_RBO = torch.bmm(images_RBC, kernels_RCO)
+        convolved_YBO = (self.synthesis_YR @ product_RBO.view(points, -1)).view(-1, batch, outputs)
+        return convolved_YBO.permute(1, 2, 0).unflatten(2, self.outputs)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def _real_transforms(
+    grid: tuple[int, int], taps: int, outputs: tuple[int, int]
+) -> tuple[Matrix, Matrix, Matrix]:
+    """Make the matrices into and out of the points.
+
+    A frequency and its mirror are conjugate, so one of the two is kept. A real one takes one point. A complex one
+    takes three: with image x, kernel w and x w = (k1 - k3) + i (k1 + k2), these are k1 = Re w (Re x + Im x),
+    k2 = Re x (Im w - Re w) and k3 = Im x (Re w + Im w).
+    """
+    analysis, kernel_analysis, synthesis = [], [], []
+    for row in range(grid[0]):
+        for column in range(grid[1]):
+            mirror = (-row % grid[0], -column % grid[1])
+            if mirror < (row, column):
+                continue
+            real, imaginary = _wave(grid, (row, column), grid)
+            kernel_real, kernel_imaginary = _wave(grid, (row, column), (taps, taps))
+            back_real, back_imaginary = _wave(grid, (row, column), outputs)
+            size = grid[0] * grid[1]
+            if mirror == (row, column):
+                analysis.append(real)
+                kernel_analysis.append(kernel_real)
+                synthesis.append(back_real / size)
+                continue
+            # Correlation, not convolution: the image's transform is conjugate to the kernel's.
+            imaginary = -imaginary
+            analysis += [real + imaginary, real, imaginary]
+            kernel_analysis += [kernel_real, kernel_imaginary - kernel_real, kernel_real + kernel_imaginary]
+            twice_real, twice_imaginary = 2 * back_real / size, 2 * back_imaginary / size
+            synthesis += [twice_real - twice_imaginary, -twice_imaginary, -twice_real]
+    return np.array(analysis), np.array(kernel_analysis), np.array(synthesis).T.copy()
+
+
+def _wave(
+    grid: tuple[int, int], frequency: tuple[int, int], extent: tuple[int, int]
+) -> tuple[Matrix, Matrix]:
+    """Sample cosine and sine of one frequency of the grid, flattened over the extent."""
+    angle = np.add.outer(
+        2 * np.pi * frequency[0] / grid[0] * np.arange(extent[0]),
+        2 * np.pi * frequency[1] / grid[1] * np.arange(extent[1]),
+    ).ravel()
+    return np.cos(angle), np.sin(angle)
