@@ -17,6 +17,7 @@ from dse.tables import StudyTables
 from dse.trial import Trial
 
 if TYPE_CHECKING:
+    from dse.training.engine import EngineName
     from dse.training.rate_finder import RateSearch
 
 
@@ -40,6 +41,7 @@ def explore(
     results: str | Path = "results",
     data_dir: str | Path = "data",
     device: str = "auto",
+    engine: EngineName = "fast",
     watcher: Watcher | None = None,
 ) -> StudyTables:
     """Explore a search space, or go on with its study, until its number of trials is reached.
@@ -53,6 +55,7 @@ def explore(
         results: Folder of all studies.
         data_dir: Where data sets are looked for and downloaded to.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        engine: ``fast``, or ``reference``, the plain step that it is tested against.
         watcher: Sees every step.
 
     Returns:
@@ -87,10 +90,10 @@ def explore(
     title = device_title(chosen)
 
     def train_plan(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
-        return train_recipe(plan.recipe, images, seed, chosen, on_epoch)
+        return train_recipe(plan.recipe, images, seed, chosen, on_epoch, engine)
 
     with opened(
-        Path(results), name, space, describe_environment(title, chosen.type, images.fingerprint)
+        Path(results), name, space, describe_environment(title, chosen.type, engine, images.fingerprint)
     ) as study:
         run_study(
             study,
@@ -135,6 +138,7 @@ def train(
     images: int | None = None,
     data_dir: str | Path = "data",
     device: str = "auto",
+    engine: EngineName = "fast",
     seed: int = 0,
     save: str | Path | None = None,
     on_epoch: OnEpoch | None = None,
@@ -148,6 +152,7 @@ def train(
         images: Training images, drawn class by class; all if None.
         data_dir: Where data sets are looked for and downloaded to.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        engine: ``fast``, or ``reference``, the plain step that it is tested against.
         seed: Decides weights, order and shifts.
         save: File for the weights, in the safetensors format.
         on_epoch: Called with every row of the curve.
@@ -166,7 +171,7 @@ def train(
     data = load_images(dataset, protocol, Path(data_dir), images=images).to(chosen)
     plan = compile_plan(recipe, data.dataset.shape, len(data.train))
     network = build_network(recipe, data.dataset.shape, seed, chosen)
-    run = train_network(plan, network, data, seed, chosen, on_epoch)
+    run = train_network(plan, network, data, seed, chosen, on_epoch, engine)
     if save is not None and run.outcome is Outcome.COMPLETE:
         save_weights(Path(save), network, Origin(recipe, data.dataset.shape, dataset, seed))
     return plan, run

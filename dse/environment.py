@@ -11,12 +11,15 @@ from pathlib import Path
 PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "scikit-learn")
 
 
-def describe_environment(device: str, device_type: str, data_fingerprint: str) -> dict[str, object]:
+def describe_environment(
+    device: str, device_type: str, engine: str, data_fingerprint: str
+) -> dict[str, object]:
     """Describe this machine and this code, so that figures can be judged later.
 
     Args:
         device: Name of what trains, as in "NVIDIA H200" or a processor's model with its threads.
         device_type: ``cpu`` or ``cuda``.
+        engine: What was asked to run the steps.
         data_fingerprint: Hash of the images, so that a study is not gone on with on others.
     """
     return {
@@ -24,6 +27,7 @@ def describe_environment(device: str, device_type: str, data_fingerprint: str) -
         "commit": _commit(),
         "device": device,
         "device_type": device_type,
+        "engine": engine,
         "data_fingerprint": data_fingerprint,
         "platform": platform.platform(),
         "cores": os.cpu_count(),

@@ -64,12 +64,14 @@ class Run:
         outcome: How it ended.
         reason: Why it ended so; empty if complete.
         setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds.
+        engine: What ran the steps: ``fast`` or ``reference``.
     """
 
     curve: tuple[EpochRow, ...]
     outcome: Outcome
     reason: str
     setup_seconds: float
+    engine: str
 
     @property
     def train_seconds(self) -> float:

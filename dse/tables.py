@@ -22,7 +22,7 @@ from dse.trial import Trial
 
 RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
 CURVE_COLUMNS = ["trial", *(row.name for row in dataclasses.fields(EpochRow)), "accuracy", "best_accuracy"]
-TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "recipe", "front"]
+TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "engine", "recipe", "front"]
 WHOLE_NUMBERS = [
     *("model.routing_iterations", "learning_rate.decay_steps", "weight_sharing.convolution"),
     *("batch_size.size", "batch_size.start", "batch_size.growth", "batch_size.period"),
@@ -110,7 +110,7 @@ def trials_frame(trials: Iterable[Trial], objectives: Sequence[str], baseline_id
     ranked = ["on_front", "rank", "is_baseline", "time_ratio", "accuracy_gain"]
     columns = [
         *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "state", "reason"),
-        *(*OBJECTIVES, *measured, *ranked, "started", "device", "recipe"),
+        *(*OBJECTIVES, *measured, *ranked, "started", "device", "engine", "recipe"),
     ]
     frame = pd.DataFrame(rows, columns=columns)
     frame = _typed(frame)
@@ -137,6 +137,7 @@ def _trial_row(trial: Trial, baseline_id: str) -> dict[str, Any]:
         "is_baseline": recipe.id == baseline_id,
         "started": trial.started,
         "device": trial.device,
+        "engine": trial.engine,
         "recipe": json.dumps(recipe.model_dump(mode="json"), separators=(",", ":")),
     }
     row |= dict(trial.measures)
@@ -169,8 +170,9 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     for column in ("learning_rate.cycle_epochs", "batch_size.stages"):  # numbers and words, or lists
         if column in frame:
             frame[column] = frame[column].map(str, na_action="ignore").astype("str")
-    if "reason" in frame:
-        frame["reason"] = frame["reason"].astype("str").fillna("")
+    for column in ("reason", "engine"):  # empty where there is nothing to say
+        if column in frame:
+            frame[column] = frame[column].astype("str").fillna("")
     return frame.astype(types)
 
 

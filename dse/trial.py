@@ -41,6 +41,7 @@ class Trial:
         setup_seconds: Seconds before the first step.
         started: When it began, UTC, ISO 8601.
         device: What it runs on.
+        engine: What ran the steps.
     """
 
     number: int
@@ -53,6 +54,7 @@ class Trial:
     setup_seconds: float | None = None
     started: str = ""
     device: str = ""
+    engine: str = ""
 
     @property
     def complete(self) -> bool:

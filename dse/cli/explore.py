@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from dse.cli.options import data_dir_option, device_option, results_option
+from dse.cli.options import data_dir_option, device_option, engine_option, results_option
 from dse.cli.terminal import console
 
 
@@ -22,6 +23,7 @@ from dse.cli.terminal import console
 @click.option("--dataset", help="Explore on this data set instead of the space's.")
 @data_dir_option
 @device_option
+@engine_option
 @click.option(
     "--sampler",
     type=click.Choice(["auto", "tpe", "nsga2", "gp", "random", "grid"]),
@@ -40,6 +42,7 @@ def explore(
     dataset: str | None,
     data_dir: Path,
     device: str,
+    engine: Literal["fast", "reference"],
     sampler: str | None,
     seed: int | None,
 ) -> None:
@@ -67,7 +70,15 @@ def explore(
     interrupted = False
     with make_watcher(output, parsed) as watcher:
         try:
-            run(parsed, name=name, results=results, data_dir=data_dir, device=device, watcher=watcher)
+            run(
+                parsed,
+                name=name,
+                results=results,
+                data_dir=data_dir,
+                device=device,
+                engine=engine,
+                watcher=watcher,
+            )
         except KeyboardInterrupt:
             interrupted = True
     if interrupted and not folder.is_dir():

@@ -34,6 +34,13 @@ device_option = click.option(
     metavar="auto|cpu|cuda|cuda:N",
     help="What trains; auto takes the first GPU if there is one.",
 )
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["fast", "reference"]),
+    default="fast",
+    show_default=True,
+    help="What runs the steps: fast, or the plain reference that it is tested against.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 dataset_option = click.option(
     "--dataset", default="digits", show_default=True, help="Data set by name; `dse datasets` lists them."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -12,6 +12,7 @@ from dse.cli.options import (
     data_dir_option,
     dataset_option,
     device_option,
+    engine_option,
     find_recipe,
     images_option,
     json_option,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @protocol_option
 @data_dir_option
 @device_option
+@engine_option
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order, shifts."
 )
@@ -55,6 +57,7 @@ def train(
     protocol: str,
     data_dir: Path,
     device: str,
+    engine: Literal["fast", "reference"],
     seed: int,
     epochs: int | None,
     save: Path | None,
@@ -98,6 +101,7 @@ def train(
         images=images,
         data_dir=data_dir,
         device=device,
+        engine=engine,
         seed=seed,
         save=save,
         on_epoch=None if as_json else _print_epoch,
@@ -107,6 +111,7 @@ def train(
             {
                 "recipe": found.model_dump(mode="json"),
                 "seed": seed,
+                "engine": run.engine,
                 "outcome": str(run.outcome),
                 "reason": run.reason,
                 "parameters": plan.parameters,

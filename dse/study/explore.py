@@ -158,7 +158,13 @@ def _ended(trial: Trial, run: Run, plan: Plan, space: SearchSpace) -> Trial:
         state = TrialState.MISSED_TARGET
         reason = f"target={space.target} not reached: the best accuracy was {measures['accuracy']:.4f}"
     return dataclasses.replace(
-        trial, state=state, reason=reason, measures=measures, curve=run.curve, setup_seconds=run.setup_seconds
+        trial,
+        state=state,
+        reason=reason,
+        measures=measures,
+        curve=run.curve,
+        setup_seconds=run.setup_seconds,
+        engine=run.engine,
     )
 
 

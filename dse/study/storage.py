@@ -147,7 +147,7 @@ def _check_same(
             f"{'s' if len(changed) == 1 else ''}. {cure} To go on with the old one, use {folder / SPACE_FILE}."
         )
     earlier = study.user_attrs.get("environment", {})
-    for key, what in (("data_fingerprint", "images"), ("device_type", "device")):
+    for key, what in (("data_fingerprint", "images"), ("device_type", "device"), ("engine", "engine")):
         if earlier.get(key) != environment.get(key):
             raise StudyError(
                 f"{folder} was measured with another {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
@@ -233,6 +233,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
         if stored.datetime_start
         else "",
         device=attrs.get("device", ""),
+        engine=attrs.get("engine", ""),
     )
 
 
@@ -254,5 +255,6 @@ def write_end(trial: optuna.Trial, record: Trial) -> None:
     """Record how a trial ended; its curve is recorded already."""
     trial.set_user_attr("setup_seconds", record.setup_seconds)
     trial.set_user_attr("measures", dict(record.measures))
+    trial.set_user_attr("engine", record.engine)
     trial.set_user_attr("reason", record.reason)
     trial.set_user_attr("state", str(record.state))

@@ -17,6 +17,7 @@ from torch.nn import functional
 from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
 from dse.training.loss import RECONSTRUCTION_WEIGHT, margin_loss, reconstruction_loss
 from dse.training.network import Losses, Network
+from dse.training.spectral import SpectralConvolution
 
 EPSILON = 1e-7
 
@@ -152,6 +153,10 @@ class CapsNet(Network):
         size: Every size, with the weight sharing.
         routing_iterations: Iterations of routing by agreement, at least 1.
         squash: How capsule lengths are bounded.
+
+    Attributes:
+        spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis,
+            the same up to rounding; never if None, which is the reference.
     """
 
     def __init__(
@@ -170,6 +175,8 @@ class CapsNet(Network):
         self.primary = nn.Conv2d(
             size.filters, channels // sharing.primary_capsules, KERNEL, stride=PRIMARY_STRIDE, bias=False
         )
+        self.spectral = SpectralConvolution(*size.convolved, KERNEL)
+        self.spectral_from_batch: int | None = None
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
         matrices = size.types * (1 if sharing.class_capsules == "per_type" else size.positions)
@@ -187,6 +194,16 @@ class CapsNet(Network):
             nn.Sigmoid(),
         )
 
+    @property
+    def primary_channels(self) -> tuple[int, int]:
+        """Channels in and out that the primary convolution is computed with; sharing makes them fewer."""
+        return self.convolution.out_channels, self.primary.out_channels
+
+    def _convolve(self, features: Tensor, kernels: Tensor) -> Tensor:
+        if self.spectral_from_batch is not None and len(features) >= self.spectral_from_batch:
+            return self.spectral(features, kernels)  # type: ignore[no-any-return]
+        return functional.conv2d(features, kernels, stride=PRIMARY_STRIDE)
+
     def primary_capsules(self, images_BCHW: Tensor) -> Tensor:
         """Give the primary capsules of images in [0, 1]; shape (B, N, D), type-major."""
         size = self.size
@@ -194,7 +211,7 @@ class CapsNet(Network):
         # Channels that share a filter of the first convolution are equal, so the primary kernels over them
         # can be added up instead: the same sums from fewer channels.
         folded = torch.unflatten(self.primary.weight, 1, (size.sharing.convolution, -1)).sum(1)
-        convolved = functional.conv2d(features, folded, stride=PRIMARY_STRIDE).flatten(2)
+        convolved = self._convolve(features, folded).flatten(2)
         # One routing iteration from one capsule type: each of the T couplings is 1 / T.
         votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
         capsules_BTDP = torch.unflatten(votes_BQP + self.primary_bias_Q[:, None], 1, (size.types, -1))

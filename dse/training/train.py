@@ -1,4 +1,4 @@
-"""The reference training loop."""
+"""The training loop: epochs, clocks and evaluation around an engine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from dse.recipe.recipe import Recipe
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.training.build import build_network
 from dse.training.data import ImageData, Images
+from dse.training.engine import Engine, EngineName, build_engine
 from dse.training.network import Network
-from dse.training.step import as_floats, build_optimizer, shifted_losses, train_step
+from dse.training.step import as_floats
 from dse.training.stopwatch import Stopwatch
 
 # The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a fifth of a GB.
@@ -23,7 +24,12 @@ STEPS_BETWEEN_CHECKS = 500
 
 
 def train_recipe(
-    recipe: Recipe, data: ImageData, seed: int, device: torch.device, on_epoch: OnEpoch | None = None
+    recipe: Recipe,
+    data: ImageData,
+    seed: int,
+    device: torch.device,
+    on_epoch: OnEpoch | None = None,
+    engine: EngineName = "fast",
 ) -> Run:
     """Compile a recipe for the data, build its network, and train it.
 
@@ -32,7 +38,7 @@ def train_recipe(
     """
     plan = compile_plan(recipe, data.dataset.shape, len(data.train))
     network = build_network(recipe, data.dataset.shape, seed, device)
-    return train(plan, network, data, seed, device, on_epoch)
+    return train(plan, network, data, seed, device, on_epoch, engine)
 
 
 def train(
@@ -42,6 +48,7 @@ def train(
     seed: int,
     device: torch.device,
     on_epoch: OnEpoch | None = None,
+    engine: EngineName = "fast",
 ) -> Run:
     """Train a network as planned.
 
@@ -55,6 +62,7 @@ def train(
         seed: Decides the order of the images and their shifts.
         device: Where to train.
         on_epoch: Called with every row as soon as it is complete; its time is on no clock.
+        engine: What runs the steps; ``Run.engine`` tells what really ran.
 
     Returns:
         The run. If a loss is not finite, it ends there as ``diverged``, with the rows of the epochs before.
@@ -66,22 +74,22 @@ def train(
     setup_clock, train_clock, evaluation_clock = (Stopwatch(device) for _ in range(3))
     with setup_clock:
         data = data.to(device)
-        optimizer = build_optimizer(network, device)
-        generator = torch.Generator(device).manual_seed(seed)
-        _warm_up(plan, network, data.train)
+        runner = build_engine(engine, network, data.train, seed, device)
+        sizes = {epoch.batch_size for epoch in plan.epochs}
+        runner.prepare(sizes | {plan.images % size for size in sizes} - {0})
 
     curve: list[EpochRow] = []
     for epoch in plan.epochs:
         with train_clock:
             rates = torch.from_numpy(plan.epoch_rates(epoch.epoch).copy()).to(device)
-            losses = _train_epoch(epoch, rates, network, optimizer, data.train, generator)
+            losses = _train_epoch(epoch, rates, runner, plan.images)
         if losses is None:
             reason = (
                 f"the loss stopped being finite in epoch {epoch.epoch} of {len(plan.epochs)}, "
                 f"at rates from {min(epoch.first_rate, epoch.last_rate):.3g} "
                 f"to {max(epoch.first_rate, epoch.last_rate):.3g}"
             )
-            return Run(tuple(curve), Outcome.DIVERGED, reason, setup_clock.seconds)
+            return Run(tuple(curve), Outcome.DIVERGED, reason, setup_clock.seconds, runner.name)
         with evaluation_clock:
             validation = None if data.validation is None else evaluate(network, data.validation)
             test = evaluate(network, data.test)
@@ -103,7 +111,7 @@ def train(
         curve.append(row)
         if on_epoch is not None:
             on_epoch(row)
-    return Run(tuple(curve), Outcome.COMPLETE, "", setup_clock.seconds)
+    return Run(tuple(curve), Outcome.COMPLETE, "", setup_clock.seconds, runner.name)
 
 
 def evaluate(network: Network, images: Images) -> float:
@@ -117,40 +125,22 @@ def evaluate(network: Network, images: Images) -> float:
 
 
 def _train_epoch(
-    epoch: EpochPlan,
-    rates: Tensor,
-    network: Network,
-    optimizer: torch.optim.Adam,
-    images: Images,
-    generator: torch.Generator,
+    epoch: EpochPlan, rates: Tensor, engine: Engine, images: int
 ) -> tuple[float, float, float] | None:
     """Pass once over the images in random order; give mean losses an image, or None if they are not finite."""
-    # Summed on the device, in double precision for an epoch of many small steps.
-    sums = torch.zeros(3, dtype=torch.float64, device=generator.device)
-    order = torch.randperm(len(images), generator=generator, device=generator.device)
-    for i, chosen in enumerate(torch.split(order, epoch.batch_size)):
-        losses = train_step(network, optimizer, images[chosen], rates[i], generator)
-        sums += torch.stack(losses) * len(chosen)
-        if (i + 1) % STEPS_BETWEEN_CHECKS == 0 and not sums.isfinite().all():
+    sums = torch.zeros(3, dtype=torch.float64, device=rates.device)
+    order = torch.randperm(images, generator=engine.generator, device=rates.device)
+    stretches = zip(
+        torch.split(order, STEPS_BETWEEN_CHECKS * epoch.batch_size),
+        torch.split(rates, STEPS_BETWEEN_CHECKS),
+        strict=True,
+    )
+    for chosen, stretch_rates in stretches:
+        sums += engine.train(chosen, epoch.batch_size, stretch_rates)
+        if not sums.isfinite().all():
             return None
-    if not sums.isfinite().all():
-        return None
-    total, margin, reconstruction = (sums / len(images)).tolist()
+    total, margin, reconstruction = (sums / images).tolist()
     return total, margin, reconstruction
-
-
-def _warm_up(plan: Plan, network: Network, images: Images) -> None:
-    """Run each batch size forward and backward once on black images, and leave no trace but warm caches.
-
-    The first pass at a new shape makes the libraries choose kernels and reserve memory, which is no training.
-    """
-    sizes = {epoch.batch_size for epoch in plan.epochs}
-    sizes |= {plan.images % size for size in sizes} - {0}
-    own_generator = torch.Generator(images.pixels.device)
-    for size in sorted(sizes, reverse=True):
-        dummy = Images(torch.zeros_like(images.pixels[:size]), torch.zeros_like(images.labels[:size]))
-        torch.autograd.backward(shifted_losses(network, dummy, own_generator).total)
-    network.zero_grad(set_to_none=True)
 
 
 def _check_fit(plan: Plan, data: ImageData) -> None:

@@ -65,7 +65,7 @@ def make_trial(
         seed=seed,
         state=state,
         reason=reason,
-        measures=measure(Run(curve, Outcome.COMPLETE, "", 1.0), plan, target),
+        measures=measure(Run(curve, Outcome.COMPLETE, "", 1.0, "fast"), plan, target),
         curve=curve,
         setup_seconds=1.0,
         started="2026-01-02T03:04:05+00:00",

@@ -60,10 +60,10 @@ class FakeTraining:
                 raise KeyboardInterrupt
         sharing = plan.recipe.weight_sharing
         if sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003:
-            return Run(tuple(rows[:1]), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1)
+            return Run(tuple(rows[:1]), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1, "fake")
         if sharing.class_capsules == "per_type" and plan.recipe.learning_rate.policy == "one_cycle":
             raise RuntimeError("out of memory")
-        return Run(tuple(rows), Outcome.COMPLETE, "", 0.1)
+        return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "fake")
 
 
 class Silent:

@@ -20,6 +20,7 @@ from dse.training import step
 from dse.training import train as training
 from dse.training.build import build_network
 from dse.training.data import Images
+from dse.training.engine import build_engine
 from dse.training.network import Losses, Network
 from dse.training.step import as_floats, build_optimizer, train_step
 from dse.training.train import evaluate, train, train_recipe
@@ -96,7 +97,7 @@ def test_every_step_has_its_rate_and_every_image_its_turn(few_digits, cpu, monke
         assert optimizer.param_groups[0]["lr"].item() == pytest.approx(rate.item())
         return losses
 
-    monkeypatch.setattr(training, "train_step", spy)
+    monkeypatch.setattr("dse.training.engine.train_step", spy)
     plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 100)
     train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu)
     assert rates == plan.rates.tolist()
@@ -130,7 +131,7 @@ def test_warming_up_leaves_no_trace(few_digits, cpu):
     network = build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     state = torch.get_rng_state()
-    training._warm_up(compile_plan(TWO_STAGES, MNIST_SHAPE, 100), network, few_digits.train)
+    build_engine("fast", network, few_digits.train, 0, cpu).prepare([7, 64, 2, 36])
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert torch.equal(torch.get_rng_state(), state)

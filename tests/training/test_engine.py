@@ -1,0 +1,78 @@
+"""The fast engine is the reference's twin, step by step."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dse.datasets import ImageShape
+from dse.recipe.model import CapsNetSize
+from dse.recipe.weight_sharing import WeightSharing
+from dse.training.capsnet import CapsNet
+from dse.training.data import Images
+from dse.training.engine import SPECTRAL_FROM_BATCH, build_engine
+
+CPU = torch.device("cpu")
+# Enough channels for the spectral convolution, and little else.
+SIZE = CapsNetSize(ImageShape(1, 20, 20, 10), WeightSharing(), filters=128, types=16, hidden=(16, 16))
+STEPS = 4
+
+
+def images(count: int) -> Images:
+    generator = torch.Generator().manual_seed(1)
+    return Images(
+        torch.randint(0, 256, (count, 1, 20, 20), dtype=torch.uint8, generator=generator),
+        torch.randint(0, 10, (count,), generator=generator),
+    )
+
+
+def network(sharing: WeightSharing) -> CapsNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        size = CapsNetSize(SIZE.image, sharing, SIZE.filters, SIZE.types, SIZE.hidden)
+        return CapsNet(size)
+
+
+@pytest.mark.parametrize("class_capsules", ["none", "per_type"])
+@pytest.mark.parametrize("batch_size", [1, 16, SPECTRAL_FROM_BATCH])
+def test_the_twins_lose_alike_step_by_step(batch_size: int, class_capsules: str) -> None:
+    data = images(batch_size * STEPS)
+    sharing = WeightSharing(class_capsules=class_capsules)
+    engines = [build_engine(name, network(sharing), data, 7, CPU) for name in ("reference", "fast")]
+    assert [engine.name for engine in engines] == ["reference", "fast"]
+    for step in range(STEPS):
+        chosen = torch.arange(step * batch_size, (step + 1) * batch_size)
+        reference, fast = (engine.train(chosen, batch_size, torch.tensor([0.001])) for engine in engines)
+        torch.testing.assert_close(fast, reference, rtol=2e-4, atol=1e-5)
+
+
+def test_only_large_batches_of_wide_networks_are_spectral() -> None:
+    wide, narrow = network(WeightSharing()), network(WeightSharing(convolution=2))
+    for net in (wide, narrow):
+        build_engine("fast", net, images(2), 0, CPU)
+    assert wide.spectral_from_batch == SPECTRAL_FROM_BATCH
+    assert narrow.spectral_from_batch is None
+    assert network(WeightSharing()).spectral_from_batch is None
+
+
+def test_the_rest_of_an_epoch_is_one_smaller_step() -> None:
+    data = images(10)
+    one, other = (build_engine("reference", network(WeightSharing()), data, 3, CPU) for _ in range(2))
+    rates = torch.full((3,), 0.001)
+    together = one.train(torch.arange(10), 4, rates)
+    apart = sum(other.train(part, 4, rates[:1]) for part in torch.split(torch.arange(10), 4))
+    torch.testing.assert_close(together, apart)
+
+
+def test_preparing_leaves_no_trace() -> None:
+    data = images(8)
+    prepared, plain = (build_engine("fast", network(WeightSharing()), data, 3, CPU) for _ in range(2))
+    prepared.prepare([1, 4, 8])
+    rates = torch.full((2,), 0.001)
+    assert torch.equal(prepared.train(torch.arange(8), 4, rates), plain.train(torch.arange(8), 4, rates))
+
+
+def test_rates_and_batches_must_agree() -> None:
+    engine = build_engine("reference", network(WeightSharing()), images(8), 3, CPU)
+    with pytest.raises(ValueError, match="zip"):
+        engine.train(torch.arange(8), 4, torch.full((3,), 0.001))
