@@ -156,7 +156,7 @@ class LiveWatcher:
             recent.add_row(str(trial.number), describe(trial, self._space), trial.recipe.label)
         if self._running is not None:
             recent.add_row(
-                str(self._running.number), self._running.recipe.label, self._progress(self._running)
+                str(self._running.number), self._progress(self._running), self._running.recipe.label
             )
         front = plain_table("trial", *self._space.objectives, "recipe", title="front so far")
         for trial in current_front(self._trials, self._space):

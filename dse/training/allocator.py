@@ -16,7 +16,7 @@ def keep_freed_memory() -> bool:
 
     A step of the full CapsNet frees and takes blocks of up to 150 MB. By default glibc returns each one to the
     system, which clears it page by page before the next step gets it again: a third of the step's time. The
-    setting holds for the whole process and cannot be taken back; the peak of memory stays what it was.
+    setting holds for the whole process and cannot be taken back.
 
     Returns:
         Whether it had an effect: True with glibc (Linux), else False.

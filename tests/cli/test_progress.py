@@ -1,0 +1,44 @@
+"""The live view shows what runs, what ended and the front, each in its column."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from dse.cli.progress import LineWatcher, LiveWatcher, make_watcher
+from dse.recipe.plan import compile_plan
+from dse.space.load import find_space, load_space
+from tests.test_tables import row, trial
+
+SPACE = load_space(find_space("quickstart"))
+
+
+def lines_of(watcher: LiveWatcher) -> list[str]:
+    console = Console(file=io.StringIO(), width=140)
+    console.print(watcher._view())
+    return console.file.getvalue().splitlines()
+
+
+def test_the_live_view() -> None:
+    watcher = LiveWatcher(Console(file=io.StringIO(), force_terminal=True, width=140), SPACE)
+    done, running = trial(0, 10, [0.5, 0.75]), trial(1, 10, [0.25])
+    watcher.trial_started(done, compile_plan(done.recipe, SPACE.data.dataset.shape, 1200))
+    watcher.trial_ended(done, [done])
+    watcher.epoch_ended(running, row(1, 12.5, 0.25))
+    text = lines_of(watcher)
+    first, second = (next(line for line in text if line.split()[:1] == [number]) for number in ("0", "1"))
+    assert "accuracy 75.00" in first
+    assert "epoch 1/3: 25.00" in second
+    assert first.index(done.recipe.label) == second.index(running.recipe.label)
+    assert any("front so far" in line for line in text)
+    assert any("1/24 trials" in line for line in text)
+
+
+def test_plain_lines_elsewhere() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    watcher = make_watcher(console, SPACE)
+    assert isinstance(watcher, LineWatcher)
+    watcher.trial_ended(trial(0, 10, [0.5, 0.75]), [trial(0, 10, [0.5, 0.75])])
+    (line,) = console.file.getvalue().splitlines()
+    assert line.startswith("trial 0 [full · fixed 0.001 · batch 128, seed 0] train_seconds 20.0")
