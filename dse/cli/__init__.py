@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dse.cli.bench import bench
 from dse.cli.catalogue import datasets, spaces
 from dse.cli.explore import explore
 from dse.cli.plan import plan
@@ -52,7 +53,7 @@ def commands() -> None:
     """
 
 
-for command in (explore, train, plan, trials, front, report, spaces, datasets):
+for command in (explore, train, plan, trials, front, report, spaces, datasets, bench):
     commands.add_command(command)
 
 

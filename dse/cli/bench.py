@@ -1,0 +1,129 @@
+"""``dse bench``: how fast training is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from dse.cli.options import device_option, json_option, print_json
+from dse.cli.terminal import console, plain_table
+
+if TYPE_CHECKING:
+    from dse.training.bench.bench import BenchRow
+    from dse.training.bench.contest import Spread
+
+
+def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in value.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{value!r} is not a list of whole numbers from 1 up, as in 128,16,1.")
+    return tuple(int(part) for part in parts)
+
+
+@click.command()
+@device_option
+@click.option(
+    "--batch-sizes",
+    callback=_batch_sizes,
+    default="128,16,1",
+    show_default=True,
+    metavar="B,B,...",
+    help="One row for each.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["full", "small", "tiny"]),
+    default="full",
+    show_default=True,
+    help="Size of the CapsNet.",
+)
+@click.option(
+    "--sharing",
+    type=click.Choice(["none", "per_type"]),
+    default="none",
+    show_default=True,
+    help="Sharing of the class-capsule matrices.",
+)
+@click.option(
+    "--peer",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Measure the authors' public code too: a checkout of github.com/Alexei95/FasTrCaps.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Length of one turn; at least one step is run.",
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Turns of each contestant."
+)
+@json_option
+def bench(
+    device: str,
+    batch_sizes: tuple[int, ...],
+    preset: Literal["full", "small", "tiny"],
+    sharing: Literal["none", "per_type"],
+    peer: Path | None,
+    seconds: float,
+    repeats: int,
+    as_json: bool,
+) -> None:
+    """Measure training images/s: reference step, fast step, the authors' code, and the limit.
+
+    All run in turns, each in a process of its own, and ratios are taken turn by turn, so a machine whose speed
+    drifts favours none. Images are random; nothing is read or written. docs/performance.md says how the
+    limit is found.
+
+    \b
+    Examples:
+      dse bench
+      dse bench --batch-sizes 16 --preset small --sharing per_type
+      dse bench --peer ~/FasTrCaps --json
+    """
+    from dse.training.bench.bench import bench as measure
+    from dse.training.bench.bench import describe
+    from dse.training.bench.entries import Job
+    from dse.training.device import find_device
+
+    found = find_device(device)
+    environment = describe(found)
+    if not as_json:
+        versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
+        click.echo(f"{environment['device']}; {versions}")
+
+    def tell(row: BenchRow) -> None:
+        if not as_json:
+            click.echo(f"batch {row.job.batch_size}: measured", err=True)
+
+    jobs = [Job(batch_size, found, preset, sharing) for batch_size in batch_sizes]
+    rows = measure(jobs, seconds, repeats, peer, tell)
+    if as_json:
+        print_json(environment | {"rows": [row.as_dict() for row in rows]})
+        return
+    _print_rows(rows)
+    click.echo(f"Training images/s, then ratios: median (lowest to highest) of {repeats} turns.")
+    if any(row.engines["fast"]["name"] == "reference" for row in rows):
+        click.echo("There is no faster step for this device yet: fast is the reference step measured again.")
+
+
+def _print_rows(rows: list[BenchRow]) -> None:
+    from dse.training.bench.bench import CONTESTANTS, RATIOS
+
+    for names, digits in ((CONTESTANTS, 1), (tuple(RATIOS), 2)):
+        shown = [name for name in names if any(name in row.measured for row in rows)]
+        table = plain_table("batch", "sharing", *shown)
+        for row in rows:
+            cells = [_cell(row.measured.get(name), digits) for name in shown]
+            table.add_row(str(row.job.batch_size), row.job.sharing, *cells)
+        console().print(table)
+
+
+def _cell(spread: Spread | None, digits: int) -> str:
+    if spread is None:
+        return "-"
+    low, high = f"{spread.low:.{digits}f}", f"{spread.high:.{digits}f}"
+    return f"{spread.median:.{digits}f} ({low} to {high})"

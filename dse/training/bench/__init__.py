@@ -1,0 +1,1 @@
+"""How fast training is, beside the authors' code and what the machine allows."""

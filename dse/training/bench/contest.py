@@ -1,0 +1,77 @@
+"""Contestants take turns, so that a machine whose speed drifts favours none of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+# Calibration is done once a turn takes this share of the seconds wanted: then its length is known well enough.
+_CALIBRATED = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """Something whose steps are timed.
+
+    Attributes:
+        name: Its key in every result.
+        timed: Runs so many steps and gives their seconds.
+    """
+
+    name: str
+    timed: Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What repeats of one measurement gave."""
+
+    median: float
+    low: float
+    high: float
+
+
+def summarise(values: Sequence[float]) -> Spread:
+    """Give median, minimum and maximum.
+
+    >>> summarise([3.0, 1.0, 2.0, 9.0])
+    Spread(median=2.5, low=1.0, high=9.0)
+    """
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
+    """Divide repeat by repeat, then summarise: a drift that both sides share cancels.
+
+    >>> ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0])
+    Spread(median=2.0, low=2.0, high=3.0)
+    """
+    return summarise([a / b for a, b in zip(over, under, strict=True)])
+
+
+def hold_contest(contestants: Sequence[Contestant], seconds: float, repeats: int) -> list[dict[str, float]]:
+    """Time every contestant once in each repeat, in turns: a, b, c, a, b, c and so on.
+
+    Args:
+        contestants: In the order of their turns.
+        seconds: How long a turn shall take; at least one step is run.
+        repeats: Turns of each.
+
+    Returns:
+        For each repeat the seconds a step of each contestant, by name.
+    """
+    steps = {contestant.name: _steps_within(contestant, seconds) for contestant in contestants}
+    return [
+        {each.name: each.timed(steps[each.name]) / steps[each.name] for each in contestants}
+        for _ in range(repeats)
+    ]
+
+
+def _steps_within(contestant: Contestant, seconds: float) -> int:
+    """Find how many steps a turn takes, after one step that warms up."""
+    contestant.timed(1)
+    steps = 1
+    while (taken := contestant.timed(steps)) < _CALIBRATED * seconds:
+        steps *= 2
+    return max(1, round(steps * seconds / taken))
