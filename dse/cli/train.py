@@ -93,7 +93,7 @@ def train(
     from dse.run import Outcome
 
     if not as_json:
-        click.echo(found.label)
+        click.echo(f"{found.label}, on {dataset}")
     plan, run = run_recipe(
         found,
         dataset=dataset,
