@@ -7,8 +7,7 @@ P positions of the grid, N = T * P primary capsules, type-major; K classes, E nu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +16,10 @@ from torch.nn import functional
 from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
 from dse.training.loss import RECONSTRUCTION_WEIGHT, margin_loss, reconstruction_loss
 from dse.training.network import Losses, Network
+from dse.training.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
 from dse.training.spectral import SpectralConvolution
 
 EPSILON = 1e-7
-
-Squash = Callable[[Tensor], Tensor]
 
 
 def capsule_lengths(capsules: Tensor, keepdim: bool = False) -> Tensor:
@@ -59,91 +57,6 @@ def squash_approximate(capsules: Tensor) -> Tensor:
 SQUASHES: dict[str, Squash] = {"exact": squash_exact, "approximate": squash_approximate}
 
 
-class Votes(Protocol):
-    """What every primary capsule says about every class capsule, held in whichever form is cheapest."""
-
-    def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
-        """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
-
-    def agreement(self, capsules_BKE: Tensor) -> Tensor:
-        """Multiply each vote with the class capsule it is for; shape (B, K, N)."""
-
-
-class OwnVotes:
-    """Votes by matrices of each primary capsule's own, computed once.
-
-    Args:
-        primary_BND: Primary capsules.
-        matrices_NDKE: A matrix for each primary capsule and class.
-    """
-
-    def __init__(self, primary_BND: Tensor, matrices_NDKE: Tensor) -> None:
-        _, _, classes, size = matrices_NDKE.shape
-        votes_NBx = torch.bmm(primary_BND.transpose(0, 1), matrices_NDKE.flatten(2))
-        # One copy, after which every product below reads straight through: a third less time (CPU, batch 128).
-        self.votes_BKNE = torch.unflatten(votes_NBx, 2, (classes, size)).permute(1, 2, 0, 3).contiguous()
-
-    def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
-        """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
-        return torch.einsum("bkn,bkne->bke", coupling_BKN, self.votes_BKNE)
-
-    def agreement(self, capsules_BKE: Tensor) -> Tensor:
-        """Multiply each vote with the class capsule it is for; shape (B, K, N)."""
-        return torch.einsum("bkne,bke->bkn", self.votes_BKNE, capsules_BKE)
-
-
-class SharedVotes:
-    """Votes by matrices that all positions of a type share, never computed one by one.
-
-    As the matrix is the same at every position, the weighted sum over the positions comes first and the
-    product after it, which takes P times fewer multiplications; likewise the agreement multiplies the class
-    capsule by the matrix once a type.
-
-    Args:
-        primary_BND: Primary capsules, type-major.
-        matrices_TDKE: A matrix for each type and class.
-    """
-
-    def __init__(self, primary_BND: Tensor, matrices_TDKE: Tensor) -> None:
-        self.primary_BTPD = torch.unflatten(primary_BND, 1, (len(matrices_TDKE), -1))
-        self.matrices_TDKE = matrices_TDKE
-
-    def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
-        """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
-        coupling_BKTP = torch.unflatten(coupling_BKN, 2, self.primary_BTPD.shape[1:3])
-        summed_BKTD = torch.einsum("bktp,btpd->bktd", coupling_BKTP, self.primary_BTPD)
-        return torch.einsum("bktd,tdke->bke", summed_BKTD, self.matrices_TDKE)
-
-    def agreement(self, capsules_BKE: Tensor) -> Tensor:
-        """Multiply each vote with the class capsule it is for; shape (B, K, N)."""
-        wanted_BKTD = torch.einsum("tdke,bke->bktd", self.matrices_TDKE, capsules_BKE)
-        return torch.einsum("btpd,bktd->bktp", self.primary_BTPD, wanted_BKTD).flatten(2)
-
-
-def route(votes: Votes, logits_BKN: Tensor, bias_KE: Tensor, iterations: int, squash: Squash) -> Tensor:
-    """Route primary capsules to class capsules by agreement.
-
-    Couplings are the softmax of the logits over the classes; agreement is added to the logits after each
-    iteration but the last. Gradients flow through all iterations.
-
-    Args:
-        votes: What the primary capsules say.
-        logits_BKN: Logits of the first iteration: zeros, for couplings that are all equal.
-        bias_KE: Added to the weighted sums.
-        iterations: At least 1.
-        squash: Bounds the class capsules' lengths.
-
-    Returns:
-        Class capsules, shape (B, K, E).
-
-    Source: Sabour et al. 2017, procedure 1.
-    """
-    for _ in range(iterations - 1):
-        class_BKE = squash(votes.weighted_sum(logits_BKN.softmax(1)) + bias_KE)
-        logits_BKN = logits_BKN + votes.agreement(class_BKE)
-    return squash(votes.weighted_sum(logits_BKN.softmax(1)) + bias_KE)
-
-
 class CapsNet(Network):
     """CapsNet: convolution, primary capsules, class capsules by routing, and a decoder that reconstructs.
 
@@ -157,6 +70,8 @@ class CapsNet(Network):
     Attributes:
         spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis,
             the same up to rounding; never if None, which is the reference.
+        one_pass_votes: Whether the votes' gradient is computed in one pass; if not, which is the reference, in one
+            pass for each use.
     """
 
     def __init__(
@@ -177,6 +92,7 @@ class CapsNet(Network):
         )
         self.spectral = SpectralConvolution(*size.convolved, KERNEL)
         self.spectral_from_batch: int | None = None
+        self.one_pass_votes = False
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
         matrices = size.types * (1 if sharing.class_capsules == "per_type" else size.positions)
@@ -220,7 +136,9 @@ class CapsNet(Network):
     def class_capsules(self, images_BCHW: Tensor) -> Tensor:
         """Give the class capsules of images in [0, 1]; shape (B, K, E)."""
         primary_BND = self.primary_capsules(images_BCHW)
-        form = SharedVotes if self.size.sharing.class_capsules == "per_type" else OwnVotes
+        form: type[SharedVotes | OwnVotes] = OnePassVotes if self.one_pass_votes else OwnVotes
+        if self.size.sharing.class_capsules == "per_type":
+            form = SharedVotes
         votes = form(primary_BND, self.class_matrices_NDKE)
         batch, capsules, _ = primary_BND.shape
         logits_BKN = primary_BND.new_zeros(batch, len(self.class_bias_KE), capsules)

@@ -113,6 +113,8 @@ def build_engine(
     fast = name == "fast" and device.type == "cpu"
     if fast:
         keep_freed_memory()
-        if isinstance(network, CapsNet) and min(network.primary_channels) >= SPECTRAL_FROM_CHANNELS:
-            network.spectral_from_batch = SPECTRAL_FROM_BATCH
+        if isinstance(network, CapsNet):
+            network.one_pass_votes = True
+            if min(network.primary_channels) >= SPECTRAL_FROM_CHANNELS:
+                network.spectral_from_batch = SPECTRAL_FROM_BATCH
     return StepEngine("fast" if fast else "reference", network, images, seed, device)

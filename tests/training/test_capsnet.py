@@ -9,7 +9,8 @@ from torch.nn import functional
 from dse.datasets import ImageShape
 from dse.recipe.model import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.capsnet import CapsNet, OwnVotes, SharedVotes, route, squash_approximate, squash_exact
+from dse.training.capsnet import CapsNet, squash_approximate, squash_exact
+from dse.training.routing import OnePassVotes, OwnVotes, SharedVotes, route
 
 MINI_IMAGE = ImageShape(2, 19, 21, 4)
 
@@ -167,3 +168,30 @@ def test_black_images_give_finite_gradients():
         network.convolution.bias.zero_()
     network.losses(torch.zeros(2, 2, 19, 21), torch.tensor([0, 1])).total.backward()
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3, 5])
+def test_one_pass_votes_are_the_twins_of_plain_ones(iterations: int) -> None:
+    generator = torch.Generator().manual_seed(iterations)
+    primary_BND = torch.randn(3, 7, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    matrices_NDKE = torch.randn(7, 2, 4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    bias_KE = torch.randn(4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    slope_BKE = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+    logits_BKN = torch.zeros(3, 4, 7, dtype=torch.float64)
+    found = []
+    for form in (OwnVotes, OnePassVotes):
+        votes = form(primary_BND, matrices_NDKE)
+        class_BKE = route(votes, logits_BKN, bias_KE, iterations, squash_exact)
+        gradients = torch.autograd.grad(class_BKE, (primary_BND, matrices_NDKE, bias_KE), slope_BKE)
+        found.append((class_BKE, *gradients))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_one_pass_votes_predict_without_gradients() -> None:
+    network = mini_network().float()
+    images_BCHW = torch.rand(4, 2, 19, 21)
+    with torch.inference_mode():
+        plain = network.predict(images_BCHW)
+        network.one_pass_votes = True
+        assert torch.equal(network.predict(images_BCHW), plain)
