@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,9 +23,10 @@ class Stage(_Block):
     size: Size = Field(description="images a step")
 
 
-class Schedule(_Block):
+class Schedule(_Block, ABC):
     """What all batch schedules share."""
 
+    @abstractmethod
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
         """Give the (epochs, batch size) pairs that begin within a run of so many epochs.
 
@@ -34,12 +36,11 @@ class Schedule(_Block):
         Raises:
             ValueError: The stages end before the run does.
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """A few characters for tables and legends."""
-        raise NotImplementedError
 
 
 class Constant(Schedule):

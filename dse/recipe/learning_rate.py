@@ -6,6 +6,7 @@ the plot and the test. Source of every formula: Marchisio et al. 2019 and their 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -49,7 +50,7 @@ class Timeline:
         return sum(self.epoch_steps[:done]) + round((epochs - done) * following)
 
 
-class Policy(BaseModel):
+class Policy(BaseModel, ABC):
     """What all policies share: a base rate, and rates that stay within bounds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -62,13 +63,13 @@ class Policy(BaseModel):
         return self.base_rate, self.base_rate
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """The policy in a few words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rates(self, timeline: Timeline) -> Rates:
         """Give the rate of every step, in the order of the steps; shape (total_steps,)."""
-        raise NotImplementedError
 
 
 class Fixed(Policy):
