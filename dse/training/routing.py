@@ -92,6 +92,8 @@ class _Collect(Function):
     def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
         left_BKNT = torch.stack([left for left, _ in ctx.factors], dim=-1)
         right_BKTE = torch.stack([right for _, right in ctx.factors], dim=-2)
+        # The factors know the graph and the graph knows them: Python's collector sees no such cycle.
+        ctx.factors.clear()
         return left_BKNT @ right_BKTE, None
 
 
@@ -108,7 +110,7 @@ class _WeightedSum(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor | None, None]:
         (gradient_BKE,) = gradients
         votes_BKNE, coupling_BKN = ctx.saved_tensors
-        ctx.factors.append((coupling_BKN, gradient_BKE))
+        ctx.factors.append((coupling_BKN.detach(), gradient_BKE))
         wanted = ctx.needs_input_grad[2]
         coupling_gradient = torch.einsum("bkne,bke->bkn", votes_BKNE, gradient_BKE) if wanted else None
         return gradient_BKE.new_zeros(()), None, coupling_gradient, None
@@ -127,7 +129,7 @@ class _Agreement(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor, None]:
         (gradient_BKN,) = gradients
         votes_BKNE, capsules_BKE = ctx.saved_tensors
-        ctx.factors.append((gradient_BKN, capsules_BKE))
+        ctx.factors.append((gradient_BKN, capsules_BKE.detach()))
         capsule_gradient = torch.einsum("bkn,bkne->bke", gradient_BKN, votes_BKNE)
         return gradient_BKN.new_zeros(()), None, capsule_gradient, None
 

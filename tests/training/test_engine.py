@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from dse.recipe.model import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.capsnet import CapsNet
 from dse.training.data import Images
-from dse.training.engine import SPECTRAL_FROM_BATCH, build_engine
+from dse.training.engine import SPECTRAL_FROM_BATCH, EngineName, build_engine
 
 CPU = torch.device("cpu")
 # Enough channels for the spectral convolution, and little else.
@@ -44,6 +46,21 @@ def test_the_twins_lose_alike_step_by_step(batch_size: int, class_capsules: str)
         chosen = torch.arange(step * batch_size, (step + 1) * batch_size)
         reference, fast = (engine.train(chosen, batch_size, torch.tensor([0.001])) for engine in engines)
         torch.testing.assert_close(fast, reference, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("class_capsules", ["none", "per_type"])
+@pytest.mark.parametrize("name", ["reference", "fast"])
+def test_steps_leave_no_tensor_behind(name: EngineName, class_capsules: str) -> None:
+    data = images(SPECTRAL_FROM_BATCH)
+    engine = build_engine(name, network(WeightSharing(class_capsules=class_capsules)), data, 7, CPU)
+
+    def living_after(steps: int) -> int:
+        for _ in range(steps):
+            engine.train(torch.arange(len(data)), len(data), torch.tensor([0.001]))
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    assert living_after(steps=1) == living_after(steps=3)
 
 
 def test_only_large_batches_of_wide_networks_are_spectral() -> None:
