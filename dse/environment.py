@@ -23,7 +23,7 @@ def describe_environment(
         data_fingerprint: Hash of the images, so that a study is not gone on with on others.
     """
     return {
-        "dse": version("capsnet-dse"),
+        "dse": _version("capsnet-dse"),
         "commit": _commit(),
         "device": device,
         "device_type": device_type,

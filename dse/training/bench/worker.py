@@ -50,12 +50,28 @@ class Entry:
         return clock.seconds
 
 
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """Give the most bytes of a GPU that this process's tensors took, and that torch held for them; else nothing.
+
+    Counted since the start of the process or the last ``torch.cuda.reset_peak_memory_stats``.
+    """
+    if device.type != "cuda":
+        return {}
+    return {
+        "peak_allocated_bytes": torch.cuda.max_memory_allocated(device),
+        "peak_reserved_bytes": torch.cuda.max_memory_reserved(device),
+    }
+
+
 class Worker:
     """A process that builds an entry and times it when told; a context manager that ends it.
 
     Args:
         build: Builds the entry in the process; can be pickled.
         batch_size: What an error for want of memory names.
+
+    Attributes:
+        details: Those of its entry and, on a GPU, its peak memory so far.
     """
 
     def __init__(self, build: Callable[[], Entry], batch_size: int) -> None:
@@ -79,7 +95,9 @@ class Worker:
         # Where the process is gone, the receipt says so.
         with suppress(OSError):
             self._connection.send((name, steps))
-        seconds: float = self._receive()
+        seconds: float
+        seconds, memory = self._receive()
+        self.details |= memory
         return seconds
 
     def _receive(self) -> Any:
@@ -117,8 +135,9 @@ def _serve(connection: Connection, build: Callable[[], Entry], batch_size: int, 
         entry = build()
         connection.send((list(entry.runs), entry.details))
         while True:
-            connection.send(entry.timed(*connection.recv()))
-    except (EOFError, OSError):
+            name, steps = connection.recv()
+            connection.send((entry.timed(name, steps), peak_memory(entry.device)))
+    except EOFError:
         return  # nobody listens any more
     except Exception as error:
         with suppress(OSError):
