@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,9 +17,11 @@ from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Size, Model, capsn
 from dse.recipe.weight_sharing import WeightSharing
 from dse.yaml_file import read_yaml
 
+Precision = Literal["float32", "tf32", "bfloat16"]
+
 
 class Recipe(BaseModel):
-    """How to train one network: model, learning-rate policy, batch schedule, weight sharing, epochs.
+    """How to train one network: model, learning-rate policy, batch schedule, weight sharing, precision, epochs.
 
     A recipe is frozen and complete: what a file leaves out is filled in when it is read, and never later.
 
@@ -33,6 +35,10 @@ class Recipe(BaseModel):
     learning_rate: LearningRate = Field(default_factory=Fixed)
     batch_size: BatchSize = Field(default_factory=Constant)
     weight_sharing: WeightSharing = Field(default_factory=WeightSharing)
+    precision: Precision = Field(
+        default="float32",
+        description="what convolutions and matrix products of a training step are computed in",
+    )
     epochs: int = Field(default=30, ge=1, description="passes over the training images")
 
     @model_validator(mode="after")
@@ -50,15 +56,21 @@ class Recipe(BaseModel):
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits that depend on the content alone."""
-        text = json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":"))
+        """Twelve hexadecimal digits that depend on the content alone.
+
+        Full precision counts as nothing, so a recipe keeps the id it had before there was a choice.
+        """
+        content = self.model_dump(exclude={"precision"} if self.precision == "float32" else None)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def label(self) -> str:
-        """The recipe in a few words: model, policy, batch schedule, sharing."""
+        """The recipe in a few words: model, policy, batch schedule, and what differs from the default of the rest."""
         parts = [self.model.label, self.learning_rate.label, f"batch {self.batch_size.label}"]
-        return " · ".join(parts if self.weight_sharing.is_none else [*parts, self.weight_sharing.label])
+        parts += [] if self.weight_sharing.is_none else [self.weight_sharing.label]
+        parts += [] if self.precision == "float32" else [self.precision]
+        return " · ".join(parts)
 
     def size(self, image: ImageShape) -> CapsNetSize | LeNet5Size:
         """Work out the network's sizes for images of this shape.

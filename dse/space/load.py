@@ -56,7 +56,12 @@ def _check(space: SearchSpace) -> None:
     except DataError as error:
         raise SpaceError(f"data: {error}") from None
     plain = _first_corner(space.tree)
-    for together in (("learning_rate",), ("model", "weight_sharing"), ("batch_size", "epochs")):
+    for together in (
+        ("learning_rate",),
+        ("model", "weight_sharing"),
+        ("batch_size", "epochs"),
+        ("precision",),
+    ):
         for content, keys in _corners(space.tree, together):
             recipe = _checked_recipe(plain | content, keys)
             try:

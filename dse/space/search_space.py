@@ -13,7 +13,7 @@ from dse.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split
 from dse.errors import SpaceError
 from dse.objectives import OBJECTIVES
 from dse.recipe.plan import Plan, compile_plan
-from dse.recipe.recipe import Recipe, parse_recipe
+from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.space.domain import Assignment, Group, Scalar, Suggest, parse_node
 from dse.yaml_file import write_yaml
 
@@ -143,6 +143,12 @@ class SearchSpace(BaseModel):
     def baseline_recipe(self) -> Recipe:
         """The recipe that others are compared with."""
         return self.recipe_of(self.baseline_assignment)
+
+    @property
+    def precisions(self) -> set[Precision]:
+        """Every precision that a drawn recipe may have."""
+        node = self.tree.members.get("precision")
+        return {self.baseline_recipe.precision} if node is None else set(node.corners())
 
     def draw(self, pick: Suggest) -> Recipe:
         """Draw a recipe; ``pick`` is an Optuna trial, or anything that suggests values as one does."""

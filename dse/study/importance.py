@@ -78,7 +78,7 @@ def _varying(complete: pd.DataFrame) -> pd.DataFrame:
     schedule = "schedule" if complete["schedule"].nunique() <= len(complete) / 2 else "batch_size.schedule"
     chosen: dict[str, pd.Series] = {}
     seen: set[tuple[int, ...]] = set()
-    for name in ("policy", *names, schedule, "sharing", "epochs"):
+    for name in ("policy", *names, schedule, "sharing", "precision", "epochs"):
         if name not in complete or complete[name].isna().any():
             continue
         partition = tuple(pd.factorize(complete[name])[0].tolist())

@@ -99,6 +99,14 @@ def test_recipes_differ_in_their_id_when_they_differ() -> None:
     assert len({recipe.id for recipe in PAPER_RECIPES.values()}) == len(PAPER_RECIPES)
 
 
+def test_full_precision_counts_as_nothing() -> None:
+    # As recorded before recipes had the key.
+    assert paper_recipe("paper/baseline").id == "b59bb660ed12"
+    reduced = [Recipe(precision=precision) for precision in ("tf32", "bfloat16")]
+    assert len({recipe.id for recipe in (Recipe(), *reduced)}) == 3
+    assert [recipe.label.removeprefix(Recipe().label) for recipe in reduced] == [" · tf32", " · bfloat16"]
+
+
 BAD = {
     "epochs: 0": r"epochs=0: .*greater than or equal to 1",
     "epocs: 3": r"epocs: unknown key",
@@ -114,6 +122,7 @@ BAD = {
     "batch_size: {schedule: stages, stages: [{epochs: rest, size: 1}, {epochs: 2, size: 4}]}": r"rest stands before",
     "{model: {name: lenet5}, weight_sharing: {decoder: reduced}}": r"weight_sharing: reduced decoder is for capsules",
     "weight_sharing: {convolution: 0}": r"weight_sharing.convolution=0",
+    "precision: float16": r"precision='float16': .*'float32', 'tf32' or 'bfloat16'",
     "[1, 2]": r"the whole=\[1, 2\]",
     "a: b: c": r"is not valid YAML",
     "{epochs: 3, epochs: 4}": r"'epochs' stands here twice",

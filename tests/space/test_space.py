@@ -136,6 +136,11 @@ BAD = {
     ("[train_seconds, accuracy, parameters]", "[accuracy]"): r"objectives: \['accuracy'\] is too few",
     ("[train_seconds, accuracy, parameters]", "[accuracy, accuracy]"): r"names one twice",
     ("[train_seconds, accuracy, parameters]", "[speed, accuracy]"): r"objectives\[0\]='speed'",
+    ("stopping: none", "stopping: soon"): r"stopping='soon'",
+    ("stopping: none", "stopping: none\nconfidence: 1.0"): r"confidence=1.0: .*less than 1",
+    ("[train_seconds, accuracy, parameters]\n", "[train_flops, accuracy]\nstopping: dominated\n#"): (
+        r"stopping=dominated with objectives=\['train_flops', 'accuracy'\]"
+    ),
     ("[train_seconds, accuracy, parameters]", "[seconds_to_target, accuracy]"): r"target=None and objectives=",
     ("protocol: holdout", "protocol: test"): r"protocol='test'",
     ("name: digits", "name: digitz"): r"data: data set 'digitz' is unknown",
@@ -145,6 +150,7 @@ BAD = {
     ("{policy: fixed, base_rate: 0.001}", "{policy: fixed}"): r"base_rate is searched, so its value must be given",
     ("  epochs: 8", "  epoch: 8"): r"recipe.epoch: unknown key",
     ("preset: tiny", "preset: {choices: [tiny, huge]}"): r"recipe.model.preset='huge'",
+    ("  epochs: 8", "  epochs: 8\n  precision: {choices: [float32, half]}"): r"recipe.precision='half'",
     ("name: quickstart", "name: quickstart\nname: twice"): r"'name' stands here twice",
 }  # fmt: skip
 
@@ -158,6 +164,14 @@ def test_a_bad_space_is_refused(change: tuple[str, str], tmp_path: Path) -> None
     with pytest.raises(SpaceError, match=BAD[change]) as error:
         load_space(path)
     assert str(path) in str(error.value)
+
+
+def test_a_space_knows_its_precisions() -> None:
+    content = yaml.safe_load(QUICKSTART)
+    assert parse_space(content, "test").precisions == {"float32"}
+    content["recipe"]["precision"] = {"choices": ["tf32", "bfloat16"]}
+    content["baseline"]["precision"] = "tf32"
+    assert parse_space(content, "test").precisions == {"tf32", "bfloat16"}
 
 
 def test_a_space_that_is_nowhere() -> None:
