@@ -7,9 +7,10 @@
     │   ├── RecipeError       a recipe or the plan made of it
     │   ├── SpaceError        a search-space file
     │   ├── DataError         a data set: missing, truncated, corrupt
-    │   ├── DeviceError       an unknown or absent device
+    │   ├── DeviceError       a device that is absent, or cannot do what is asked of it
     │   └── StudyError        a study's name, folder or contents
     └── RunError              a run failed although its input was sound; exit code 1
+        └── DeviceLostError   the device is gone, and every further run of this process would fail
 
 Every message names the file or key, the value, the limit and the cure.
 """
@@ -42,7 +43,7 @@ class DataError(InputError):
 
 
 class DeviceError(InputError):
-    """A device that does not exist here."""
+    """A device that does not exist here, or that cannot do what is asked of it."""
 
 
 class StudyError(InputError):
@@ -51,3 +52,7 @@ class StudyError(InputError):
 
 class RunError(DseError):
     """A run that failed although its input was sound."""
+
+
+class DeviceLostError(RunError):
+    """A device that no longer answers: no further run of this process can use it."""

@@ -16,6 +16,7 @@ from torch.nn import functional
 from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
 from dse.training.loss import RECONSTRUCTION_WEIGHT, margin_loss, reconstruction_loss
 from dse.training.network import Losses, Network
+from dse.training.precision import in_full
 from dse.training.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
 from dse.training.spectral import SpectralConvolution
 
@@ -127,7 +128,7 @@ class CapsNet(Network):
         # Channels that share a filter of the first convolution are equal, so the primary kernels over them
         # can be added up instead: the same sums from fewer channels.
         folded = torch.unflatten(self.primary.weight, 1, (size.sharing.convolution, -1)).sum(1)
-        convolved = self._convolve(features, folded).flatten(2)
+        convolved = self._convolve(features, folded).flatten(2).to(images_BCHW.dtype)
         # One routing iteration from one capsule type: each of the T couplings is 1 / T.
         votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
         capsules_BTDP = torch.unflatten(votes_BQP + self.primary_bias_Q[:, None], 1, (size.types, -1))
@@ -142,7 +143,8 @@ class CapsNet(Network):
         votes = form(primary_BND, self.class_matrices_NDKE)
         batch, capsules, _ = primary_BND.shape
         logits_BKN = primary_BND.new_zeros(batch, len(self.class_bias_KE), capsules)
-        return route(votes, logits_BKN, self.class_bias_KE, self.routing_iterations, self.squash)
+        with in_full(primary_BND.device):
+            return route(votes, logits_BKN, self.class_bias_KE, self.routing_iterations, self.squash)
 
     def reconstruct(self, class_BKE: Tensor, chosen_B: Tensor) -> Tensor:
         """Decode images from the chosen class capsules alone; shape (B, X), within [0, 1]."""
@@ -150,7 +152,7 @@ class CapsNet(Network):
         masked_BKE = class_BKE * mask_BK1
         reduced = self.size.sharing.decoder == "reduced"
         reconstructed_BX: Tensor = self.decoder(masked_BKE.sum(1) if reduced else masked_BKE.flatten(1))
-        return reconstructed_BX
+        return reconstructed_BX.to(class_BKE.dtype)
 
     def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Give lengths of the class capsules, (B, K), and the reconstruction from the longest, (B, C, H, W)."""

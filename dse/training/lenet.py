@@ -45,7 +45,7 @@ class LeNet5(Network):
 
     def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
         """Give the cross-entropy; there is no reconstruction."""
-        loss = functional.cross_entropy(self(images_BCHW), labels_B)
+        loss = functional.cross_entropy(self(images_BCHW).float(), labels_B)
         return Losses(loss, loss, torch.zeros_like(loss))
 
     def predict(self, images_BCHW: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.training.build import build_network
 from dse.training.data import ImageData, Images
+from dse.training.precision import check_precision
 from dse.training.step import build_optimizer, train_step
 
 # Up to a rate of 1, the largest that a recipe may have.
@@ -53,7 +54,8 @@ def find_rate(
     ceased to fall, so the rate is already too high to train with, and one order below it is the usual choice.
 
     Args:
-        recipe: Its model, weight sharing and the batch size of its first epoch are used; not its policy.
+        recipe: Its model, weight sharing, precision and the batch size of its first epoch are used; not its
+            policy.
         data: The images; only those to train on are used.
         seed: Decides initial weights, order and shifts.
         device: Where to train.
@@ -61,11 +63,13 @@ def find_rate(
 
     Raises:
         RecipeError: A batch is larger than the data, or the images do not fit the model.
+        DeviceError: The device does not compute in the recipe's precision.
         RunError: The loss is not finite from the first step on.
 
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3 (the range test);
     smoothing, stop and the tenth: Howard & Gugger 2020, "fastai", ``lr_find``. Rates: Marchisio et al. 2019.
     """
+    check_precision([recipe.precision], device)
     batch_size = compile_plan(recipe, data.dataset.shape, len(data.train)).epochs[0].batch_size
     network = build_network(recipe, data.dataset.shape, seed, device)
     optimizer = build_optimizer(network, device)
@@ -76,7 +80,8 @@ def find_rate(
     smoothed: list[float] = []
     average = 0.0
     for rate in torch.from_numpy(rates).to(device):
-        loss = train_step(network, optimizer, next(batches), rate, generator).total.item()
+        batch = next(batches)
+        loss = train_step(network, optimizer, batch, rate, generator, recipe.precision).total.item()
         average = SMOOTHING * average + (1 - SMOOTHING) * loss
         if not math.isfinite(average):
             break

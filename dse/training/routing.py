@@ -40,7 +40,9 @@ class OwnVotes:
         _, _, classes, size = matrices_NDKE.shape
         votes_NBx = torch.bmm(primary_BND.transpose(0, 1), matrices_NDKE.flatten(2))
         # One copy, after which every product below reads straight through: a third less time (CPU, batch 128).
-        self.votes_BKNE = torch.unflatten(votes_NBx, 2, (classes, size)).permute(1, 2, 0, 3).contiguous()
+        votes_BKNE = torch.unflatten(votes_NBx, 2, (classes, size)).permute(1, 2, 0, 3).contiguous()
+        # The product may have been in bfloat16; routing never is.
+        self.votes_BKNE = votes_BKNE.to(primary_BND.dtype)
 
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
         """Sum the votes for each class capsule, weighted; shape (B, K, E)."""

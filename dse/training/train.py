@@ -12,7 +12,9 @@ from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.training.build import build_network
 from dse.training.data import ImageData, Images
 from dse.training.engine import Engine, EngineName, build_engine
+from dse.training.faults import explained_faults
 from dse.training.network import Network
+from dse.training.precision import check_precision, products_in
 from dse.training.step import as_floats
 from dse.training.stopwatch import Stopwatch
 
@@ -35,7 +37,9 @@ def train_recipe(
 
     Raises:
         RecipeError: A batch is larger than the data, or the images do not fit the model.
+        InputError: As ``train``.
     """
+    check_precision([recipe.precision], device)
     plan = compile_plan(recipe, data.dataset.shape, len(data.train))
     network = build_network(recipe, data.dataset.shape, seed, device)
     return train(plan, network, data, seed, device, on_epoch, engine)
@@ -69,18 +73,23 @@ def train(
 
     Raises:
         DataError: The plan is for another number or shape of images.
+        DeviceError: The device does not compute in the recipe's precision, or the engine cannot run there.
+        RecipeError: A batch does not fit in the device's memory.
+        DeviceLostError: The device stopped answering.
     """
     _check_fit(plan, data)
+    precision = plan.recipe.precision
+    check_precision([precision], device)
     setup_clock, train_clock, evaluation_clock = (Stopwatch(device) for _ in range(3))
-    with setup_clock:
+    sizes = {epoch.batch_size for epoch in plan.epochs}
+    with explained_faults(device, max(sizes)), setup_clock:
         data = data.to(device)
-        runner = build_engine(engine, network, data.train, seed, device)
-        sizes = {epoch.batch_size for epoch in plan.epochs}
+        runner = build_engine(engine, network, data.train, seed, device, precision)
         runner.prepare(sizes | {plan.images % size for size in sizes} - {0})
 
     curve: list[EpochRow] = []
     for epoch in plan.epochs:
-        with train_clock:
+        with explained_faults(device, epoch.batch_size), train_clock:
             rates = torch.from_numpy(plan.epoch_rates(epoch.epoch).copy()).to(device)
             losses = _train_epoch(epoch, rates, runner, plan.images)
         if losses is None:
@@ -90,7 +99,7 @@ def train(
                 f"to {max(epoch.first_rate, epoch.last_rate):.3g}"
             )
             return Run(tuple(curve), Outcome.DIVERGED, reason, setup_clock.seconds, runner.name)
-        with evaluation_clock:
+        with explained_faults(device, epoch.batch_size), evaluation_clock:
             validation = None if data.validation is None else evaluate(network, data.validation)
             test = evaluate(network, data.test)
         row = EpochRow(
@@ -115,8 +124,8 @@ def train(
 
 
 def evaluate(network: Network, images: Images) -> float:
-    """Give the share of images whose class is right; the images lie on the network's device."""
-    with torch.inference_mode():
+    """Give the share of images whose class is right, computed in float32; they lie on the network's device."""
+    with torch.inference_mode(), products_in("float32", images.labels.device):
         right = torch.zeros((), dtype=torch.int64, device=images.labels.device)
         for start in range(0, len(images), EVALUATION_BATCH):
             batch = images[start : start + EVALUATION_BATCH]

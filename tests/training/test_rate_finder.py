@@ -29,7 +29,7 @@ def test_it_suggests_a_rate_that_trains(few_digits, cpu):
 def pretend_losses(monkeypatch, values):
     remaining = iter(values)
 
-    def step(network, optimizer, batch, rate, generator):
+    def step(network, optimizer, batch, rate, generator, precision):
         loss = torch.tensor(next(remaining))
         return Losses(loss, loss, loss)
 

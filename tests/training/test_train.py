@@ -90,10 +90,10 @@ def test_rows_follow_the_plan(few_digits, cpu):
 def test_every_step_has_its_rate_and_every_image_its_turn(few_digits, cpu, monkeypatch):
     rates, seen = [], []
 
-    def spy(network, optimizer, batch, rate, generator):
+    def spy(network, optimizer, batch, rate, generator, precision):
         rates.append(rate.item())
         seen.append(batch)
-        losses = train_step(network, optimizer, batch, rate, generator)
+        losses = train_step(network, optimizer, batch, rate, generator, precision)
         assert optimizer.param_groups[0]["lr"].item() == pytest.approx(rate.item())
         return losses
 
@@ -116,7 +116,7 @@ def test_a_step_is_adam_on_the_losses(few_digits, cpu):
     optimizer, reference = build_optimizer(network, cpu), torch.optim.Adam(twin.parameters(), lr=0.01)
     batch = Images(torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4))  # no shift can change it
     for _ in range(3):
-        losses = train_step(network, optimizer, batch, torch.tensor(0.01), torch.Generator())
+        losses = train_step(network, optimizer, batch, torch.tensor(0.01), torch.Generator(), "float32")
         reference.zero_grad()
         expected = twin.losses(as_floats(batch.pixels), batch.labels).total
         expected.backward()
@@ -249,6 +249,9 @@ def test_a_gpu_takes_the_same_steps_as_the_processor(gpu, cpu, few_digits, monke
         batch = few_digits.train.to(device)
         rate, generator = torch.tensor(0.001, device=device), torch.Generator(device)
         curves.append(
-            [train_step(network, optimizer, batch, rate, generator).total.item() for _ in range(10)]
+            [
+                train_step(network, optimizer, batch, rate, generator, "float32").total.item()
+                for _ in range(10)
+            ]
         )
     assert curves[1] == pytest.approx(curves[0], rel=1e-2)

@@ -1,0 +1,108 @@
+"""CUDA graphs: work recorded once and launched again as a whole, without the program's part of every kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+Work = Callable[[], None]
+Capture = Callable[[Work], Work]
+"""Does the work for its side effects on the libraries, and gives what does it again."""
+
+# Torch's notes on CUDA graphs ask for a few runs before a capture: libraries choose kernels and reserve memory.
+WARM_UPS = 3
+
+
+class CaptureError(RuntimeError):
+    """Work that cannot be recorded; the text is the reason."""
+
+
+class GraphCapture:
+    """Records work on tensors that stay where they are. All graphs share one pool of memory.
+
+    Sharing asks that no tensor made inside a work is read after it: what lasts must have been made before.
+
+    Args:
+        device: A GPU.
+        generator: Source of chance of the works; a launched graph draws what the work itself would have drawn.
+        optimizer: Whose steps the works contain.
+    """
+
+    def __init__(
+        self, device: torch.device, generator: torch.Generator, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self._device = device
+        self._generator = generator
+        self._optimizer = optimizer
+        # One stream for warm-up and capture: the libraries keep their workspaces by stream.
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, work: Work) -> Work:
+        """Do the work a few times, then record it; give what launches the record.
+
+        Raises:
+            CaptureError: Something in the work cannot be recorded.
+        """
+        current = torch.cuda.current_stream(self._device)
+        # A spoilt capture would leave its own stream behind as the current one.
+        with torch.cuda.device(self._device), torch.cuda.stream(current):
+            self._warm_up(work, current)
+            return self._record(work).replay
+
+    def _warm_up(self, work: Work, current: torch.cuda.Stream) -> None:
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            for _ in range(WARM_UPS):
+                work()
+        current.wait_stream(self._stream)
+
+    def _record(self, work: Work) -> torch.cuda.CUDAGraph:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self._generator)
+        spoilt: RuntimeError | None = None
+        try:
+            with self._capturable(), torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                try:
+                    work()
+                except RuntimeError as error:
+                    spoilt = error
+        except RuntimeError as error:
+            # The end of a spoilt capture raises too, and tells less.
+            spoilt = spoilt or error
+        try:
+            if isinstance(spoilt, torch.OutOfMemoryError):
+                raise spoilt
+            if spoilt is not None:
+                raise CaptureError(str(spoilt).splitlines()[0]) from spoilt
+        finally:
+            spoilt = None  # else error and frame would hold each other, and the frame its memory
+        return graph
+
+    @contextmanager
+    def _capturable(self) -> Iterator[None]:
+        # Torch refuses to capture a step without this flag, and warns of a step with it outside a capture.
+        for group in self._optimizer.param_groups:
+            group["capturable"] = True
+        try:
+            yield
+        finally:
+            for group in self._optimizer.param_groups:
+                group["capturable"] = False
+
+
+@contextmanager
+def restored(tensors: Sequence[Tensor], generator: torch.Generator) -> Iterator[None]:
+    """Give tensors and generator back, bit for bit, what they held before."""
+    held = [tensor.detach().clone() for tensor in tensors]
+    state = generator.get_state()
+    try:
+        yield
+    finally:
+        generator.set_state(state)
+        with torch.no_grad():
+            for tensor, before in zip(tensors, held, strict=True):
+                tensor.copy_(before)

@@ -1,0 +1,64 @@
+"""What a training step's convolutions and matrix products are computed in. Evaluation is always float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from dse.errors import DeviceError
+from dse.recipe.recipe import Precision
+
+
+def check_precision(precisions: Iterable[Precision], device: torch.device) -> None:
+    """Refuse what the device would silently compute in another precision.
+
+    Args:
+        precisions: Of a recipe, or every one that a search space may draw.
+        device: What shall train.
+
+    Raises:
+        DeviceError: ``tf32`` is among them, and the device is no GPU.
+    """
+    if "tf32" in precisions and device.type != "cuda":
+        raise DeviceError(
+            f"precision: tf32 has no effect on device {str(device)!r}: only GPUs compute in it. "
+            "Use float32 or bfloat16, or train on a GPU."
+        )
+
+
+@contextmanager
+def products_in(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Let float32 products on a GPU be rounded to TF32, or not; what was set before holds again afterwards.
+
+    Torch rounds convolutions by default and matrix products not. The setting holds for all threads, so the
+    backward pass belongs inside.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    products = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
+    before = [product.fp32_precision for product in products]
+    chosen = "tf32" if precision == "tf32" else "ieee"
+    try:
+        for product in products:
+            product.fp32_precision = chosen
+        yield
+    finally:
+        for product, setting in zip(products, before, strict=True):
+            product.fp32_precision = setting
+
+
+def inputs_in(precision: Precision, device: torch.device) -> torch.autocast:
+    """Round the inputs of products to bfloat16 if that is the precision, for a forward pass inside ``with``.
+
+    The weights themselves stay float32, and so do their gradients. The backward pass of each product is in the
+    precision of its forward pass, and belongs outside.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def in_full(device: torch.device) -> torch.autocast:
+    """Keep what is computed inside ``with`` from being rounded by an ``inputs_in`` around it."""
+    return torch.autocast(device.type, enabled=False)

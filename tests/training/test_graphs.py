@@ -1,0 +1,239 @@
+"""Graphs take the reference's steps.
+
+On a processor the engine is given a capture that keeps the work and does it again, which tests all but CUDA's own
+part: what is chosen, copied, left over and restored. The same laws hold on a GPU with graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from dse.datasets import MNIST_SHAPE, ImageShape
+from dse.errors import DeviceError
+from dse.recipe.batch_size import AdaBatch
+from dse.recipe.model import CapsNetModel, CapsNetSize
+from dse.recipe.plan import compile_plan
+from dse.recipe.recipe import Recipe
+from dse.recipe.weight_sharing import WeightSharing
+from dse.training.build import build_network
+from dse.training.capsnet import CapsNet
+from dse.training.data import Images
+from dse.training.engine import Engine, GraphEngine, StepEngine, build_engine, steps_a_graph
+from dse.training.graphs import CaptureError, Work, restored
+from dse.training.network import Losses, Network
+
+CPU = torch.device("cpu")
+GPU = torch.device("cuda", 0)
+SHAPE = ImageShape(1, 20, 20, 10)
+SEED = 7
+
+
+def images(count: int, shape: ImageShape = SHAPE, device: torch.device = CPU) -> Images:
+    generator = torch.Generator().manual_seed(1)
+    size = (count, shape.channels, shape.height, shape.width)
+    return Images(
+        torch.randint(0, 256, size, dtype=torch.uint8, generator=generator),
+        torch.randint(0, 10, (count,), generator=generator),
+    ).to(device)
+
+
+def capsnet(class_capsules: str = "none", device: torch.device = CPU) -> CapsNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        sharing = WeightSharing(class_capsules=class_capsules)
+        network = CapsNet(CapsNetSize(SHAPE, sharing, filters=16, types=4, hidden=(16, 16)))
+    return network.to(device)
+
+
+def once_more(work: Work) -> Work:
+    """Warm up as a capture does, and give the work itself."""
+    work()
+    return work
+
+
+def graph_engine(network: Network, data: Images) -> GraphEngine:
+    if isinstance(network, CapsNet):
+        network.one_pass_votes = True
+    if data.labels.device == GPU:
+        return GraphEngine(network, data, SEED, GPU, "float32")
+    return GraphEngine(network, data, SEED, CPU, "float32", once_more)
+
+
+def stretches(engine: Engine, total: int, plan: list[int]) -> list[Tensor]:
+    """Train an epoch of each batch size, shuffled and in stretches as the training loop does it; give the sums."""
+    sums = []
+    for epoch, batch_size in enumerate(plan):
+        order = torch.randperm(total, generator=engine.generator, device=engine.generator.device)
+        rates = torch.linspace(1e-3, 2e-3, -(-total // batch_size), dtype=torch.float64) / (1 + epoch)
+        for chosen, part in zip(torch.split(order, 40 * batch_size), torch.split(rates, 40), strict=True):
+            sums.append(engine.train(chosen, batch_size, part.to(order.device)))
+    return [part.cpu() for part in sums]
+
+
+def lasting(engine: StepEngine) -> list[Tensor]:
+    """All that a run leaves behind, the source of chance included."""
+    state = [moment for held in engine._optimizer.state.values() for moment in held.values()]
+    kept = [*engine._network.parameters(), *engine._network.buffers(), *state, engine.generator.get_state()]
+    return [tensor.detach().cpu().clone() for tensor in kept]
+
+
+# Batch 1 takes whole graphs of 32 steps and some left over; 16 and 64 leave a smaller batch over; the last
+# grows as AdaBatch does.
+PLANS = {"1": (90, [1, 1]), "16": (90, [16, 16]), "64": (150, [64, 64]), "adabatch": (70, [1, 16, 32, 64])}
+
+
+@pytest.mark.parametrize("device", [CPU, pytest.param(GPU, marks=pytest.mark.gpu)], ids=str)
+@pytest.mark.parametrize("class_capsules", ["none", "per_type"])
+@pytest.mark.parametrize("plan", PLANS)
+def test_graphs_take_the_steps_of_the_reference(plan, class_capsules, device, request) -> None:
+    if device == GPU:
+        request.getfixturevalue("gpu")
+    total, sizes = PLANS[plan]
+    data = images(total, device=device)
+    reference = StepEngine("reference", capsnet(class_capsules, device), data, SEED, device, "float32")
+    graphed = graph_engine(capsnet(class_capsules, device), data)
+    graphed.prepare(sizes + [total % size for size in sizes if total % size])
+    prepared = dict(graphed._recordings)
+    expected, got = (stretches(engine, total, sizes) for engine in (reference, graphed))
+    # A GPU adds the convolution's gradients up in no fixed order, and early steps of Adam magnify that.
+    rtol = 2e-4 if device == CPU else 5e-3
+    torch.testing.assert_close(got, expected, rtol=rtol, atol=1e-4)
+    # The shifts are the same draw for draw.
+    assert torch.equal(graphed.generator.get_state(), reference.generator.get_state())
+    assert graphed._recordings == prepared, "a size was recorded while the clock ran"
+
+
+@pytest.mark.parametrize("device", [CPU, pytest.param(GPU, marks=pytest.mark.gpu)], ids=str)
+def test_preparing_leaves_no_trace(device, request) -> None:
+    if device == GPU:
+        request.getfixturevalue("gpu")
+    data = images(40, device=device)
+    engine = graph_engine(capsnet(device=device), data)
+    stretches(engine, 40, [16])  # so that there is something to lose
+    before = lasting(engine)
+    engine.prepare([1, 7, 32])
+    assert all(torch.equal(now, then) for now, then in zip(lasting(engine), before, strict=True))
+    assert all(parameter.grad is None for parameter in engine._network.parameters())
+
+
+def test_an_unprepared_size_is_recorded_on_the_way() -> None:
+    data = images(40)
+    one, other = (graph_engine(capsnet(), data) for _ in range(2))
+    one.prepare([16, 8])
+    torch.testing.assert_close(stretches(one, 40, [16]), stretches(other, 40, [16]), rtol=0, atol=0)
+
+
+def test_short_steps_share_a_graph() -> None:
+    engine = graph_engine(capsnet(), images(40))
+    engine.prepare([1, 16, 33])
+    assert set(engine._recordings) == {(1, 1), (32, 1), (1, 16), (2, 16), (1, 33)}
+    assert [steps_a_graph(size) for size in (1, 3, 31, 32, 4096)] == [32, 10, 1, 1, 1]
+
+
+def test_rates_and_batches_must_agree() -> None:
+    engine = graph_engine(capsnet(), images(8))
+    for rates in (1, 3):
+        with pytest.raises(ValueError, match=f"{rates} rates for 8 images in batches of 4: .* one for each"):
+            engine.train(torch.arange(8), 4, torch.full((rates,), 0.001))
+
+
+def test_what_fails_is_restored_too() -> None:
+    tensor, generator = torch.ones(2), torch.Generator().manual_seed(3)
+    state = generator.get_state()
+
+    def fail() -> None:
+        with restored([tensor], generator):
+            tensor.zero_()
+            torch.rand(1, generator=generator)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert tensor.tolist() == [1, 1]
+    assert torch.equal(generator.get_state(), state)
+
+
+def test_a_step_that_cannot_be_recorded_says_so() -> None:
+    def capture(work: Work) -> Work:
+        raise CaptureError("operation not permitted when stream is capturing")
+
+    engine = GraphEngine(capsnet(), images(8), SEED, CPU, "float32", capture)
+    with pytest.raises(
+        DeviceError,
+        match="of batch size 4 cannot be recorded .*: operation not permitted .* --engine reference",
+    ):
+        engine.prepare([4])
+
+
+class Curious(Network):
+    """Looks at a number on the device while it trains, which a graph cannot do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+        loss = self.weight * images_BCHW.mean().item()
+        return Losses(loss, loss, loss)
+
+
+@pytest.mark.gpu
+def test_a_step_that_waits_for_the_device_cannot_be_recorded(gpu: torch.device) -> None:
+    engine = build_engine("fast", Curious().to(gpu), images(8, device=gpu), SEED, gpu)
+    with pytest.raises(DeviceError, match="of batch size 4 cannot be recorded as a CUDA graph: .*--engine"):
+        engine.prepare([4])
+
+
+@pytest.fixture
+def no_waiting(gpu: torch.device) -> Iterator[Callable[[str], None]]:
+    yield torch.cuda.set_sync_debug_mode
+    torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
+@pytest.mark.parametrize("name", ["fast", "reference"])
+@pytest.mark.parametrize("batch_size", [1, 16, 100])
+def test_training_does_not_wait_for_the_device(gpu, no_waiting, batch_size, name) -> None:
+    data = images(250, device=gpu)
+    engine = build_engine(name, capsnet(device=gpu), data, SEED, gpu)
+    engine.prepare([batch_size, 250 % batch_size or batch_size])
+    chosen = torch.arange(250, device=gpu)
+    rates = torch.full((-(-250 // batch_size),), 1e-3, device=gpu)
+    engine.train(chosen, batch_size, rates)
+    no_waiting("error")
+    engine.train(chosen, batch_size, rates)
+
+
+@pytest.mark.gpu
+def test_full_capsnet_and_mnist_take_less_than_8_gb(gpu: torch.device) -> None:
+    torch.cuda.reset_peak_memory_stats(gpu)
+    recipe = Recipe(model=CapsNetModel(), batch_size=AdaBatch(start=64, period=1), epochs=2)
+    plan = compile_plan(recipe, MNIST_SHAPE, 60_000)
+    data = images(plan.images, MNIST_SHAPE, gpu)
+    engine = build_engine("fast", build_network(recipe, MNIST_SHAPE, 0, gpu), data, SEED, gpu)
+    assert engine.name == "fast"
+    engine.prepare([128, 64, *(plan.images % size for size in (128, 64))])
+    engine.train(torch.arange(1280, device=gpu), 128, torch.full((10,), 1e-3, device=gpu))
+    torch.cuda.synchronize(gpu)
+    assert torch.cuda.max_memory_allocated(gpu) < 8e9
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("class_capsules", ["none", "per_type"])
+@pytest.mark.parametrize("batch_size", [1, 16, 128])
+def test_the_full_capsnet_takes_the_steps_of_the_reference(gpu, batch_size, class_capsules) -> None:
+    recipe = Recipe(weight_sharing=WeightSharing(class_capsules=class_capsules))
+    total = 5 * batch_size + batch_size // 2
+    data = images(total, MNIST_SHAPE, gpu)
+    networks = [build_network(recipe, MNIST_SHAPE, 0, gpu) for _ in range(2)]
+    engines = [
+        build_engine(n, net, data, SEED, gpu) for n, net in zip(("reference", "fast"), networks, strict=True)
+    ]
+    engines[1].prepare([batch_size, total % batch_size or batch_size])
+    expected, got = (stretches(engine, total, [batch_size]) for engine in engines)
+    torch.testing.assert_close(got, expected, rtol=5e-3, atol=1e-3)
