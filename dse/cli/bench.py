@@ -47,6 +47,13 @@ def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     help="Sharing of the class-capsule matrices.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(["float32", "tf32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of our engines and the limit; tf32 on a GPU alone.",
+)
+@click.option(
     "--peer",
     type=click.Path(file_okay=False, path_type=Path),
     help="Measure the authors' public code too: a checkout of github.com/Alexei95/FasTrCaps.",
@@ -67,6 +74,7 @@ def bench(
     batch_sizes: tuple[int, ...],
     preset: Literal["full", "small", "tiny"],
     sharing: Literal["none", "per_type"],
+    precision: Literal["float32", "tf32", "bfloat16"],
     peer: Path | None,
     seconds: float,
     repeats: int,
@@ -99,7 +107,7 @@ def bench(
         if not as_json:
             click.echo(f"batch {row.job.batch_size}: measured", err=True)
 
-    jobs = [Job(batch_size, found, preset, sharing) for batch_size in batch_sizes]
+    jobs = [Job(batch_size, found, preset, sharing, precision=precision) for batch_size in batch_sizes]
     rows = measure(jobs, seconds, repeats, peer, tell)
     if as_json:
         print_json(environment | {"rows": [row.as_dict() for row in rows]})
@@ -115,10 +123,10 @@ def _print_rows(rows: list[BenchRow]) -> None:
 
     for names, digits in ((CONTESTANTS, 1), (tuple(RATIOS), 2)):
         shown = [name for name in names if any(name in row.measured for row in rows)]
-        table = plain_table("batch", "sharing", *shown)
+        table = plain_table("batch", "sharing", "precision", *shown)
         for row in rows:
             cells = [_cell(row.measured.get(name), digits) for name in shown]
-            table.add_row(str(row.job.batch_size), row.job.sharing, *cells)
+            table.add_row(str(row.job.batch_size), row.job.sharing, row.job.precision, *cells)
         console().print(table)
 
 

@@ -47,8 +47,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
 def test_json_has_a_row_for_each_batch_size(measured: list[Job]) -> None:
     result = run(
-        "--batch-sizes", "4,1", "--preset", "tiny", "--sharing", "per_type", "--device", "cpu", "--json"
-    )
+        "--batch-sizes", "4,1", "--preset", "tiny", "--sharing", "per_type", "--precision", "bfloat16",
+        "--device", "cpu", "--json",
+    )  # fmt: skip
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
     assert set(content) == {"device", "versions", "rows"}
@@ -58,7 +59,8 @@ def test_json_has_a_row_for_each_batch_size(measured: list[Job]) -> None:
     ]
     assert content["rows"][0]["peer"] is None
     assert content["rows"][0]["fast_over_reference"] == 1.25
-    assert [job.preset for job in measured] == ["tiny", "tiny"]
+    assert content["rows"][0]["precision"] == "bfloat16"
+    assert [(job.preset, job.precision) for job in measured] == [("tiny", "bfloat16")] * 2
 
 
 @pytest.mark.usefixtures("measured")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dse.errors import InputError, RunError
+from dse.errors import DeviceError, InputError, RunError
+from dse.recipe.recipe import Precision
 from dse.training.bench.bench import CONTESTANTS, RATIOS, BenchRow, bench
 from dse.training.bench.contest import Contestant, Spread, hold_contest, ratio, summarise
 from dse.training.bench.entries import Job, check_memory, engine_entry, limit_entry, random_images
@@ -27,8 +29,8 @@ from dse.training.bench.limit import (
     rate_runs,
     step_cost,
 )
-from dse.training.bench.peer import Peer, import_peer
-from dse.training.bench.worker import Entry, Worker, explained
+from dse.training.bench.peer import Peer, _loader, import_peer
+from dse.training.bench.worker import Entry, Worker, explained, peak_memory
 
 CPU = torch.device("cpu")
 TINY = Job(batch_size=4, device=CPU, preset="tiny", images=8)
@@ -63,6 +65,7 @@ def test_a_row_has_every_key_whoever_ran() -> None:
     assert set(CONTESTANTS) | set(RATIOS) <= set(row)
     assert (row["fast"], row["peer"], row["fast_over_peer"]) == (2.0, None, None)
     assert row["spread"] == {"fast": [1.0, 3.0]}
+    assert row["precision"] == "float32"
 
 
 @pytest.mark.parametrize("job", [TINY, SHARED], ids=["none", "per_type"])
@@ -90,6 +93,28 @@ def test_the_cost_of_a_step_is_counted_as_documented() -> None:
     assert cost.bytes == 4 * (ADAM_TRANSFERS * 8_215_728 + 2 * 2 * activations)
 
 
+def test_bfloat16_halves_the_activations_and_nothing_else() -> None:
+    size = Job(batch_size=1, device=CPU).size
+    float32, tf32, bfloat16 = (step_cost(size, 3, 128, name) for name in ("float32", "tf32", "bfloat16"))
+    # By hand: 784 + 102,400 + 9,216 + 184,320 + 160 + 2,480 = 299,360 numbers an image, written and read once.
+    adam, activations = 32 * 8_215_728, 2 * 128 * 299_360
+    assert (adam, activations) == (262_903_296, 76_636_160)
+    assert float32 == tf32
+    assert float32.bytes == 262_903_296 + 4 * 76_636_160 == 569_447_936
+    assert bfloat16.bytes == 262_903_296 + 2 * 76_636_160 == 416_175_616
+    assert bfloat16.operations == float32.operations
+
+
+def test_a_faster_product_lowers_the_limit_until_the_bytes_are_it() -> None:
+    cost = step_cost(Job(batch_size=1, device=CPU).size, 3, 128, "bfloat16")
+    # 800 TFLOP/s and 3 TB/s: 6 x 203 million x 128 operations take 0.2 ms, 416 MB take 0.14 ms.
+    rates = {"matrix_product": 2 * MATRIX_SIDE**3 / 800e12, "copy": 2 * COPIED_BYTES / 3e12}
+    assert limit_seconds(cost, rates) == pytest.approx(cost.operations / 800e12)
+    assert limit_seconds(cost, rates | {"matrix_product": rates["matrix_product"] / 2}) == pytest.approx(
+        416_175_616 / 3e12
+    )
+
+
 def test_the_limit_is_the_larger_bound() -> None:
     product, copied = 2 * MATRIX_SIDE**3, 2 * COPIED_BYTES
     taken = {"matrix_product": 2.0, "copy": 5.0}
@@ -98,17 +123,46 @@ def test_the_limit_is_the_larger_bound() -> None:
     assert limit_seconds(StepCost(product, copied), {"limit": 7.0}) == 7.0
 
 
-def test_the_rates_can_be_measured() -> None:
-    entry = Entry(rate_runs(CPU, side=16, copied_bytes=1024), CPU)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_rates_can_be_measured(precision: Precision) -> None:
+    entry = Entry(rate_runs(CPU, precision, side=16, copied_bytes=1024), CPU)
     assert all(entry.timed(name, 2) > 0 for name in ("matrix_product", "copy"))
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["reference", "fast"])
-def test_engines_and_the_limit_run(name: str) -> None:
-    entry = engine_entry(TINY, name)  # type: ignore[arg-type]
+def test_engines_and_the_limit_run(name: str, precision: Precision) -> None:
+    entry = engine_entry(replace(TINY, precision=precision), name)  # type: ignore[arg-type]
     assert entry.timed(name, 2) > 0
     assert entry.details["setup_seconds"] > 0
-    assert limit_entry(SHARED).timed("limit", 2) > 0
+    assert limit_entry(replace(SHARED, precision=precision)).timed("limit", 2) > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_a_row_on_a_gpu(gpu: torch.device, precision: Precision) -> None:
+    job = Job(batch_size=16, device=gpu, preset="tiny", images=64, precision=precision)
+    (row,) = bench([job], seconds=0.01, repeats=1)
+    assert set(row.rates) == {"reference", "fast", "limit"}
+    assert row.engines["fast"]["peak_reserved_bytes"] >= row.engines["fast"]["peak_allocated_bytes"] > 0
+
+
+def test_what_the_device_would_round_otherwise_is_refused() -> None:
+    with pytest.raises(DeviceError, match="tf32 has no effect on device 'cpu'"):
+        bench([replace(TINY, precision="tf32")], seconds=0.01, repeats=1)
+
+
+def test_memory_is_told_of_gpus_alone() -> None:
+    assert peak_memory(CPU) == {}
+
+
+def test_the_peers_loader_passes_over_all_images_again_and_again() -> None:
+    images = random_images(6, TINY.size.image, CPU)
+    images.labels.copy_(torch.arange(6))
+    loader = iter(_loader(images, batch_size=4, pinned=False))
+    # Three batches are two passes: the second one is both the end of the first and the start of the next.
+    labels = torch.cat([next(loader)[1] for _ in range(3)])
+    assert sorted(labels[:6].tolist()) == sorted(labels[6:].tolist()) == list(range(6))
 
 
 def test_images_are_the_same_each_time() -> None:

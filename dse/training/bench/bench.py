@@ -18,6 +18,7 @@ from dse.training.bench.limit import limit_seconds, step_cost
 from dse.training.bench.peer import import_peer
 from dse.training.bench.worker import Worker
 from dse.training.device import device_title
+from dse.training.precision import check_precision
 
 CONTESTANTS = ("reference", "fast", "peer", "peer_without_loader", "limit")
 RATIOS = {
@@ -38,7 +39,8 @@ class BenchRow:
         repeats: Turns of each contestant.
         rates: Training images/s of each contestant that ran.
         ratios: Those of ``RATIOS`` whose sides both ran, divided repeat by repeat.
-        engines: By contestant the engine's own name, and the seconds of its set-up.
+        engines: By contestant the engine's own name, the seconds of its set-up and, on a GPU, its peak memory; of
+            ``peer`` the memory alone.
     """
 
     job: Job
@@ -59,6 +61,7 @@ class BenchRow:
             "batch_size": self.job.batch_size,
             "preset": self.job.preset,
             "sharing": self.job.sharing,
+            "precision": self.job.precision,
             **{name: found[name].median if name in found else None for name in (*CONTESTANTS, *RATIOS)},
             "spread": {name: [spread.low, spread.high] for name, spread in found.items()},
             "repeats": self.repeats,
@@ -83,13 +86,15 @@ def bench(
         on_row: Called with each row as soon as it is measured.
 
     Raises:
-        InputError: The peer's folder is no checkout of its code, or a batch does not fit in memory.
+        InputError: The peer's folder is no checkout of its code, a batch does not fit in memory, or the device would
+            compute in another precision.
         RunError: A process ended or failed.
     """
     if peer is not None:
         import_peer(peer)  # so that a wrong folder is told at once
     rows = []
     for job in jobs:
+        check_precision([job.precision], job.device)
         rows.append(_row(job, seconds, repeats, peer))
         if on_row is not None:
             on_row(rows[-1])
@@ -115,7 +120,7 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
         }
         contestants = [each for worker in workers.values() for each in worker.contestants()]
         turns = hold_contest(contestants, seconds, repeats)
-    cost = step_cost(job.size, job.model.routing_iterations, job.batch_size)
+    cost = step_cost(job.size, job.model.routing_iterations, job.batch_size, job.precision)
     for turn in turns:
         turn["limit"] = limit_seconds(cost, turn)
     rates = {
@@ -130,5 +135,5 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
             for name, (over, under) in RATIOS.items()
             if over in rates and under in rates
         },
-        {name: workers[name].details for name in ("reference", "fast")},
+        {name: worker.details for name, worker in workers.items() if name != "limit"},
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dse.datasets import MNIST_SHAPE, ImageShape
 from dse.recipe.model import CapsNetModel, CapsNetSize, Preset
-from dse.recipe.recipe import Recipe
+from dse.recipe.recipe import Precision, Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.allocator import keep_freed_memory
 from dse.training.bench.limit import FLOAT_BYTES, activation_floats, kernel_run, rate_runs
@@ -37,6 +37,8 @@ class Job:
 
     Attributes:
         images: Held on the device.
+        precision: Of our engines' convolutions and matrix products, and of the limit. The authors' code has torch's
+            defaults.
     """
 
     batch_size: int
@@ -44,6 +46,7 @@ class Job:
     preset: Preset = "full"
     sharing: Sharing = "none"
     images: int = IMAGES
+    precision: Precision = "float32"
 
     @property
     def model(self) -> CapsNetModel:
@@ -53,7 +56,8 @@ class Job:
     @property
     def recipe(self) -> Recipe:
         """The CapsNet with its sharing."""
-        return Recipe(model=self.model, weight_sharing=WeightSharing(class_capsules=self.sharing))
+        sharing = WeightSharing(class_capsules=self.sharing)
+        return Recipe(model=self.model, weight_sharing=sharing, precision=self.precision)
 
     @property
     def size(self) -> CapsNetSize:
@@ -68,7 +72,7 @@ def engine_entry(job: Job, name: Literal["reference", "fast"]) -> Entry:
     check_memory(job)
     images = random_images(max(job.images, job.batch_size), MNIST_SHAPE, job.device)
     network = build_network(job.recipe, MNIST_SHAPE, SEED, job.device)
-    engine = build_engine(name, network, images, SEED, job.device)
+    engine = build_engine(name, network, images, SEED, job.device, job.precision)
     clock = Stopwatch(job.device)
     with clock:
         engine.prepare([job.batch_size])
@@ -96,9 +100,9 @@ def limit_entry(job: Job) -> Entry:
     if job.device.type == "cpu":
         # Else clearing fresh pages for the kernels' outputs would count, which is no work of theirs.
         keep_freed_memory()
-        run = kernel_run(job.size, job.model.routing_iterations, job.batch_size)
+        run = kernel_run(job.size, job.model.routing_iterations, job.batch_size, job.precision)
         return Entry({"limit": run}, job.device)
-    return Entry(rate_runs(job.device), job.device)
+    return Entry(rate_runs(job.device, job.precision), job.device)
 
 
 def random_images(count: int, shape: ImageShape, device: torch.device) -> Images:

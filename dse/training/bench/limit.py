@@ -13,14 +13,20 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
+from dse.recipe.recipe import Precision
 from dse.training.bench.worker import Run
+from dse.training.precision import products_in
 
 FLOAT_BYTES = 4
+# TF32 rounds only what enters the matrix units; memory holds float32. bfloat16 halves what lies between the layers:
+# a step that keeps some of it in float32 moves more, so the least is every number in 2 bytes.
+ACTIVATION_BYTES: dict[Precision, int] = {"float32": 4, "tf32": 4, "bfloat16": 2}
 # Adam reads weight, gradient and two moments, and writes weight and moments; the backward pass writes the gradient.
 ADAM_TRANSFERS = 8
 # The backward pass multiplies twice for each product of the forward pass: once for either factor's gradient.
@@ -31,9 +37,12 @@ MATRIX_SIDE = 8192
 COPIED_BYTES = 2**30
 
 Work = Callable[[], object]
+Draw = Callable[..., Tensor]
 
 
-def kernel_run(size: CapsNetSize, routing_iterations: int, batch_size: int) -> Run:
+def kernel_run(
+    size: CapsNetSize, routing_iterations: int, batch_size: int, precision: Precision = "float32"
+) -> Run:
     """Make what runs a step's convolutions and matrix products, forward and backward, and nothing else.
 
     The library's own kernels with the gradients that training needs: none for the images. Left out are routing's
@@ -43,12 +52,18 @@ def kernel_run(size: CapsNetSize, routing_iterations: int, batch_size: int) -> R
         size: Of the network.
         routing_iterations: As in the network.
         batch_size: Images of a step.
+        precision: ``float32`` or ``bfloat16``; routing is in float32, and with it the products of shared matrices.
     """
+    draw = partial(torch.rand, dtype=torch.bfloat16 if precision == "bfloat16" else torch.float32)
     shared = size.sharing.class_capsules == "per_type"
     works = [
-        *_convolutions(size, batch_size),
-        *(_shared_products(size, routing_iterations, batch_size) if shared else _votes(size, batch_size)),
-        *_decoder(size, batch_size),
+        *_convolutions(size, batch_size, draw),
+        *(
+            _shared_products(size, routing_iterations, batch_size)
+            if shared
+            else _votes(size, batch_size, draw)
+        ),
+        *_decoder(size, batch_size, draw),
     ]
 
     def run(steps: int) -> None:
@@ -60,15 +75,15 @@ def kernel_run(size: CapsNetSize, routing_iterations: int, batch_size: int) -> R
     return run
 
 
-def _convolutions(size: CapsNetSize, batch: int) -> list[Work]:
+def _convolutions(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
     image, sharing = size.image, size.sharing
     filters = size.filters // sharing.convolution
     channels = size.types * size.primary_size // sharing.primary_capsules
-    images_BCHW = torch.rand(batch, image.channels, image.height, image.width)
-    features_BFHW = torch.rand(batch, filters, *size.convolved)
-    first = torch.rand(filters, image.channels, KERNEL, KERNEL), torch.rand(filters)
-    primary = torch.rand(channels, filters, KERNEL, KERNEL)
-    primary_gradient = torch.rand(batch, channels, *size.grid)
+    images_BCHW = draw(batch, image.channels, image.height, image.width)
+    features_BFHW = draw(batch, filters, *size.convolved)
+    first = draw(filters, image.channels, KERNEL, KERNEL), draw(filters)
+    primary = draw(channels, filters, KERNEL, KERNEL)
+    primary_gradient = draw(batch, channels, *size.grid)
     plain = ([0, 0], [1, 1], False, [0, 0], 1)  # padding, dilation, transposed, output padding, groups
     once, stride = [1, 1], [PRIMARY_STRIDE, PRIMARY_STRIDE]
     forward, backward = torch.ops.aten.convolution, torch.ops.aten.convolution_backward
@@ -84,11 +99,11 @@ def _convolutions(size: CapsNetSize, batch: int) -> list[Work]:
     ]  # fmt: skip
 
 
-def _votes(size: CapsNetSize, batch: int) -> list[Work]:
+def _votes(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
     capsules = size.types * size.positions
     outputs = size.image.classes * size.class_size
-    primary_NBD = torch.rand(capsules, batch, size.primary_size)
-    return _product(primary_NBD, torch.rand(capsules, size.primary_size, outputs))
+    primary_NBD = draw(capsules, batch, size.primary_size)
+    return _product(primary_NBD, draw(capsules, size.primary_size, outputs))
 
 
 def _shared_products(size: CapsNetSize, routing_iterations: int, batch: int) -> list[Work]:
@@ -101,7 +116,7 @@ def _shared_products(size: CapsNetSize, routing_iterations: int, batch: int) -> 
 
 def _product(left: Tensor, right: Tensor) -> list[Work]:
     """Give a batched product and the two of its gradients."""
-    gradient = torch.rand(*left.shape[:2], right.shape[2])
+    gradient = torch.rand(*left.shape[:2], right.shape[2], dtype=left.dtype)
     return [
         lambda: torch.bmm(left, right),
         lambda: torch.bmm(gradient, right.transpose(1, 2)),
@@ -109,16 +124,18 @@ def _product(left: Tensor, right: Tensor) -> list[Work]:
     ]
 
 
-def _decoder(size: CapsNetSize, batch: int) -> list[Work]:
+def _decoder(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
     widths = (size.decoder_inputs, *size.hidden, size.image.pixels)
     return [
-        work for fan_in, fan_out in itertools.pairwise(widths) for work in _linear(batch, fan_in, fan_out)
+        work
+        for fan_in, fan_out in itertools.pairwise(widths)
+        for work in _linear(batch, fan_in, fan_out, draw)
     ]
 
 
-def _linear(batch: int, fan_in: int, fan_out: int) -> list[Work]:
-    inputs, weight, bias = torch.rand(batch, fan_in), torch.rand(fan_out, fan_in), torch.rand(fan_out)
-    gradient = torch.rand(batch, fan_out)
+def _linear(batch: int, fan_in: int, fan_out: int, draw: Draw) -> list[Work]:
+    inputs, weight, bias = draw(batch, fan_in), draw(fan_out, fan_in), draw(fan_out)
+    gradient = draw(batch, fan_out)
     return [
         lambda: torch.addmm(bias, inputs, weight.t()),
         lambda: torch.mm(gradient, weight),
@@ -139,13 +156,15 @@ class StepCost:
     bytes: int
 
 
-def step_cost(size: CapsNetSize, routing_iterations: int, batch_size: int) -> StepCost:
-    """Count the operations and the bytes of a step in float32."""
+def step_cost(
+    size: CapsNetSize, routing_iterations: int, batch_size: int, precision: Precision = "float32"
+) -> StepCost:
+    """Count the operations and the bytes of a step; weights, gradients and moments are float32 in any precision."""
     multiplications = size.multiplications(routing_iterations)
     activations = 2 * activation_floats(size) * batch_size
     return StepCost(
         operations=PASSES * OPERATIONS_PER_MULTIPLICATION * multiplications * batch_size,
-        bytes=FLOAT_BYTES * (ADAM_TRANSFERS * size.parameters + activations),
+        bytes=FLOAT_BYTES * ADAM_TRANSFERS * size.parameters + ACTIVATION_BYTES[precision] * activations,
     )
 
 
@@ -160,20 +179,22 @@ def activation_floats(size: CapsNetSize) -> int:
 
 
 def rate_runs(
-    device: torch.device, side: int = MATRIX_SIDE, copied_bytes: int = COPIED_BYTES
+    device: torch.device,
+    precision: Precision = "float32",
+    side: int = MATRIX_SIDE,
+    copied_bytes: int = COPIED_BYTES,
 ) -> dict[str, Run]:
-    """Make what measures a device's two rates: a large product of float32 matrices, and a large copy.
-
-    The product is in the precision that torch is set to; a step in another precision needs a limit of its own.
-    """
-    left, right = torch.rand(2, side, side, device=device)
+    """Make what measures a device's two rates: a large matrix product in that precision, and a large copy."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    left, right = torch.rand(2, side, side, dtype=dtype, device=device)
     product = torch.empty_like(left)
     source = torch.zeros(copied_bytes, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
 
     def multiply(steps: int) -> None:
-        for _ in range(steps):
-            torch.mm(left, right, out=product)
+        with products_in(precision, device):
+            for _ in range(steps):
+                torch.mm(left, right, out=product)
 
     def copy(steps: int) -> None:
         for _ in range(steps):
