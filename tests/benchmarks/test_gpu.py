@@ -1,0 +1,211 @@
+"""The program that measures on a GPU, walked through on the processor."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "benchmarks"
+# What a machine lent for a few minutes need not have.
+ABSENT = ("click", "pandas", "optuna", "plotly", "matplotlib", "rich", "moocore", "filelock")
+CURVE = [
+    {"epoch": 1, "train_seconds": 2.0, "test_accuracy": 0.98},
+    {"epoch": 2, "train_seconds": 4.0, "test_accuracy": 0.995},
+]
+MACHINE = {"device": "GPU", "commit": None, "code": "abc", "versions": {"torch": "2.11", "pandas": None}}
+
+
+@pytest.fixture
+def gpu_program(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import gpu
+
+    return gpu
+
+
+def options(program: Any, folder: Path, *arguments: str) -> Any:
+    return program._parser().parse_args(["--out", str(folder), *arguments])
+
+
+def test_the_pieces_come_in_the_order_of_their_worth(gpu_program: Any, tmp_path: Path) -> None:
+    pieces = gpu_program.plan(options(gpu_program, tmp_path, "--peer", "x"))
+    assert len({piece.key for piece in pieces}) == len(pieces)
+    assert list(dict.fromkeys(piece.part for piece in pieces)) == list(gpu_program.PARTS)
+    assert pieces[1].key == (
+        "bench sharing=none batch_size=128 precision=float32 peer=True preset=full dataset=mnist"
+    )
+    targets = [piece.parameters for piece in pieces if piece.part == "target"]
+    assert targets[0]["recipe"] == "paper/warm_ada_batch"
+    assert [found["seed"] for found in targets[:9]] == [0] * 8 + [1]
+    counts = {part: sum(piece.part == part for piece in pieces) for part in gpu_program.PARTS}
+    assert counts == {"tests": 1, "bench": 18, "epoch": 18, "target": 24, "accuracy": 18}
+
+
+def test_tf32_is_left_out_where_there_is_none(gpu_program: Any, tmp_path: Path) -> None:
+    pieces = gpu_program.plan(options(gpu_program, tmp_path, "--device", "cpu"))
+    assert {piece.parameters.get("precision", "") for piece in pieces} == {"", "float32", "bfloat16"}
+
+
+def test_all_recipes_are_the_papers(gpu_program: Any) -> None:
+    from dse.recipe.paper import PAPER_RECIPES
+
+    capsnets = {name for name, recipe in PAPER_RECIPES.items() if recipe.model.name == "capsnet"}
+    assert set(gpu_program.RECIPES) == capsnets
+
+
+def test_what_is_done_is_not_repeated_and_what_failed_comes_last(gpu_program: Any, tmp_path: Path) -> None:
+    pieces = gpu_program.plan(options(gpu_program, tmp_path, "--parts", "target", "--seeds", "1"))
+    results = gpu_program.Results(tmp_path, MACHINE)
+    results.record(pieces[0], "failed", 1.0, {}, "Traceback\nValueError: no|t so")
+    results.record(pieces[1], "done", 33.0, {})
+    again = gpu_program.Results(tmp_path, MACHINE | {"commit": "later"})
+    assert again.left(pieces) == [*pieces[2:], pieces[0]]
+    assert again.seconds_needed(pieces[1]) == 33.0
+    assert again.seconds_needed(pieces[2]) == gpu_program.FIRST_GUESS_SECONDS["target"]
+    assert "ValueError: no\\|t so" in (tmp_path / "gpu.md").read_text()
+
+
+@pytest.mark.parametrize("change", [{"device": "another"}, {"code": "other"}, {"versions": {"torch": "3"}}])
+def test_another_device_or_code_starts_a_section(gpu_program: Any, tmp_path: Path, change: Any) -> None:
+    pieces = gpu_program.plan(options(gpu_program, tmp_path))
+    gpu_program.Results(tmp_path, MACHINE).record(pieces[0], "done", 1.0, {"counts": {"passed": 7}})
+    other = gpu_program.Results(tmp_path, MACHINE | change)
+    assert other.left(pieces) == pieces
+    other.write()
+    assert len(json.loads((tmp_path / "gpu.json").read_text())["sections"]) == 2
+    assert (tmp_path / "gpu.md").read_text().count("\n## ") == 2
+
+
+def test_the_longest_curve_of_a_run_cut_short_is_kept(gpu_program: Any, tmp_path: Path) -> None:
+    piece = gpu_program.plan(options(gpu_program, tmp_path, "--parts", "target"))[0]
+    found = {"outcome": "stopped", "setup_seconds": 1.0}
+    results = gpu_program.Results(tmp_path, MACHINE)
+    results.record(piece, "partial", 9.0, found | {"curve": CURVE})
+    results.record(piece, "partial", 5.0, found | {"curve": CURVE[:1]})
+    assert results.pieces[piece.key]["measured"]["curve"] == CURVE
+    results.record(
+        piece, "done", 2.0, {"curve": CURVE[:1], "outcome": "target reached", "setup_seconds": 1.0}
+    )
+    assert results.pieces[piece.key]["measured"]["curve"] == CURVE[:1]
+
+
+def test_the_tables_say_what_is_partial_and_extrapolated(gpu_program: Any, tmp_path: Path) -> None:
+    pieces = gpu_program.plan(options(gpu_program, tmp_path))
+    results = gpu_program.Results(tmp_path, MACHINE)
+    first = {piece.part: piece for piece in reversed(pieces)}
+    reached = {"curve": CURVE, "outcome": "target reached", "setup_seconds": 1.0,
+               "peak_allocated_bytes": 2**30, "peak_reserved_bytes": 2**31}  # fmt: skip
+    epoch = {"epoch_seconds": [20.0], "images_measured": 6000, "images_of_an_epoch": 60000, "extrapolated": True,
+             "engine": "fast", "setup_seconds": 2.0}  # fmt: skip
+    row = {name: 2.0 for name in ("reference", "fast", "limit", "fast_over_reference", "fast_over_limit")}
+    row |= {"spread": {name: [1.0, 3.0] for name in row}, "repeats": 5}
+    row["engine"] = {"fast": {"name": "fast", "setup_seconds": 3.0}}
+    results.record(first["tests"], "done", 1.0, {"counts": {"passed": 7}})
+    results.record(first["bench"], "done", 1.0, row)
+    results.record(first["epoch"], "done", 1.0, epoch)
+    results.record(first["target"], "done", 1.0, reached)
+    results.record(first["accuracy"], "partial", 1.0, reached | {"outcome": "stopped"}, "stopped")
+    text = (tmp_path / "gpu.md").read_text()
+    for line in (
+        "7 passed",
+        "| none | 128 | float32 | 2 (1 to 3) | 2 (1 to 3) | - | - | 2 (1 to 3) | 2.00 (1.00 to 3.00) | - |",
+        "20.00 (20.00 to 20.00) | extrapolated from 10.0 % of an epoch | fast |",
+        "| paper/warm_ada_batch | float32 | 1 of 1 | 0 | 4.0 (4.0 to 4.0) | 2 (2 to 2) | 99.50 (99.50 to 99.50) |",
+        "1.00 (2.00 reserved)",
+        "| paper/baseline | float32 | 0 of 1 | - | - | - |",
+        "| partial | stopped |",
+    ):
+        assert line in text
+
+
+def test_the_doctests_of_the_tables(gpu_program: Any) -> None:
+    import gpu_tables
+
+    assert doctest.testmod(gpu_tables) == (0, 2)
+
+
+def test_a_wrong_call_is_refused_before_a_gpu_waits(
+    gpu_program: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*arguments: str) -> str:
+        assert gpu_program.main(["--out", str(tmp_path), "--data-dir", str(tmp_path), *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "the files of mnist are not there, and none are downloaded" in refused()
+    assert "no checkout of github.com/Alexei95/FasTrCaps" in refused("--dataset", "digits", "--peer", "x")
+    (tmp_path / "gpu.json").write_text("{")
+    assert "gpu.json: it cannot be read" in refused("--dataset", "digits")
+    with pytest.raises(SystemExit):
+        options(gpu_program, tmp_path, "--parts", "epochs")
+    assert "'epochs' is unknown; choose of tests, bench" in capsys.readouterr().err
+
+
+def test_a_piece_is_stopped_when_its_time_is_up(gpu_program: Any, tmp_path: Path) -> None:
+    settings = gpu_program._settings(options(gpu_program, tmp_path, "--dataset", "digits", "--device", "cpu"))
+    with gpu_program.Measurer(settings) as measurer:
+        found = measurer.measure("machine", {}, time.monotonic() + 0.2, lambda _: None)
+    assert found == ("partial", {}, "stopped at the end of the minutes")
+
+
+@pytest.mark.slow
+def test_an_error_ends_a_process_and_the_next_piece_has_another(gpu_program: Any, tmp_path: Path) -> None:
+    settings = gpu_program._settings(options(gpu_program, tmp_path, "--dataset", "digits", "--device", "cpu"))
+    with gpu_program.Measurer(settings) as measurer:
+        status, _, message = measurer.measure("nonsense", {}, time.monotonic() + 100, lambda _: None)
+        assert (status, "KeyError: 'nonsense'" in message) == ("failed", True)
+        status, machine, _ = measurer.measure("machine", {}, time.monotonic() + 100, lambda _: None)
+        assert (status, machine["device_type"]) == ("done", "cpu")
+
+
+@pytest.mark.slow
+def test_a_call_goes_on_where_an_interrupted_one_stopped(tmp_path: Path) -> None:
+    """With what a bare GPU machine lacks out of reach of this program and of every process it starts."""
+    absent, out = tmp_path / "absent", tmp_path / "out"
+    absent.mkdir()
+    for name in ABSENT:
+        (absent / f"{name}.py").write_text(f"raise ImportError('{name} is not here')")
+    environment = os.environ | {"PYTHONPATH": str(absent), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(FOLDER / "gpu.py"), "--out", str(out), "--minutes", "5", "--device", "cpu"]
+    command += [
+        "--dataset",
+        "digits",
+        "--preset",
+        "tiny",
+        "--precisions",
+        "float32",
+        "--parts",
+        "target,accuracy",
+    ]
+    command += ["--recipes", "paper/baseline", "--seeds", "1", "--epochs", "3", "--target", "0"]
+
+    def statuses() -> dict[str, str]:
+        if not (out / "gpu.json").exists():
+            return {}
+        (section,) = json.loads((out / "gpu.json").read_text())["sections"]
+        return {piece["part"]: piece["status"] for piece in section["pieces"].values()}
+
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as first:
+        while "accuracy" not in statuses():
+            assert first.poll() is None
+            time.sleep(0.02)
+        first.send_signal(signal.SIGINT)
+        assert "call it again to go on" in first.communicate()[1]
+    assert statuses() == {"target": "done", "accuracy": "partial"}
+
+    second = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (second.returncode, second.stderr) == (0, "")
+    assert statuses() == {"target": "done", "accuracy": "done"}
+    assert second.stdout.count("done") == 1
+    text = (out / "gpu.md").read_text()
+    assert "| paper/baseline | float32 | 1 of 1 |" in text
+    assert "cut short\n" not in text
