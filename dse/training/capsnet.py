@@ -73,6 +73,7 @@ class CapsNet(Network):
             the same up to rounding; never if None, which is the reference.
         one_pass_votes: Whether the votes' gradient is computed in one pass; if not, which is the reference, in one
             pass for each use.
+        fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class CapsNet(Network):
         self.spectral = SpectralConvolution(*size.convolved, KERNEL)
         self.spectral_from_batch: int | None = None
         self.one_pass_votes = False
+        self.fused_routing = False
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
         matrices = size.types * (1 if sharing.class_capsules == "per_type" else size.positions)
@@ -137,6 +139,17 @@ class CapsNet(Network):
     def class_capsules(self, images_BCHW: Tensor) -> Tensor:
         """Give the class capsules of images in [0, 1]; shape (B, K, E)."""
         primary_BND = self.primary_capsules(images_BCHW)
+        if self.fused_routing and self.size.sharing.class_capsules == "none":
+            from dse.training.triton_routing import route_fused  # Triton is there on GPUs alone
+
+            with in_full(primary_BND.device):
+                return route_fused(
+                    primary_BND,
+                    self.class_matrices_NDKE,
+                    self.class_bias_KE,
+                    self.routing_iterations,
+                    self.squash,
+                )
         form: type[SharedVotes | OwnVotes] = OnePassVotes if self.one_pass_votes else OwnVotes
         if self.size.sharing.class_capsules == "per_type":
             form = SharedVotes

@@ -50,15 +50,16 @@ class GraphCapture:
         current = torch.cuda.current_stream(self._device)
         # A spoilt capture would leave its own stream behind as the current one.
         with torch.cuda.device(self._device), torch.cuda.stream(current):
-            self._warm_up(work, current)
+            self._stream.wait_stream(current)
+            self._warm_up(work)
             return self._record(work).replay
 
-    def _warm_up(self, work: Work, current: torch.cuda.Stream) -> None:
-        self._stream.wait_stream(current)
+    def _warm_up(self, work: Work) -> None:
         with torch.cuda.stream(self._stream):
             for _ in range(WARM_UPS):
                 work()
-        current.wait_stream(self._stream)
+        # What fails in the work itself shall fail here, and not as if it could not be recorded.
+        self._stream.synchronize()
 
     def _record(self, work: Work) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
