@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     """How a run ended."""
 
     COMPLETE = "complete"
+    STOPPED = "stopped"
     DIVERGED = "diverged"
 
 
@@ -89,4 +90,5 @@ class Run:
         return max(self.curve, key=lambda row: row.accuracy)
 
 
-OnEpoch = Callable[[EpochRow], None]
+OnEpoch = Callable[[EpochRow], str | None]
+"""Hears of every row as it ends; what it returns, unless None, is why the run shall end there."""

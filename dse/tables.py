@@ -23,6 +23,7 @@ from dse.trial import Trial
 RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
 CURVE_COLUMNS = ["trial", *(row.name for row in dataclasses.fields(EpochRow)), "accuracy", "best_accuracy"]
 TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "engine", "recipe", "front"]
+POSSIBLE = ["possible_accuracy", "possible_seconds"]
 WHOLE_NUMBERS = [
     *("model.routing_iterations", "learning_rate.decay_steps", "weight_sharing.convolution"),
     *("batch_size.size", "batch_size.start", "batch_size.growth", "batch_size.period"),
@@ -110,7 +111,7 @@ def trials_frame(trials: Iterable[Trial], objectives: Sequence[str], baseline_id
     ranked = ["on_front", "rank", "is_baseline", "time_ratio", "accuracy_gain"]
     columns = [
         *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "state", "reason"),
-        *(*OBJECTIVES, *measured, *ranked, "started", "device", "engine", "recipe"),
+        *(*OBJECTIVES, *measured, *POSSIBLE, *ranked, "started", "device", "engine", "recipe"),
     ]
     frame = pd.DataFrame(rows, columns=columns)
     frame = _typed(frame)
@@ -138,6 +139,8 @@ def _trial_row(trial: Trial, baseline_id: str) -> dict[str, Any]:
         "started": trial.started,
         "device": trial.device,
         "engine": trial.engine,
+        "possible_accuracy": trial.possible_accuracy,
+        "possible_seconds": trial.possible_seconds,
         "recipe": json.dumps(recipe.model_dump(mode="json"), separators=(",", ":")),
     }
     row |= dict(trial.measures)
@@ -173,6 +176,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     for column in ("reason", "engine"):  # empty where there is nothing to say
         if column in frame:
             frame[column] = frame[column].astype("str").fillna("")
+    # Columns without any value would be of type object.
+    types |= {column: float for column in POSSIBLE if column in frame}
     return frame.astype(types)
 
 

@@ -13,13 +13,15 @@ from dse.run import EpochRow
 class TrialState(StrEnum):
     """Where a trial stands.
 
-    Only ``COMPLETE`` trials have a place on the front. ``MISSED_TARGET`` trained to the end without reaching the
-    target accuracy; ``DIVERGED`` lost its loss to infinity; ``FAILED`` raised an error; ``INTERRUPTED`` was cut
-    off from outside and is trained again when the study goes on.
+    Only ``COMPLETE`` trials have a place on the trial front. ``STOPPED`` was ended early because no continuation
+    could add to the anytime front, where its epochs have their place. ``MISSED_TARGET`` trained to the end without
+    reaching the target accuracy; ``DIVERGED`` lost its loss to infinity; ``FAILED`` raised an error;
+    ``INTERRUPTED`` was cut off from outside and is trained again when the study goes on.
     """
 
     RUNNING = "running"
     COMPLETE = "complete"
+    STOPPED = "stopped"
     MISSED_TARGET = "missed_target"
     DIVERGED = "diverged"
     FAILED = "failed"
@@ -42,6 +44,8 @@ class Trial:
         started: When it began, UTC, ISO 8601.
         device: What it runs on.
         engine: What ran the steps.
+        possible_accuracy: Of a stopped trial: the most that its remaining epochs were given credit for.
+        possible_seconds: Of a stopped trial: train seconds of the whole run, at least.
     """
 
     number: int
@@ -55,6 +59,8 @@ class Trial:
     started: str = ""
     device: str = ""
     engine: str = ""
+    possible_accuracy: float | None = None
+    possible_seconds: float | None = None
 
     @property
     def complete(self) -> bool:

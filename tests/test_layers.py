@@ -11,7 +11,7 @@ LAYERS = [
     "datasets pareto yaml_file environment",
     "recipe",
     "run",
-    "objectives trial",
+    "objectives trial stopping",
     "space",
     "tables",
     "training study",

@@ -30,6 +30,11 @@ from dse.cli.terminal import console
     help="How recipes are picked. [default: the space's]",
 )
 @click.option(
+    "--stopping",
+    type=click.Choice(["none", "dominated"]),
+    help="dominated: end a run when no continuation of it can add to the anytime front. [default: the space's]",
+)
+@click.option(
     "--seed",
     type=click.IntRange(min=0),
     help="First training seed, and seed of the sampler. [default: the space's]",
@@ -44,6 +49,7 @@ def explore(
     device: str,
     engine: Literal["fast", "reference"],
     sampler: str | None,
+    stopping: str | None,
     seed: int | None,
 ) -> None:
     """Train recipes drawn from a search space, and find the front of time against accuracy.
@@ -64,7 +70,9 @@ def explore(
     from dse.errors import RunError
     from dse.study.load import load_study
 
-    parsed = read_space(space, {"trials": trials, "sampler": sampler, "seed": seed}, dataset)
+    parsed = read_space(
+        space, {"trials": trials, "sampler": sampler, "stopping": stopping, "seed": seed}, dataset
+    )
     output = console()
     folder = results / (parsed.name if name is None else name)
     interrupted = False

@@ -19,6 +19,7 @@ from dse.yaml_file import write_yaml
 
 BLOCKS = ("model", "learning_rate", "batch_size", "weight_sharing")
 
+StoppingName = Literal["none", "dominated"]
 SamplerName = Literal["auto", "tpe", "nsga2", "gp", "random", "grid"]
 ObjectiveName = Literal[
     "train_seconds",
@@ -29,6 +30,9 @@ ObjectiveName = Literal[
     "parameters",
     "train_flops",
 ]
+
+# Objectives whose value for a run cut short follows from its curve.
+STOPPABLE = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
 
 # Above this many points an exhaustive search is refused: listing them would outlast any study.
 LARGEST_LISTED = 100_000
@@ -90,6 +94,16 @@ class SearchSpace(BaseModel):
     trials: int = Field(default=20, ge=1, description="trials of the study, the baseline's included")
     seeds: int = Field(default=1, ge=1, description="seeds that grid and baseline train each recipe with")
     sampler: SamplerName = Field(default="auto", description="how recipes are picked")
+    stopping: StoppingName = Field(
+        default="none",
+        description="dominated: end a run when no continuation of it can add to the anytime front",
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0,
+        lt=1,
+        description="dominated: share of the completed runs that gained less than a run is credited with",
+    )
     seed: int = Field(default=0, ge=0, description="first training seed, and seed of the sampler")
 
     @field_validator("objectives")
@@ -109,6 +123,13 @@ class SearchSpace(BaseModel):
             raise ValueError(
                 f"target={self.target} and objectives={list(self.objectives)}: seconds_to_target and a target need "
                 "each other. Give both or neither."
+            )
+        unjudged = sorted(set(self.objectives) - STOPPABLE)
+        if self.stopping == "dominated" and (unjudged or not {"accuracy"} < set(self.objectives)):
+            raise ValueError(
+                f"stopping=dominated with objectives={list(self.objectives)}: whether an unfinished run can still add "
+                f"to the front is known for accuracy with {', '.join(sorted(STOPPABLE - {'accuracy'}))} alone. "
+                "Use these objectives, or stopping: none."
             )
         return self
 
@@ -188,7 +209,8 @@ class SearchSpace(BaseModel):
     def explored(self) -> dict[str, Any]:
         """What makes two studies comparable: all but name, texts, budget, sampler and seeds."""
         return self.model_dump(
-            mode="json", exclude={"name", "description", "trials", "seeds", "sampler", "seed"}
+            mode="json",
+            exclude={"name", "description", "trials", "seeds", "sampler", "stopping", "confidence", "seed"},
         )
 
 

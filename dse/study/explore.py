@@ -14,6 +14,7 @@ from dse.objectives import measure
 from dse.recipe.plan import Plan
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.space.search_space import SamplerName, SearchSpace
+from dse.stopping import DominanceRule, Progress
 from dse.study.sampling import GridPoint, choose_sampler, grid, make_sampler, next_seed
 from dse.study.storage import read_trials, was_interrupted, write_end, write_epoch, write_start
 from dse.trial import Trial, TrialState
@@ -47,7 +48,8 @@ def explore(
 ) -> list[Trial]:
     """Explore until the study has so many trials, or a grid is through.
 
-    Trials that diverge or raise are recorded with the reason, and the study goes on. An interrupt (Ctrl-C) records
+    With ``stopping: dominated`` a run ends as soon as it can no longer add to the anytime front. Trials that
+    diverge or raise are recorded with the reason, and the study goes on. An interrupt (Ctrl-C) records
     the running trial as interrupted and is raised again; the next call trains it anew.
 
     Args:
@@ -70,10 +72,14 @@ def explore(
         for seed in range(space.seed, space.seed + space.seeds):
             study.enqueue_trial(space.baseline_assignment, user_attrs={"seed": seed})
     done = read_trials(study)
+    rule = DominanceRule(space.confidence) if space.stopping == "dominated" else None
+    if rule is not None:
+        for trial in done:
+            rule.record(_progress(trial, space.plan(trial.recipe), space))
     while sum(trial.state is not TrialState.INTERRUPTED for trial in done) < trials:
         if points is not None and not _enqueue_next(study, points, done):
             break
-        trial = _run_trial(study, space, train, done, device, watcher)
+        trial = _run_trial(study, space, train, done, rule, device, watcher)
         done.append(trial)
         watcher.trial_ended(trial, done)
     return done
@@ -107,8 +113,24 @@ def _enqueue_next(study: optuna.Study, points: list[GridPoint], done: list[Trial
     return False
 
 
+def _progress(trial: Trial, plan: Plan, space: SearchSpace) -> Progress:
+    return Progress(
+        policy=trial.recipe.learning_rate.policy,
+        parameters=plan.parameters if "parameters" in space.objectives else 0,
+        batch_sizes=tuple(plan.batch_sizes.tolist()),
+        seconds=tuple(row.train_seconds for row in trial.curve),
+        accuracies=tuple(row.accuracy for row in trial.curve),
+    )
+
+
 def _run_trial(
-    study: optuna.Study, space: SearchSpace, train: Train, done: list[Trial], device: str, watcher: Watcher
+    study: optuna.Study,
+    space: SearchSpace,
+    train: Train,
+    done: list[Trial],
+    rule: DominanceRule | None,
+    device: str,
+    watcher: Watcher,
 ) -> Trial:
     asked = study.ask()
     recipe = space.draw(asked)
@@ -126,11 +148,23 @@ def _run_trial(
     write_start(asked, trial)
     watcher.trial_started(trial, plan)
 
-    def record(row: EpochRow) -> None:
+    def record(row: EpochRow) -> str | None:
         nonlocal trial
         trial = dataclasses.replace(trial, curve=(*trial.curve, row))
         write_epoch(asked, row)
         watcher.epoch_ended(trial, row)
+        if rule is None:
+            return None
+        progress = _progress(trial, plan, space)
+        rule.record_epoch(progress)
+        # The baseline runs to its end: every recipe is compared with it.
+        verdict = None if recipe.id == space.baseline_recipe.id else rule.verdict(progress)
+        if verdict is None:
+            return None
+        trial = dataclasses.replace(
+            trial, possible_accuracy=verdict.possible_accuracy, possible_seconds=verdict.possible_seconds
+        )
+        return str(verdict)
 
     try:
         run = train(plan, seed, record)
@@ -173,5 +207,8 @@ def _tell(study: optuna.Study, asked: optuna.Trial, trial: Trial, space: SearchS
     if trial.complete:
         values = [trial.measures[name] for name in space.objectives]
         study.tell(asked, [float(value) for value in values if value is not None])
+    elif trial.state is TrialState.STOPPED:
+        # Its values are those of another, shorter recipe. Samplers count a pruned trial as a bad one.
+        study.tell(asked, state=OptunaState.PRUNED)
     else:
         study.tell(asked, state=OptunaState.FAIL)

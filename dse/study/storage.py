@@ -234,6 +234,8 @@ def read_trial(stored: FrozenTrial) -> Trial:
         else "",
         device=attrs.get("device", ""),
         engine=attrs.get("engine", ""),
+        possible_accuracy=attrs.get("possible_accuracy"),
+        possible_seconds=attrs.get("possible_seconds"),
     )
 
 
@@ -257,4 +259,7 @@ def write_end(trial: optuna.Trial, record: Trial) -> None:
     trial.set_user_attr("measures", dict(record.measures))
     trial.set_user_attr("engine", record.engine)
     trial.set_user_attr("reason", record.reason)
+    if record.state is TrialState.STOPPED:
+        trial.set_user_attr("possible_accuracy", record.possible_accuracy)
+        trial.set_user_attr("possible_seconds", record.possible_seconds)
     trial.set_user_attr("state", str(record.state))

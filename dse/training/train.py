@@ -65,7 +65,8 @@ def train(
         data: Images on any device, as many to train on as the plan is for.
         seed: Decides the order of the images and their shifts.
         device: Where to train.
-        on_epoch: Called with every row as soon as it is complete; its time is on no clock.
+        on_epoch: Called with every row as soon as it is complete; its time is on no clock. The run ends as
+            ``stopped`` if it returns a reason.
         engine: What runs the steps; ``Run.engine`` tells what really ran.
 
     Returns:
@@ -118,8 +119,9 @@ def train(
             test_accuracy=test,
         )
         curve.append(row)
-        if on_epoch is not None:
-            on_epoch(row)
+        enough = None if on_epoch is None else on_epoch(row)
+        if enough is not None:
+            return Run(tuple(curve), Outcome.STOPPED, enough, setup_clock.seconds, runner.name)
     return Run(tuple(curve), Outcome.COMPLETE, "", setup_clock.seconds, runner.name)
 
 

@@ -138,9 +138,6 @@ BAD = {
     ("[train_seconds, accuracy, parameters]", "[speed, accuracy]"): r"objectives\[0\]='speed'",
     ("stopping: none", "stopping: soon"): r"stopping='soon'",
     ("stopping: none", "stopping: none\nconfidence: 1.0"): r"confidence=1.0: .*less than 1",
-    ("[train_seconds, accuracy, parameters]\n", "[train_flops, accuracy]\nstopping: dominated\n#"): (
-        r"stopping=dominated with objectives=\['train_flops', 'accuracy'\]"
-    ),
     ("[train_seconds, accuracy, parameters]", "[seconds_to_target, accuracy]"): r"target=None and objectives=",
     ("protocol: holdout", "protocol: test"): r"protocol='test'",
     ("name: digits", "name: digitz"): r"data: data set 'digitz' is unknown",
@@ -166,6 +163,13 @@ def test_a_bad_space_is_refused(change: tuple[str, str], tmp_path: Path) -> None
     assert str(path) in str(error.value)
 
 
+def test_stopping_needs_objectives_that_a_cut_curve_tells() -> None:
+    content = yaml.safe_load(QUICKSTART) | {"stopping": "dominated"}
+    for objectives in (["train_seconds", "accuracy", "train_flops"], ["train_seconds", "parameters"]):
+        with pytest.raises(SpaceError, match="stopping=dominated with objectives=.*or stopping: none"):
+            parse_space(content | {"objectives": objectives}, "test")
+
+
 def test_a_space_knows_its_precisions() -> None:
     content = yaml.safe_load(QUICKSTART)
     assert parse_space(content, "test").precisions == {"float32"}
@@ -176,7 +180,7 @@ def test_a_space_knows_its_precisions() -> None:
 
 def test_a_space_that_is_nowhere() -> None:
     with pytest.raises(
-        SpaceError, match="neither a file nor one that comes with dse. Those are: lenet-paper"
+        SpaceError, match="neither a file nor one that comes with dse. Those are: digits-table, lenet-paper"
     ):
         find_space("nowhere")
 

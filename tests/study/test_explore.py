@@ -55,7 +55,9 @@ class FakeTraining:
                 test_accuracy=0.8,
             )
             rows.append(row)
-            on_epoch(row)
+            enough = on_epoch(row)
+            if enough is not None:
+                return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "fake")
             if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
                 raise KeyboardInterrupt
         sharing = plan.recipe.weight_sharing
@@ -275,3 +277,40 @@ def test_a_study_that_is_nowhere(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="holds no study"):
         load_study(find_study("empty", tmp_path))
     assert find_study("s", tmp_path) == find_study(str(tmp_path / "s"), Path("elsewhere"))
+
+
+@pytest.mark.parametrize("sampler", ["grid", "tpe", "nsga2", "gp"])
+def test_a_dominated_run_is_stopped_and_recorded_with_its_estimate(sampler: str, tmp_path: Path) -> None:
+    space = make_space(stopping="dominated", objectives=["train_seconds", "accuracy"])
+    trials = run(tmp_path, space, trials=40, sampler=sampler)
+    stopped = [trial for trial in trials if trial.state is TrialState.STOPPED]
+    assert stopped
+    assert all(len(trial.curve) < trial.recipe.epochs for trial in stopped)
+    assert all(trial.recipe != space.baseline_recipe for trial in stopped)
+    tables = load_study(tmp_path / "s")
+    rows = tables.trials.set_index("trial").loc[[trial.number for trial in stopped]]
+    assert rows["reason"].str.contains("would not add to the front").all()
+    assert (rows["possible_accuracy"] >= rows["accuracy"]).all()
+    assert (rows["possible_seconds"] > rows["train_seconds"]).all()
+    assert not rows["on_front"].any()
+    assert rows["rank"].isna().all()
+
+
+def test_stopping_loses_no_point_of_the_anytime_front_where_curves_are_alike(tmp_path: Path) -> None:
+    fronts, epochs = {}, {}
+    for stopping in ("none", "dominated"):
+        space = make_space(stopping=stopping, objectives=["train_seconds", "accuracy"])
+        trials = run(tmp_path, space, name=stopping, trials=40, sampler="grid")
+        front = load_study(tmp_path / stopping).front.query("front == 'anytime'")
+        fronts[stopping] = set(zip(front["train_seconds"], front["accuracy"], strict=True))
+        epochs[stopping] = sum(len(trial.curve) for trial in trials)
+    assert fronts["dominated"] == fronts["none"]
+    assert epochs["dominated"] < epochs["none"]
+
+
+def test_a_study_goes_on_with_another_stopping(tmp_path: Path) -> None:
+    objectives = ["train_seconds", "accuracy"]
+    run(tmp_path, make_space(objectives=objectives), trials=10)
+    trials = run(tmp_path, make_space(objectives=objectives, stopping="dominated"), trials=30)
+    assert len(trials) == 30
+    assert all(trial.state is not TrialState.STOPPED for trial in trials[:10])
