@@ -70,6 +70,7 @@ def explore(
     from dse.study.storage import check_name, opened
     from dse.training.data import load_images
     from dse.training.device import device_title, find_device
+    from dse.training.precision import check_precision
     from dse.training.train import train_recipe
 
     if not isinstance(space, SearchSpace):
@@ -77,6 +78,7 @@ def explore(
     name = space.name if name is None else name
     check_name(name)
     chosen = find_device(device)
+    check_precision(space.precisions, chosen)
     section = space.data
     images = load_images(
         section.name,

@@ -10,6 +10,7 @@ from typing import Protocol
 import optuna
 from optuna.trial import TrialState as OptunaState
 
+from dse.errors import DeviceError, DeviceLostError
 from dse.objectives import measure
 from dse.recipe.plan import Plan
 from dse.run import EpochRow, OnEpoch, Outcome, Run
@@ -49,8 +50,8 @@ def explore(
     """Explore until the study has so many trials, or a grid is through.
 
     With ``stopping: dominated`` a run ends as soon as it can no longer add to the anytime front. Trials that
-    diverge or raise are recorded with the reason, and the study goes on. An interrupt (Ctrl-C) records
-    the running trial as interrupted and is raised again; the next call trains it anew.
+    diverge or raise are recorded with the reason, and the study goes on, unless the device is at fault. An
+    interrupt (Ctrl-C) records the running trial as interrupted and is raised again; the next call trains it anew.
 
     Args:
         study: From ``dse.study.storage.opened``.
@@ -63,6 +64,10 @@ def explore(
 
     Returns:
         All trials of the study.
+
+    Raises:
+        DeviceError, DeviceLostError: The device is lost, or cannot do what a trial asks of it; that trial is
+            recorded as failed.
     """
     _requeue_interrupted(study)
     chosen = choose_sampler(sampler, space, trials)
@@ -175,6 +180,10 @@ def _run_trial(
             dataclasses.replace(trial, state=TrialState.INTERRUPTED, reason="interrupted"),
             space,
         )
+        raise
+    except (DeviceError, DeviceLostError) as error:
+        # No further trial could train either.
+        _tell(study, asked, dataclasses.replace(trial, state=TrialState.FAILED, reason=str(error)), space)
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from dse.errors import StudyError
+from dse.errors import DeviceError, DeviceLostError, StudyError
 from dse.recipe.plan import Plan
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.space.load import find_space, parse_space
@@ -314,3 +314,14 @@ def test_a_study_goes_on_with_another_stopping(tmp_path: Path) -> None:
     trials = run(tmp_path, make_space(objectives=objectives, stopping="dominated"), trials=30)
     assert len(trials) == 30
     assert all(trial.state is not TrialState.STOPPED for trial in trials[:10])
+
+
+@pytest.mark.parametrize("kind", [DeviceError, DeviceLostError])
+def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception], tmp_path: Path) -> None:
+    def lose_device(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+        raise kind("cuda:0 is gone")
+
+    with pytest.raises(kind, match="cuda:0 is gone"):
+        run(tmp_path, make_space(), lose_device, trials=3)
+    (trial,) = run(tmp_path, make_space(), trials=1)
+    assert (trial.state, trial.reason) == (TrialState.FAILED, "cuda:0 is gone")
