@@ -12,7 +12,7 @@ from dse.recipe.recipe import Recipe
 from dse.run import EpochRow, OnEpoch, Run
 from dse.space.load import find_space, load_space, parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.explore import Watcher
+from dse.study.explore import Standing, Watcher
 from dse.tables import StudyTables
 from dse.trial import Trial
 
@@ -30,7 +30,10 @@ class Silent:
     def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
         """Say nothing."""
 
-    def trial_ended(self, trial: Trial, trials: list[Trial]) -> None:
+    def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
+        """Say nothing."""
+
+    def study_ended(self, reason: str) -> None:
         """Say nothing."""
 
 
@@ -44,7 +47,7 @@ def explore(
     engine: EngineName = "fast",
     watcher: Watcher | None = None,
 ) -> StudyTables:
-    """Explore a search space, or go on with its study, until its number of trials is reached.
+    """Explore a search space, or go on with its study, until its trials are done or its budget is spent.
 
     Ctrl-C is recorded and raised as KeyboardInterrupt; the next call goes on. Tables, report and figures are made
     by ``write_views``.

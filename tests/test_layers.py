@@ -7,14 +7,15 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "dse"
 LAYERS = [
-    "errors atomic",
+    "errors atomic duration",
     "datasets pareto yaml_file environment",
     "recipe",
     "run",
-    "objectives trial stopping",
+    "objectives trial search",
     "space",
     "tables",
     "training study",
+    "replay",
     "report",
     "api",
     "cli",

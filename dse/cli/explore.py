@@ -26,13 +26,24 @@ from dse.cli.terminal import console
 @engine_option
 @click.option(
     "--sampler",
-    type=click.Choice(["auto", "tpe", "nsga2", "gp", "random", "grid"]),
+    type=click.Choice(["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"]),
     help="How recipes are picked. [default: the space's]",
 )
 @click.option(
     "--stopping",
     type=click.Choice(["none", "dominated"]),
     help="dominated: end a run when no continuation of it can add to the anytime front. [default: the space's]",
+)
+@click.option(
+    "--budget",
+    metavar="DURATION",
+    help="Train seconds of all trials together, earlier ones included, as in 90min or 2h. [default: the space's]",
+)
+@click.option(
+    "--until-stable",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="No more trials once N have hardly raised the anytime front's volume. [default: the space's]",
 )
 @click.option(
     "--seed",
@@ -50,6 +61,8 @@ def explore(
     engine: Literal["fast", "reference"],
     sampler: str | None,
     stopping: str | None,
+    budget: str | None,
+    until_stable: int | None,
     seed: int | None,
 ) -> None:
     """Train recipes drawn from a search space, and find the front of time against accuracy.
@@ -70,9 +83,15 @@ def explore(
     from dse.errors import RunError
     from dse.study.load import load_study
 
-    parsed = read_space(
-        space, {"trials": trials, "sampler": sampler, "stopping": stopping, "seed": seed}, dataset
-    )
+    changes = {
+        "trials": trials,
+        "sampler": sampler,
+        "stopping": stopping,
+        "budget": budget,
+        "until_stable": until_stable,
+        "seed": seed,
+    }
+    parsed = read_space(space, changes, dataset)
     output = console()
     folder = results / (parsed.name if name is None else name)
     interrupted = False

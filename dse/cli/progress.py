@@ -11,49 +11,53 @@ from rich.live import Live
 from rich.text import Text
 
 from dse.cli.terminal import format_value, plain_table
+from dse.duration import format_duration
 from dse.objectives import directions
 from dse.pareto import front_mask
 from dse.recipe.plan import Plan
 from dse.run import EpochRow
 from dse.space.search_space import SearchSpace
-from dse.trial import Trial, TrialState
+from dse.study.explore import Standing
+from dse.trial import Trial
 
 RECENT = 6
 SECONDS_BETWEEN_LINES = 30
 
 
 class _Clock:
-    """How far a study is, and how long it may still take."""
+    """How far a study is, how long it may still take, and what it may still gain."""
 
     def __init__(self, space: SearchSpace) -> None:
-        self._total = space.trials
+        self._space = space
         self._began = time.monotonic()
         self._own = 0
-        self.done = 0
+        self._standing = Standing(0, 0.0, None)
+        self._spent_before: float | None = None
 
-    def count(self, trials: list[Trial]) -> None:
+    def count(self, trial: Trial, standing: Standing) -> None:
         self._own += 1
-        self.done = sum(trial.state is not TrialState.INTERRUPTED for trial in trials)
+        self._standing = standing
+        if self._spent_before is None:
+            self._spent_before = standing.spent_seconds - (
+                trial.curve[-1].train_seconds if trial.curve else 0
+            )
 
     def __str__(self) -> str:
         elapsed = time.monotonic() - self._began
-        text = f"{self.done}/{self._total} trials · {duration(elapsed)} elapsed"
+        standing = self._standing
+        text = f"{standing.trials}/{self._space.trials} trials · {format_duration(elapsed)} elapsed"
         if self._own:
-            text += f" · about {duration(elapsed / self._own * max(0, self._total - self.done))} left"
+            left = elapsed / self._own * max(0, self._space.trials - standing.trials)
+            own_seconds = standing.spent_seconds - (self._spent_before or 0.0)
+            if self._space.budget is not None and own_seconds:
+                unspent = max(0.0, self._space.budget_seconds - standing.spent_seconds)
+                left = min(left, elapsed / own_seconds * unspent)
+            text += f" · at most {format_duration(left)} left"
+        if self._space.budget is not None:
+            text += f" · {format_duration(standing.spent_seconds)} of {self._space.budget} trained"
+        if standing.remaining_gain is not None:
+            text += f" · the rest may add {100 * standing.remaining_gain:.2g} %"
         return text
-
-
-def duration(seconds: float) -> str:
-    """Write a duration in two units at most.
-
-    >>> duration(75), duration(7_500)
-    ('1 min 15 s', '2 h 5 min')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def describe(trial: Trial, space: SearchSpace) -> str:
@@ -104,11 +108,15 @@ class LineWatcher:
                 f"{row.train_seconds:.0f} s"
             )
 
-    def trial_ended(self, trial: Trial, trials: list[Trial]) -> None:
+    def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
         """Say how it ended."""
-        self._clock.count(trials)
+        self._clock.count(trial, standing)
         what = f"{trial.recipe.label}, seed {trial.seed}"
         self._print(f"trial {trial.number} [{what}] {describe(trial, self._space)} ({self._clock})")
+
+    def study_ended(self, reason: str) -> None:
+        """Say why."""
+        self._print(f"Ended: {reason}.")
 
 
 class LiveWatcher:
@@ -140,12 +148,16 @@ class LiveWatcher:
         self._running = trial
         self._refresh()
 
-    def trial_ended(self, trial: Trial, trials: list[Trial]) -> None:
+    def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
         """Move it to the finished ones, and the front with it."""
         self._running = None
         self._trials = list(trials)
-        self._clock.count(trials)
+        self._clock.count(trial, standing)
         self._refresh()
+
+    def study_ended(self, reason: str) -> None:
+        """Say why, above what is printed next."""
+        self._live.console.print(f"Ended: {reason}.")
 
     def _refresh(self) -> None:
         self._live.update(self._view(), refresh=True)

@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +61,11 @@ class Constant:
             raise SpaceError(f"{path}={content!r}, but the space fixes it to {self.value!r}")
         return {}
 
+    def find(self, content: Any) -> Iterator[Assignment]:
+        """Give the empty assignment if the content is the value."""
+        if content == self.value:
+            yield {}
+
     @property
     def size(self) -> float:
         """One."""
@@ -100,6 +106,11 @@ class Choice:
             if value == content and isinstance(value, bool) == isinstance(content, bool):
                 return {self.name: identity}
         raise SpaceError(f"{path}={content!r}, but the choices are {list(self.values)}")
+
+    def find(self, content: Any) -> Iterator[Assignment]:
+        """Give the value that is the content."""
+        with suppress(SpaceError):
+            yield self.locate(content, self.name)
 
     @property
     def size(self) -> float:
@@ -145,6 +156,11 @@ class Range:
             raise SpaceError(f"{path}={content!r}, but the range is {self.low} to {self.high}")
         return {self.name: content}
 
+    def find(self, content: Any) -> Iterator[Assignment]:
+        """Give the number if it lies within the bounds."""
+        with suppress(SpaceError):
+            yield self.locate(content, self.name)
+
     @property
     def size(self) -> float:
         """How many whole numbers there are; infinite for real numbers."""
@@ -187,6 +203,14 @@ class Group:
             raise SpaceError(f"{path}.{extra[0]}={content[extra[0]]!r}, but the space has no such key")
         return assignment
 
+    def find(self, content: Any) -> Iterator[Assignment]:
+        """Give every assignment that draws a part of the content; its other keys may hold anything."""
+        if not isinstance(content, Mapping) or not self.members.keys() <= content.keys():
+            return
+        found = [list(member.find(content[key])) for key, member in self.members.items()]
+        for combination in itertools.product(*found):
+            yield {name: value for part in combination for name, value in part.items()}
+
     @property
     def size(self) -> float:
         """The product of the members' sizes."""
@@ -225,6 +249,12 @@ class Alternatives:
             except SpaceError as reason:
                 reasons.append(f"not {label!r}: {reason}")
         raise SpaceError(f"{path} is none of the alternatives ({'; '.join(reasons)})")
+
+    def find(self, content: Any) -> Iterator[Assignment]:
+        """Give what each group finds."""
+        for label, branch in self.branches.items():
+            for assignment in branch.find(content):
+                yield {self.name: label, **assignment}
 
     @property
     def size(self) -> float:

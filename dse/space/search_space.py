@@ -10,17 +10,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dse.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split_sizes
+from dse.duration import parse_duration
 from dse.errors import SpaceError
 from dse.objectives import OBJECTIVES
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
+from dse.search.progress import Outline
 from dse.space.domain import Assignment, Group, Scalar, Suggest, parse_node
 from dse.yaml_file import write_yaml
 
 BLOCKS = ("model", "learning_rate", "batch_size", "weight_sharing")
 
 StoppingName = Literal["none", "dominated"]
-SamplerName = Literal["auto", "tpe", "nsga2", "gp", "random", "grid"]
+SamplerName = Literal["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"]
 ObjectiveName = Literal[
     "train_seconds",
     "seconds_to_best",
@@ -32,7 +34,10 @@ ObjectiveName = Literal[
 ]
 
 # Objectives whose value for a run cut short follows from its curve.
-STOPPABLE = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
+ANYTIME = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
+
+# Keys that say how much is spent, and on what it is not.
+SPENDING = frozenset({"stopping", "confidence", "budget", "until_stable", "stable_growth"})
 
 # Above this many points an exhaustive search is refused: listing them would outlast any study.
 LARGEST_LISTED = 100_000
@@ -104,7 +109,29 @@ class SearchSpace(BaseModel):
         lt=1,
         description="dominated: share of the completed runs that gained less than a run is credited with",
     )
+    budget: str | None = Field(
+        default=None,
+        description="train seconds of all trials together, as in 90min or 2h; no more if they are spent",
+    )
+    until_stable: int | None = Field(
+        default=None,
+        ge=1,
+        description="no more trials if this many have hardly raised the anytime front's volume",
+    )
+    stable_growth: float = Field(
+        default=0.005,
+        ge=0,
+        lt=1,
+        description="until_stable: share of the volume that the trials may have added at most",
+    )
     seed: int = Field(default=0, ge=0, description="first training seed, and seed of the sampler")
+
+    @field_validator("budget")
+    @classmethod
+    def _budget_is_a_duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
 
     @field_validator("objectives")
     @classmethod
@@ -124,13 +151,17 @@ class SearchSpace(BaseModel):
                 f"target={self.target} and objectives={list(self.objectives)}: seconds_to_target and a target need "
                 "each other. Give both or neither."
             )
-        unjudged = sorted(set(self.objectives) - STOPPABLE)
-        if self.stopping == "dominated" and (unjudged or not {"accuracy"} < set(self.objectives)):
-            raise ValueError(
-                f"stopping=dominated with objectives={list(self.objectives)}: whether an unfinished run can still add "
-                f"to the front is known for accuracy with {', '.join(sorted(STOPPABLE - {'accuracy'}))} alone. "
-                "Use these objectives, or stopping: none."
-            )
+        for key, asked in (
+            ("stopping", self.stopping if self.stopping != "none" else None),
+            ("until_stable", self.until_stable),
+            ("sampler", self.sampler if self.sampler == "promising" else None),
+        ):
+            if asked is not None and not self.adds_to_anytime_front:
+                raise ValueError(
+                    f"{key}={asked} with objectives={list(self.objectives)}: what a run adds to the anytime front is "
+                    f"known for accuracy with {', '.join(sorted(ANYTIME - {'accuracy'}))} alone. Use these "
+                    f"objectives, or leave {key} out."
+                )
         return self
 
     @cached_property
@@ -179,6 +210,18 @@ class SearchSpace(BaseModel):
         """Give the recipe that these values of the parameters make."""
         return self.draw(_Given(assignment))
 
+    def assignment_of(self, recipe: Recipe) -> Assignment | None:
+        """Give the values of the parameters that make this recipe; None if it is no point of the space.
+
+        >>> from dse.space.load import find_space, load_space
+        >>> space = load_space(find_space("quickstart"))
+        >>> space.assignment_of(space.baseline_recipe) == space.baseline_assignment
+        True
+        """
+        found = self.tree.find(recipe.model_dump(mode="json"))
+        # What the space leaves out takes its default, which this recipe may not have.
+        return next((each for each in found if self.recipe_of(each).id == recipe.id), None)
+
     def points(self) -> Iterator[Assignment]:
         """List every point of a finite space.
 
@@ -197,6 +240,20 @@ class SearchSpace(BaseModel):
         """Compile a recipe for this space's data."""
         return compile_plan(recipe, self.data.dataset.shape, self.data.split(self.protocol).train_images)
 
+    def outline(self, recipe: Recipe) -> Outline:
+        """Outline a recipe's plan; its parameters count if they are an objective."""
+        return Outline.of(self.plan(recipe), weigh_parameters="parameters" in self.objectives)
+
+    @property
+    def adds_to_anytime_front(self) -> bool:
+        """Whether the objectives are those of the anytime front: accuracy with seconds, and parameters or not."""
+        return {"accuracy"} < set(self.objectives) <= ANYTIME
+
+    @property
+    def budget_seconds(self) -> float:
+        """The budget in seconds; infinite if there is none."""
+        return math.inf if self.budget is None else parse_duration(self.budget)
+
     def dump(self) -> dict[str, Any]:
         """Give plain dictionaries and lists, as JSON and YAML hold them; every key is there."""
         return self.model_dump(mode="json")
@@ -210,7 +267,7 @@ class SearchSpace(BaseModel):
         """What makes two studies comparable: all but name, texts, budget, sampler and seeds."""
         return self.model_dump(
             mode="json",
-            exclude={"name", "description", "trials", "seeds", "sampler", "stopping", "confidence", "seed"},
+            exclude={"name", "description", "trials", "seeds", "seed", "sampler", *SPENDING},
         )
 
 

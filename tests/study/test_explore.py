@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from dse.errors import DeviceError, DeviceLostError, StudyError
+from dse.errors import DeviceError, DeviceLostError, SpaceError, StudyError
 from dse.recipe.plan import Plan
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.space.load import find_space, parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.explore import explore
+from dse.study.explore import Standing, explore
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
 from dse.tables import write_tables
@@ -37,8 +37,10 @@ class FakeTraining:
 
     def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
         self.trained.append((plan.recipe.id, seed))
+        sharing = plan.recipe.weight_sharing
+        diverges = sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003
         rows = []
-        for epoch in plan.epochs:
+        for epoch in plan.epochs[:1] if diverges else plan.epochs:
             row = EpochRow(
                 epoch=epoch.epoch,
                 batch_size=epoch.batch_size,
@@ -60,18 +62,25 @@ class FakeTraining:
                 return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "fake")
             if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
                 raise KeyboardInterrupt
-        sharing = plan.recipe.weight_sharing
-        if sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003:
-            return Run(tuple(rows[:1]), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1, "fake")
+        if diverges:
+            return Run(tuple(rows), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1, "fake")
         if sharing.class_capsules == "per_type" and plan.recipe.learning_rate.policy == "one_cycle":
             raise RuntimeError("out of memory")
         return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "fake")
 
 
-class Silent:
+class Quiet:
+    def __init__(self) -> None:
+        self.standings: list[Standing] = []
+        self.ending = ""
+
     def trial_started(self, *_): ...
     def epoch_ended(self, *_): ...
-    def trial_ended(self, *_): ...
+    def trial_ended(self, _trial, _trials, standing):
+        self.standings.append(standing)
+
+    def study_ended(self, reason):
+        self.ending = reason
 
 
 def run(
@@ -83,6 +92,7 @@ def run(
     trials=12,
     sampler="auto",
     environment=ENVIRONMENT,
+    watcher=None,
 ):
     with opened(folder, name, space, environment) as study:
         return explore(
@@ -92,7 +102,7 @@ def run(
             trials=trials,
             sampler=sampler,
             device="test",
-            watcher=Silent(),
+            watcher=watcher or Quiet(),
         )
 
 
@@ -104,7 +114,7 @@ def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:
     assert len(trials) == 5
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe", "nsga2", "gp", "random", "grid"])
+@pytest.mark.parametrize("sampler", ["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"])
 def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str, tmp_path: Path) -> None:
     training = FakeTraining()
     trials = run(tmp_path, make_space(), training, trials=16, sampler=sampler)
@@ -325,3 +335,87 @@ def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception],
         run(tmp_path, make_space(), lose_device, trials=3)
     (trial,) = run(tmp_path, make_space(), trials=1)
     assert (trial.state, trial.reason) == (TrialState.FAILED, "cuda:0 is gone")
+
+
+TWO = ["train_seconds", "accuracy"]
+
+
+def test_the_promising_order_trains_every_recipe_with_every_seed(tmp_path: Path) -> None:
+    space = make_space(objectives=TWO, seeds=2)
+    trials = run(tmp_path, space, trials=1000, sampler="promising")
+    trained = Counter((trial.recipe.id, trial.seed) for trial in trials)
+    assert len(trained) == 2 * space.size
+    assert set(trained.values()) == {1}
+    # No recipe is trained again before all others were trained once; the baseline sets what is measured from.
+    assert {trial.seed for trial in trials[2 : int(space.size) + 1]} == {0}
+
+
+def test_the_promising_order_goes_on_where_it_was(tmp_path: Path) -> None:
+    space = make_space(objectives=TWO)
+    whole = run(tmp_path, space, name="a", trials=20, sampler="promising")
+    run(tmp_path, space, name="b", trials=9, sampler="promising")
+    parts = run(tmp_path, space, name="b", trials=20, sampler="promising")
+    assert [trial.recipe.id for trial in parts] == [trial.recipe.id for trial in whole]
+
+
+def test_what_the_rest_may_add_is_told_and_ends_at_nothing(tmp_path: Path) -> None:
+    watcher = Quiet()
+    run(tmp_path, make_space(objectives=TWO), trials=1000, watcher=watcher)
+    gains = [standing.remaining_gain for standing in watcher.standings]
+    assert all(gain is not None and gain >= 0 for gain in gains)
+    assert gains[0] > gains[-2]
+    assert gains[-1] == 0
+    assert watcher.ending == "every recipe of the space is trained"
+
+
+def test_a_space_too_large_to_be_judged_is_refused(tmp_path: Path) -> None:
+    content = make_space(objectives=TWO).dump()
+    content["recipe"]["epochs"] = {"low": 1, "high": 400, "integer": True}
+    content["recipe"]["batch_size"] = {"schedule": "constant", "size": 128}
+    content["baseline"] |= {"epochs": 5, "batch_size": {"size": 128}}
+    space = parse_space(content, "test")
+    with pytest.raises(
+        SpaceError, match="sampler=promising: the space quickstart has .* at most 2,000 can be judged"
+    ):
+        run(tmp_path, space, sampler="promising")
+
+
+def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again(tmp_path: Path) -> None:
+    watcher = Quiet()
+    trials = run(tmp_path, make_space(budget="30s"), trials=40, watcher=watcher)
+    spent = [trial.curve[-1].train_seconds for trial in trials]
+    assert sum(spent[:-1]) < 30 <= sum(spent)
+    assert sum(spent[:-1]) + trials[-1].curve[-2].train_seconds < 30
+    assert watcher.ending == "the budget of 30s is spent"
+    assert trials[-1].state is TrialState.INTERRUPTED
+    assert trials[-1].reason == f"after epoch {len(trials[-1].curve)}: the budget of 30s is spent"
+    more = FakeTraining()
+    run(tmp_path, make_space(budget="60s"), more, trials=40)
+    assert more.trained[0] == (trials[-1].recipe.id, trials[-1].seed)
+
+
+def test_a_study_ends_when_its_front_is_stable(tmp_path: Path) -> None:
+    watcher = Quiet()
+    space = make_space(objectives=TWO, until_stable=6, stable_growth=0.01, sampler="grid")
+    trials = run(tmp_path, space, trials=1000, watcher=watcher)
+    assert 6 < len(trials) < space.size
+    assert watcher.ending == "the last 6 trials raised the front's volume by no more than 1 %"
+    assert len(run(tmp_path, space, trials=1000)) == len(trials), "it stays ended"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"budget": "0h"}, "budget.*leaves no time to train"),
+        ({"budget": "soon"}, "budget.*'soon' is no duration.*90min or 2h"),
+        ({"until_stable": 0}, "until_stable=0"),
+        (
+            {"sampler": "promising", "objectives": ["train_flops", "accuracy"]},
+            "sampler=promising with objectives",
+        ),
+        ({"until_stable": 5, "objectives": ["train_flops", "accuracy"]}, "until_stable=5 with objectives"),
+    ],
+)
+def test_bad_spending_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        make_space(**changes)

@@ -1,0 +1,86 @@
+"""A run as the search sees it: what is known before it starts, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.recipe.plan import Plan
+
+Floats = NDArray[np.float64]
+
+# An error of 0 has no logarithm; with fewer than 1,000 images to choose on, this is within the noise.
+LEAST_ERROR = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A plan in a few numbers.
+
+    Attributes:
+        batch_sizes: Of every epoch.
+        rate_shares: Share of the plan's summed learning rate that is behind a run after each epoch; the last is 1.
+        total_steps: Optimizer steps.
+        mean_rate: Mean learning rate over the steps.
+        parameters: Trained weights; 0 in a study that does not weigh them.
+
+    >>> from dse.datasets import find_dataset
+    >>> from dse.recipe.plan import compile_plan
+    >>> from dse.recipe.recipe import Recipe
+    >>> plan = compile_plan(Recipe(epochs=2), find_dataset("mnist").shape, images=256)
+    >>> Outline.of(plan)
+    Outline(batch_sizes=(128, 128), rate_shares=(0.5, 1.0), total_steps=4, mean_rate=0.001, parameters=0)
+    """
+
+    batch_sizes: tuple[int, ...]
+    rate_shares: tuple[float, ...]
+    total_steps: int
+    mean_rate: float
+    parameters: int
+
+    @classmethod
+    def of(cls, plan: Plan, *, weigh_parameters: bool = False) -> Outline:
+        """Outline a plan."""
+        starts = np.cumsum(plan.steps) - plan.steps
+        sums = np.cumsum(np.add.reduceat(plan.rates, starts))
+        return cls(
+            batch_sizes=tuple(plan.batch_sizes.tolist()),
+            rate_shares=tuple((sums / sums[-1]).tolist()),
+            total_steps=plan.total_steps,
+            mean_rate=float(sums[-1] / plan.total_steps),
+            parameters=plan.parameters if weigh_parameters else 0,
+        )
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run."""
+        return len(self.batch_sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run as far as it is.
+
+    Attributes:
+        outline: Its plan, epochs to come included.
+        seconds: Train seconds at the end of each epoch so far.
+        accuracies: Accuracy after each epoch so far.
+    """
+
+    outline: Outline
+    seconds: tuple[float, ...]
+    accuracies: tuple[float, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is through its plan."""
+        return len(self.seconds) == self.outline.epochs
+
+    @property
+    def errors(self) -> Floats:
+        """1 - the best accuracy so far, after each epoch."""
+        best = np.maximum.accumulate(np.array(self.accuracies, dtype=float))
+        errors: Floats = np.maximum(LEAST_ERROR, 1 - best)
+        return errors

@@ -1,0 +1,208 @@
+"""Which recipe promises most: what a model of the runs so far expects each recipe to add to the anytime front.
+
+The model is a Gaussian process over the recipes of a space. Two recipes are alike by the choices that they share and
+by how many steps at what mean rate their plans hold. From the runs it has seen it expects, with an uncertainty, the
+error and the seconds of every other recipe along its run; what these curves would add to the front, for each second
+that the run takes, is the recipe's promise.
+
+Source of the idea: Rasmussen & Williams 2006, eq. 2.25-2.26 (the process); Snoek, Larochelle & Adams 2012 (expected
+gain per second).
+
+Dimensions: N recipes, R of them asked about, K runs recorded, E parts of a run, S instants of the clock, D deviates of
+an error, Q of them the nodes of a quadrature.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.search.history import History
+from dse.search.progress import Floats, Outline, Progress
+from dse.search.volume import LEAST_SECONDS, Reference
+
+Scalar = str | int | float | bool | None
+
+PARTS = 10
+INSTANTS = 48
+DRAWS = 32
+# Variances of a logarithm: of the level of all runs, of each choice, of each trait of the plan, and of a repetition.
+# Chosen on results/digits-table.
+LEVEL, CHOICE, PLAN, NOISE = 0.1, 0.15, 0.3, 0.05
+# Distance, as a share of a number's range in the space, over which two values are alike.
+LENGTH = 0.5
+# Nodes and weights of a Gauss-Hermite quadrature: the expectation over an error's uncertainty.
+_NODES_Q, _WEIGHTS_Q = np.polynomial.hermite_e.hermegauss(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recipe that may be run.
+
+    Attributes:
+        choices: The values that make it a point of its space.
+        outline: Its plan.
+    """
+
+    choices: Mapping[str, Scalar]
+    outline: Outline
+
+
+class Promise:
+    """Learns from runs, and says which of the candidates comes next.
+
+    Args:
+        candidates: Every recipe that may be asked about, at most a few thousand.
+        history: The runs so far; what it knows of front and reference is always up to date.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], history: History) -> None:
+        self._candidates = candidates
+        self._history = history
+        self._prior_NN = similarity(candidates)
+        self._whitened_KN = np.empty((0, len(candidates)))
+        self._variance_N = np.diagonal(self._prior_NN).copy()
+        # Deviations from the first run, in logarithms: errors along a run, then seconds.
+        self._mean_NE = np.zeros((len(candidates), 2 * PARTS))
+        self._level_E: Floats | None = None
+
+    def record(self, row: int, run: Progress) -> None:
+        """Learn from a run that has ended.
+
+        Of epochs that it did not run the error is taken to stay as it was: a run is only stopped where that changes
+        no front.
+
+        Args:
+            row: Which candidate was run.
+            run: Its epochs, at least one.
+        """
+        missing = run.outline.epochs - len(run.seconds)
+        errors = np.append(run.errors, np.full(missing, run.errors[-1]))
+        seconds = np.maximum(LEAST_SECONDS, (*run.seconds, *self._history.seconds_to_come(run)))
+        at = _parts(run.outline.epochs)
+        seen_E = np.log(np.concatenate([errors[at], seconds[at]]))
+        if self._level_E is None:
+            self._level_E = seen_E
+        self._condition(row, seen_E - self._level_E)
+
+    def best(self, rows: Sequence[int]) -> int:
+        """Choose the candidate with the largest expected gain per second; among equals the cheapest.
+
+        The gain is the area between the front and a recipe's expected curve, over ln(seconds) and accuracy; where
+        parameters are weighed, the front is that of runs with no more of them. Without a reference or a recorded
+        run nothing can be expected, and the first row is chosen.
+        """
+        if self._history.reference is None or self._level_E is None:
+            return rows[0]
+        seconds_R = np.exp(self._expected(rows)[:, -1])
+        _, gains_R = self._gains(rows, _NODES_Q[:, None] * np.ones(len(rows)))
+        expected_R = (_WEIGHTS_Q / _WEIGHTS_Q.sum()) @ gains_R.sum(axis=2)
+        return rows[int(np.lexsort((seconds_R, -expected_R / seconds_R))[0])]
+
+    def remaining_gain(self, rows: Sequence[int]) -> float | None:
+        """Expect by what share the front's volume grows if all of these candidates are run too.
+
+        Returns:
+            None without a reference or a recorded run.
+        """
+        if self._history.reference is None or self._level_E is None:
+            return None
+        if not rows:
+            return 0.0
+        deviates = np.random.default_rng(0).standard_normal((DRAWS, len(rows)))
+        covered_RS, gains_DRS = self._gains(rows, deviates)
+        gained = gains_DRS.max(axis=1).sum(axis=1).mean()
+        covered = covered_RS.max(axis=0).sum()
+        return float(gained / covered) if covered > 0 else math.inf
+
+    def _expected(self, rows: Sequence[int]) -> Floats:
+        """Give the expected logarithms of the candidates' errors and seconds; shape (R, 2 E)."""
+        assert self._level_E is not None
+        expected_RE: Floats = self._mean_NE[rows] + self._level_E
+        return expected_RE
+
+    def _gains(self, rows: Sequence[int], deviates_DR: Floats) -> tuple[Floats, Floats]:
+        """Give the error that the front is below the reference at each instant, and what candidates take off it.
+
+        Args:
+            rows: The candidates.
+            deviates_DR: By how many standard deviations each candidate's error differs from what is expected.
+
+        Returns:
+            Shapes (R, S) and (D, R, S).
+        """
+        reference = self._history.reference
+        assert reference is not None
+        errors_RE, clocks_RE = np.split(self._expected(rows), 2, axis=1)
+        start = min(clocks_RE[:, 0].min(), np.log(max(self._history.front[:, 0].min(), LEAST_SECONDS)))
+        instants_S = np.linspace(start, np.log(reference.seconds), INSTANTS, endpoint=False)
+        parameters_R = np.array([self._candidates[row].outline.parameters for row in rows])
+        front_RS = np.empty((len(rows), INSTANTS))
+        for parameters in np.unique(parameters_R):
+            front_RS[parameters_R == parameters] = _least_errors(
+                self._history.front, instants_S, parameters, reference
+            )
+        passed_RS = (clocks_RE[:, :, None] <= instants_S).sum(axis=1)
+        best_RE = np.exp(np.minimum.accumulate(errors_RE, axis=1))
+        best_RS = np.take_along_axis(best_RE, np.maximum(passed_RS - 1, 0), axis=1)
+        best_RS = np.where(passed_RS > 0, best_RS, np.inf)
+        factor_DR = np.exp(deviates_DR * np.sqrt(np.maximum(self._variance_N[rows], 0)))
+        gains_DRS = np.maximum(0, front_RS - factor_DR[:, :, None] * best_RS)
+        return 1 - reference.accuracy - front_RS, gains_DRS
+
+    def _condition(self, row: int, seen_E: Floats) -> None:
+        """Update mean and variance: one more row of the Cholesky factor's inverse times the prior."""
+        covariance_N = self._prior_NN[row] - self._whitened_KN[:, row] @ self._whitened_KN
+        scale = np.sqrt(covariance_N[row] + NOISE)
+        whitened_N = covariance_N / scale
+        self._whitened_KN = np.vstack([self._whitened_KN, whitened_N])
+        self._mean_NE += np.outer(whitened_N, (seen_E - self._mean_NE[row]) / scale)
+        self._variance_N -= whitened_N**2
+
+
+def _least_errors(front_M3: Floats, instants_S: Floats, parameters: int, reference: Reference) -> Floats:
+    """Give the least error that runs with no more parameters reached by each instant, at most the reference's."""
+    points = front_M3[front_M3[:, 2] <= parameters]
+    points = points[np.argsort(points[:, 0])]
+    errors = np.minimum.accumulate(np.append(1 - reference.accuracy, points[:, 1]))
+    return errors[np.searchsorted(points[:, 0], np.exp(instants_S), side="right")]
+
+
+def similarity(candidates: Sequence[Candidate]) -> Floats:
+    """Give the prior covariance of the candidates' logarithms; shape (N, N)."""
+    names = dict.fromkeys(name for candidate in candidates for name in candidate.choices)
+    total_NN = np.full((len(candidates), len(candidates)), LEVEL)
+    for name in names:
+        total_NN += CHOICE * _alike([candidate.choices.get(name) for candidate in candidates])
+    total_NN += PLAN * _near(np.log([candidate.outline.total_steps for candidate in candidates]))
+    total_NN += PLAN * _near(np.log([candidate.outline.mean_rate for candidate in candidates]))
+    return total_NN
+
+
+def _alike(values: Sequence[Scalar]) -> Floats:
+    """Compare the values of one choice: 1 where they are the same, 0 where one has none."""
+    present = np.array([value is not None for value in values])
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if numbers and len(numbers) == present.sum():
+        filled = np.array([numbers[0] if value is None else value for value in values], dtype=float)
+        alike = _near(np.log(filled) if min(numbers) > 0 else filled)
+    else:
+        codes = np.array([repr(value) for value in values])
+        alike = (codes[:, None] == codes).astype(float)
+    return alike * np.outer(present, present)
+
+
+def _near(numbers_N: Floats) -> Floats:
+    """Compare numbers: 1 where they are equal, falling with their distance."""
+    width = np.ptp(numbers_N) or 1.0
+    distances: Floats = (numbers_N[:, None] - numbers_N) / (LENGTH * width)
+    return np.exp(-(distances**2))
+
+
+def _parts(epochs: int) -> NDArray[np.int64]:
+    """Give the index of the epoch that ends each part of a run; shape (E,)."""
+    return np.ceil(np.arange(1, PARTS + 1) * epochs / PARTS).astype(int) - 1

@@ -1,0 +1,75 @@
+"""How much an anytime front covers: its hypervolume against a reference point that the baseline sets once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dse.pareto import hypervolume
+from dse.search.progress import LEAST_ERROR, Floats, Progress
+
+LEAST_SECONDS = 1e-9  # before the logarithm: a clock that did not tick
+REACH = 2.0
+MAXIMISE = (False, True, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The point that volumes are measured from: twice the baseline's seconds, error and parameters.
+
+    It stays where it is while a study grows, so volumes of one study compare. Seconds and parameters count in
+    natural logarithms, accuracy as it is; what lies beyond the reference counts as nothing.
+
+    Attributes:
+        seconds: Train seconds.
+        accuracy: An accuracy; below 0 if the baseline is wrong on more than half of the images.
+        parameters: Trained weights; 0 in a study that does not weigh them.
+    """
+
+    seconds: float
+    accuracy: float
+    parameters: int
+
+    @classmethod
+    def of(cls, baseline: Sequence[Progress]) -> Reference:
+        """Set it by completed runs of the baseline: the mean of their seconds and of their best accuracies."""
+        seconds = float(np.mean([run.seconds[-1] for run in baseline]))
+        error = max(LEAST_ERROR, float(np.mean([1 - max(run.accuracies) for run in baseline])))
+        parameters = baseline[0].outline.parameters
+        return cls(REACH * max(seconds, LEAST_SECONDS), 1 - REACH * error, round(REACH * parameters))
+
+
+def anytime_volume(points: ArrayLike, reference: Reference) -> float:
+    """Measure what points of (train seconds, best accuracy, parameters) dominate; shape (points, 3).
+
+    The unit is ln(seconds) x accuracy, or that x ln(parameters) where they are weighed.
+
+    Raises:
+        InputError: A value is not finite.
+
+    >>> reference = Reference(seconds=4.0, accuracy=0.5, parameters=0)
+    >>> round(anytime_volume([[2.0, 1.0, 0]], reference) / float(np.log(2)), 6)
+    0.5
+    """
+    axes = 3 if reference.parameters else 2
+    corner = [[reference.seconds, reference.accuracy, reference.parameters]]
+    return hypervolume(_scaled(points)[:, :axes], _scaled(corner)[0, :axes], MAXIMISE[:axes])
+
+
+def run_points(runs: Iterable[Progress]) -> Floats:
+    """Lay the epochs of runs out as points of (train seconds, best accuracy so far, parameters)."""
+    rows = [
+        (second, best, run.outline.parameters)
+        for run in runs
+        for second, best in zip(run.seconds, np.maximum.accumulate(run.accuracies or [0.0]), strict=False)
+    ]
+    return np.array(rows, dtype=float).reshape(-1, 3)
+
+
+def _scaled(points: ArrayLike) -> Floats:
+    seconds, accuracy, parameters = np.array(points, dtype=float).reshape(-1, 3).T
+    columns = np.log(np.maximum(seconds, LEAST_SECONDS)), accuracy, np.log(np.maximum(parameters, 1.0))
+    return np.stack(columns, axis=1)

@@ -1,0 +1,66 @@
+"""The anytime front's volume: what it is measured from, and its laws."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.errors import InputError
+from dse.search.history import History
+from dse.search.volume import Reference, anytime_volume, run_points
+from tests.search.hand_made import run
+
+REFERENCE = Reference(seconds=100.0, accuracy=0.5, parameters=0)
+
+
+def test_the_reference_is_twice_the_baselines_seconds_and_error() -> None:
+    baseline = run((0.5, 0.7, 0.9, 0.8, 0.8), epoch_seconds=2.0, parameters=10)
+    reference = Reference.of([baseline])
+    assert (reference.seconds, reference.parameters) == (20.0, 20)
+    assert reference.accuracy == pytest.approx(0.8)
+
+
+def test_a_baseline_without_an_error_still_sets_a_reference() -> None:
+    assert Reference.of([run((1.0,) * 5)]).accuracy == pytest.approx(0.998)
+
+
+def test_one_point_covers_a_rectangle() -> None:
+    assert anytime_volume([[10.0, 0.9, 7]], REFERENCE) == pytest.approx(math.log(10) * 0.4)
+
+
+def test_parameters_count_in_logarithms_where_they_are_weighed() -> None:
+    reference = Reference(100.0, 0.5, parameters=100)
+    assert anytime_volume([[10.0, 0.9, 10]], reference) == pytest.approx(math.log(10) * 0.4 * math.log(10))
+
+
+def test_what_lies_beyond_the_reference_counts_as_nothing() -> None:
+    assert anytime_volume([[101.0, 0.9, 0], [1.0, 0.4, 0]], REFERENCE) == 0.0
+    assert anytime_volume([], REFERENCE) == 0.0
+
+
+def test_what_is_no_number_is_refused() -> None:
+    with pytest.raises(InputError, match="finite"):
+        anytime_volume([[math.nan, 0.9, 0]], REFERENCE)
+
+
+accuracies = st.lists(st.floats(0, 1), min_size=5, max_size=5).map(tuple)
+
+
+@given(st.lists(st.tuples(accuracies, st.floats(0.1, 10)), min_size=1, max_size=5))
+def test_the_history_keeps_the_volume_of_all_epochs(runs: list[tuple[tuple[float, ...], float]]) -> None:
+    history = History()
+    history.reference = REFERENCE
+    made = [run(each, seconds) for each, seconds in runs]
+    volumes = [0.0]
+    for one in made:
+        history.record(one)
+        assert history.volume is not None
+        volumes.append(history.volume)
+    assert np.all(np.diff(volumes) >= -1e-12)
+    # An error below a thousandth counts as one.
+    points = np.minimum(run_points(made), [math.inf, 0.999, math.inf])
+    assert volumes[-1] == pytest.approx(anytime_volume(points, REFERENCE))
