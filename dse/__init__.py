@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dse.api import explore, train, write_views
+    from dse.api import explore, replay_study, train, write_views
     from dse.datasets import find_dataset
     from dse.errors import DseError
     from dse.pareto import front_mask, hypervolume
@@ -39,6 +39,7 @@ _HOME = {
     "load_space": "dse.space.load",
     "load_study": "dse.study.load",
     "paper_recipe": "dse.recipe.paper",
+    "replay_study": "dse.api",
     "train": "dse.api",
     "write_views": "dse.api",
 }
@@ -59,6 +60,7 @@ __all__ = [
     "load_space",
     "load_study",
     "paper_recipe",
+    "replay_study",
     "train",
     "write_views",
 ]

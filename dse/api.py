@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from dse.tables import StudyTables
 from dse.trial import Trial
 
 if TYPE_CHECKING:
+    from dse.replay.contest import Contest, Strategy
     from dse.training.engine import EngineName
     from dse.training.rate_finder import RateSearch
 
@@ -205,6 +206,43 @@ def find_rate(
     return search(
         recipe, load_images(dataset, protocol, Path(data_dir), images=images).to(chosen), seed, chosen
     )
+
+
+def replay_study(
+    folder: str | Path,
+    *,
+    samplers: Sequence[str] = ("dse", "exhaustive"),
+    stopping: Sequence[str] = ("none",),
+    budgets: Sequence[float] = (),
+    repeats: int = 200,
+    seed: int = 0,
+    processes: int = 1,
+    tell: Callable[[Strategy], None] = lambda strategy: None,
+) -> Contest:
+    """Search a study's recorded runs again by several strategies, with a simulated clock.
+
+    Args:
+        folder: The study's folder; its database or its published CSV files.
+        samplers: ``dse``, ``promising``, ``exhaustive``, ``random``, ``three-step``, ``tpe``, ``nsga2``, ``gp``,
+            ``optuna-default``.
+        stopping: ``none`` and ``dominated``: with which each of them but ``dse`` is combined.
+        budgets: Train seconds at which shares are wanted; the largest is spent. None: what one run of every recipe
+            takes.
+        repeats: Searches by each strategy.
+        seed: Of all chance.
+        processes: How many work at it; the result is the same.
+        tell: Hears of each strategy whose searches are done.
+
+    Raises:
+        InputError: A name is unknown, a budget is not above 0, or the study cannot be replayed.
+    """
+    from dse.replay.contest import hold_contest, parse_strategies
+    from dse.replay.table import record_table
+    from dse.study.load import load_study
+
+    strategies = parse_strategies(samplers, stopping)
+    table = record_table(load_study(folder))
+    return hold_contest(table, strategies, repeats, budgets, seed=seed, processes=processes, tell=tell)
 
 
 def write_views(folder: str | Path) -> list[Path]:

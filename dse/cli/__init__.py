@@ -13,6 +13,7 @@ from dse.cli.bench import bench
 from dse.cli.catalogue import datasets, spaces
 from dse.cli.explore import explore
 from dse.cli.plan import plan
+from dse.cli.replay import replay
 from dse.cli.studies import front, report, trials
 from dse.cli.train import train
 from dse.errors import DseError
@@ -53,7 +54,7 @@ def commands() -> None:
     """
 
 
-for command in (explore, train, plan, trials, front, report, spaces, datasets, bench):
+for command in (explore, train, plan, trials, front, report, replay, spaces, datasets, bench):
     commands.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,24 @@ def write_figures(tables: StudyTables, folder: Path) -> list[Path]:
     Raises:
         StudyError: The folder cannot be written to.
     """
+    return save_figures(lambda: make_figures(tables), folder)
+
+
+def save_figures(make: Callable[[], Mapping[str, Figure]], folder: Path) -> list[Path]:
+    """Draw figures in the style of all, and write each as PNG, SVG and PDF.
+
+    Args:
+        make: Draws each figure, by the name of its file.
+        folder: Where to; made if missing.
+
+    Raises:
+        StudyError: The folder cannot be written to.
+    """
     written = []
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a figure must not depend on its maker's own settings
         matplotlib.rcParams.update(STYLE)
-        for name, figure in make_figures(tables).items():
+        for name, figure in make().items():
             for ending, settings in FORMATS.items():
                 content = io.BytesIO()
                 figure.savefig(content, format=ending, **settings)

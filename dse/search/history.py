@@ -5,10 +5,6 @@ Dimensions: M points of the front, N completed runs, L epochs of a run.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from itertools import pairwise
-
 import numpy as np
 
 from dse.search.progress import Floats, Progress
@@ -30,7 +26,7 @@ class History:
         self.reference: Reference | None = None
         self.completed = 0
         self._curves: list[tuple[Floats, Floats]] = []
-        self._aligned: dict[tuple[float, ...], list[Floats]] = defaultdict(list)
+        self._aligned: dict[tuple[float, ...], Floats] = {}
         self._least_seconds: dict[int, float] = {}
 
     def record(self, run: Progress) -> None:
@@ -65,20 +61,22 @@ class History:
         An epoch to come takes what the run's own epochs of the same batch size took, else the least that any run's
         did, else nothing.
         """
-        own = _epoch_seconds(run.outline.batch_sizes, run.seconds)
+        own = run.epoch_seconds
         clock, ends = run.seconds[-1], []
         for size in run.outline.batch_sizes[len(run.seconds) :]:
             clock += own[size] if size in own else self._least_seconds.get(size, 0.0)
             ends.append(clock)
         return ends
 
-    def log_errors_along(self, rate_shares: tuple[float, ...]) -> list[Floats]:
-        """Read the logarithm of every completed run's error at these shares of its summed rate; N of shape (L,).
+    def log_errors_along(self, rate_shares: tuple[float, ...]) -> Floats:
+        """Read the logarithm of every completed run's error at these shares of its summed rate; shape (N, L).
 
         Between two epochs it is taken as straight; before the first one it starts at an error of 1.
         """
-        aligned = self._aligned[rate_shares]
-        aligned += [np.interp(rate_shares, *curve) for curve in self._curves[len(aligned) :]]
+        aligned = self._aligned.get(rate_shares, np.empty((0, len(rate_shares))))
+        if len(aligned) < len(self._curves):
+            new = [np.interp(rate_shares, *curve) for curve in self._curves[len(aligned) :]]
+            aligned = self._aligned[rate_shares] = np.vstack([aligned, *new])
         return aligned
 
     def _record_point(self, run: Progress, epoch: int, error: float) -> None:
@@ -95,11 +93,3 @@ class History:
             self.completed += 1
             shares = np.array((0.0, *run.outline.rate_shares))
             self._curves.append((shares, np.log(np.append(1.0, errors))))
-
-
-def _epoch_seconds(batch_sizes: Sequence[int], seconds: Sequence[float]) -> dict[int, float]:
-    """Give the mean seconds of an epoch for each batch size that was run."""
-    took = defaultdict(list)
-    for size, (before, after) in zip(batch_sizes, pairwise((0.0, *seconds)), strict=False):
-        took[size].append(after - before)
-    return {size: sum(each) / len(each) for size, each in took.items()}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +62,7 @@ class Outline:
         return len(self.batch_sizes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Progress:
     """A run as far as it is.
 
@@ -78,9 +81,19 @@ class Progress:
         """Whether it is through its plan."""
         return len(self.seconds) == self.outline.epochs
 
-    @property
+    @cached_property
     def errors(self) -> Floats:
         """1 - the best accuracy so far, after each epoch."""
         best = np.maximum.accumulate(np.array(self.accuracies, dtype=float))
         errors: Floats = np.maximum(LEAST_ERROR, 1 - best)
         return errors
+
+    @cached_property
+    def epoch_seconds(self) -> dict[int, float]:
+        """Mean train seconds of an epoch, for each batch size that was run."""
+        took = defaultdict(list)
+        for size, (before, after) in zip(
+            self.outline.batch_sizes, pairwise((0.0, *self.seconds)), strict=False
+        ):
+            took[size].append(after - before)
+        return {size: sum(each) / len(each) for size, each in took.items()}

@@ -28,7 +28,7 @@ from dse.search.volume import LEAST_SECONDS, Reference
 Scalar = str | int | float | bool | None
 
 PARTS = 10
-INSTANTS = 48
+INSTANTS = 32
 DRAWS = 32
 # Variances of a logarithm: of the level of all runs, of each choice, of each trait of the plan, and of a repetition.
 # Chosen on results/digits-table.
@@ -61,10 +61,11 @@ class Promise:
     """
 
     def __init__(self, candidates: Sequence[Candidate], history: History) -> None:
-        self._candidates = candidates
         self._history = history
+        self._parameters_N = np.array([candidate.outline.parameters for candidate in candidates])
         self._prior_NN = similarity(candidates)
-        self._whitened_KN = np.empty((0, len(candidates)))
+        self._whitened_KN = np.empty((1, len(candidates)))
+        self._recorded = 0
         self._variance_N = np.diagonal(self._prior_NN).copy()
         # Deviations from the first run, in logarithms: errors along a run, then seconds.
         self._mean_NE = np.zeros((len(candidates), 2 * PARTS))
@@ -140,7 +141,7 @@ class Promise:
         errors_RE, clocks_RE = np.split(self._expected(rows), 2, axis=1)
         start = min(clocks_RE[:, 0].min(), np.log(max(self._history.front[:, 0].min(), LEAST_SECONDS)))
         instants_S = np.linspace(start, np.log(reference.seconds), INSTANTS, endpoint=False)
-        parameters_R = np.array([self._candidates[row].outline.parameters for row in rows])
+        parameters_R = self._parameters_N[rows]
         front_RS = np.empty((len(rows), INSTANTS))
         for parameters in np.unique(parameters_R):
             front_RS[parameters_R == parameters] = _least_errors(
@@ -156,10 +157,14 @@ class Promise:
 
     def _condition(self, row: int, seen_E: Floats) -> None:
         """Update mean and variance: one more row of the Cholesky factor's inverse times the prior."""
-        covariance_N = self._prior_NN[row] - self._whitened_KN[:, row] @ self._whitened_KN
+        if self._recorded == len(self._whitened_KN):
+            self._whitened_KN = np.concatenate([self._whitened_KN, np.empty_like(self._whitened_KN)])
+        earlier_KN = self._whitened_KN[: self._recorded]
+        covariance_N = self._prior_NN[row] - earlier_KN[:, row] @ earlier_KN
         scale = np.sqrt(covariance_N[row] + NOISE)
         whitened_N = covariance_N / scale
-        self._whitened_KN = np.vstack([self._whitened_KN, whitened_N])
+        self._whitened_KN[self._recorded] = whitened_N
+        self._recorded += 1
         self._mean_NE += np.outer(whitened_N, (seen_E - self._mean_NE[row]) / scale)
         self._variance_N -= whitened_N**2
 

@@ -82,7 +82,7 @@ class DominanceRule:
         if run.complete or self._history.completed < self._curves_needed:
             return None
         at = len(run.seconds)
-        log_errors_NE = np.stack(self._history.log_errors_along(run.outline.rate_shares))[:, at - 1 :]
+        log_errors_NE = self._history.log_errors_along(run.outline.rate_shares)[:, at - 1 :]
         falls_NE = log_errors_NE[:, 1:] - log_errors_NE[:, :1]
         rank = int((1 - self._confidence) * (len(falls_NE) - 1))
         errors_E = run.errors[-1] * np.exp(np.partition(falls_NE, rank, axis=0)[rank])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import optuna
 import pandas as pd
@@ -17,6 +14,7 @@ from optuna.distributions import (
 )
 
 from dse.objectives import OBJECTIVES
+from dse.study.quiet import quiet_optuna
 from dse.tables import StudyTables
 
 COLUMNS = ["parameter", "objective", "importance"]
@@ -55,7 +53,7 @@ def parameter_importance(tables: StudyTables) -> pd.DataFrame:
         return _nothing("All complete trials have the same values of every objective.")
     distributions = {str(name): _distribution(parameters[name]) for name in parameters}
     rows: list[tuple[str, str, float]] = []
-    with _quiet():
+    with quiet_optuna(optuna.logging.ERROR):
         for objective in objectives:
             values = complete[objective].astype(float)
             # PED-ANOVA takes the lowest values for the best.
@@ -120,16 +118,3 @@ def _ped_anova(
     raw = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
     total = sum(value for value in raw.values() if math.isfinite(value))
     return {name: value / total if total > 0 else 0.0 for name, value in raw.items()}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna from announcing the throw-away studies, and from calling PED-ANOVA experimental."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)

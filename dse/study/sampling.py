@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import optuna
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from dse.errors import SpaceError
@@ -18,6 +16,7 @@ from dse.search.progress import Progress
 from dse.search.promise import Candidate, Promise
 from dse.space.domain import Assignment
 from dse.space.search_space import SamplerName, SearchSpace
+from dse.study.quiet import quiet_optuna
 from dse.trial import Trial, TrialState
 
 # Above this many recipes the similarity of all pairs takes seconds and hundreds of MB.
@@ -47,9 +46,8 @@ def make_sampler(name: SamplerName, seed: int, trials_before: int) -> BaseSample
     """
     stream = int(np.random.SeedSequence([seed, trials_before]).generate_state(1)[0])
     if name == "tpe":
-        with warnings.catch_warnings():
+        with quiet_optuna():
             # Joint sampling is stable in substance; Optuna still calls the argument experimental.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return TPESampler(seed=stream, multivariate=True)
     if name == "nsga2":
         return NSGAIISampler(seed=stream)

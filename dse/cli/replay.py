@@ -1,0 +1,174 @@
+"""``dse replay``: what another strategy would have spent on a study."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dse.cli.options import json_option, print_json, results_option, study_argument
+from dse.cli.terminal import console, plain_table
+
+if TYPE_CHECKING:
+    from dse.replay.contest import Contest, Strategy
+
+SAMPLERS = "dse,promising,exhaustive,random,tpe,nsga2,optuna-default,three-step"
+
+
+def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(word for part in value.split(",") if (word := part.strip()))
+
+
+def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
+    from dse.duration import parse_duration
+
+    try:
+        return tuple(parse_duration(word) for word in _words(ctx, param, value))
+    except ValueError as reason:
+        raise click.BadParameter(str(reason)) from None
+
+
+@click.command()
+@study_argument
+@click.option(
+    "--samplers",
+    callback=_words,
+    default=SAMPLERS,
+    show_default=True,
+    metavar="S,S,...",
+    help="What picks the recipes. dse is promising with dominated, what `dse explore --stopping dominated` does; "
+    "optuna-default is plain Optuna; three-step the paper's own flow; also gp.",
+)
+@click.option(
+    "--stopping",
+    callback=_words,
+    default="none",
+    show_default=True,
+    metavar="none,dominated",
+    help="With which stopping each sampler (but dse) is replayed.",
+)
+@click.option(
+    "--budgets",
+    callback=_durations,
+    default="",
+    metavar="T,T,...",
+    help="Train time at which shares are wanted, as in 5min,1h; the longest is spent. [default: what one run of "
+    "every recipe takes]",
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=200, show_default=True, help="Searches by each."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all chance.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="the processor's cores",
+    help="How many work at it; the result is the same.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for tables and figure. [default: replay/ in the study's]",
+)
+@results_option
+@json_option
+def replay(
+    study: str,
+    samplers: tuple[str, ...],
+    stopping: tuple[str, ...],
+    budgets: tuple[float, ...],
+    repeats: int,
+    seed: int,
+    processes: int,
+    out: Path | None,
+    results: Path,
+    as_json: bool,
+) -> None:
+    """Search a study's recorded runs again by other strategies, without training.
+
+    STUDY is a name below --results, or a folder, published CSV files included. Its complete runs are searched with
+    a simulated clock, again and again, each time with seeds drawn anew; docs/search.md tells how shares are
+    measured. With --json nothing is written unless --out is given.
+
+    \b
+    Examples:
+      dse replay digits-table
+      dse replay digits-table --samplers dse,exhaustive --stopping none,dominated --repeats 1000
+      dse replay quickstart --samplers dse,exhaustive --budgets 30s,2min --json
+    """
+    from dse.api import replay_study
+    from dse.report.static_replay import write_contest
+    from dse.study.load import find_study
+
+    folder = find_study(study, results)
+
+    def tell(strategy: Strategy) -> None:
+        if not as_json:
+            click.echo(f"{strategy.name}: replayed {repeats} times", err=True)
+
+    contest = replay_study(
+        folder,
+        samplers=samplers,
+        stopping=stopping,
+        budgets=budgets,
+        repeats=repeats,
+        seed=seed,
+        processes=processes,
+        tell=tell,
+    )
+    if as_json:
+        print_json(_json(contest))
+    else:
+        _print(contest, budgets)
+    if not as_json or out is not None:
+        written = write_contest(contest, folder / "replay" if out is None else out)
+        click.echo(f"Figure: {written[-1].with_suffix('.png')}", err=as_json)
+
+
+def _json(contest: Contest) -> dict[str, Any]:
+    from dse.cli.options import json_rows
+
+    return {
+        "study": contest.study,
+        "budget_seconds": contest.budget_seconds,
+        "repeats": contest.repeats,
+        # Infinite, "not reached", becomes null.
+        "strategies": json_rows(contest.strategies),
+        "growth": json_rows(contest.growth),
+    }
+
+
+def _print(contest: Contest, budgets: tuple[float, ...]) -> None:
+    from dse.duration import format_duration
+
+    def cell(row: Mapping[Any, Any], name: str, digits: int, scale: float = 1.0) -> str:
+        low, middle, high = (scale * row[name + end] for end in ("_p05", "", "_p95"))
+        return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})".replace("inf", "never")
+
+    at = [f"% at {format_duration(budget)}" for budget in budgets]
+    table = plain_table(
+        "strategy", "s to 90 %", "s to 95 %", "s to 99 %", *at, "% at the end", "s spent", "front points lost"
+    )
+    growth = contest.growth.set_index(["name", "seconds"])
+    for row in contest.strategies.to_dict("records"):
+        shares = [
+            cell(growth.loc[(row["name"], budget)].to_dict(), "hypervolume_share", 1, 100)
+            for budget in budgets
+        ]
+        table.add_row(
+            row["name"],
+            *(cell(row, f"seconds_to_{share}", 0) for share in (90, 95, 99)),
+            *shares,
+            cell(row, "final_hypervolume_share", 1, 100),
+            cell(row, "seconds_spent", 0),
+            cell(row, "front_points_lost", 0),
+        )
+    console().print(table)
+    click.echo(
+        f"{contest.study}: medians (5th to 95th percentile) of {contest.repeats} searches with at most "
+        f"{format_duration(contest.budget_seconds)} of training each; shares of the hypervolume of all recipes."
+    )
