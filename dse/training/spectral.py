@@ -17,10 +17,14 @@ Source of the idea: Mathieu, Henaff & LeCun 2014, Fast Training of Convolutional
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 STRIDE = 2
@@ -62,12 +66,50 @@ class SpectralConvolution(nn.Module):
         missing = self.taps * STRIDE - self.kernel
         taps = functional.pad(kernels_OCKK, (0, missing, 0, missing))
         taps = taps.reshape(outputs, channels, self.taps, STRIDE, self.taps, STRIDE).permute(2, 4, 3, 5, 1, 0)
-        points = len(self.analysis_RP)
-        images_RBC = (self.analysis_RP @ phases.reshape(rows * columns, -1)).view(points, batch, -1)
-        kernels_RCO = (self.kernel_analysis_RK @ taps.reshape(self.taps**2, -1)).view(points, -1, outputs)
-        product_RBO = torch.bmm(images_RBC, kernels_RCO)
-        convolved_YBO = (self.synthesis_YR @ product_RBO.view(points, -1)).view(-1, batch, outputs)
+        convolved_YBO: Tensor = _Product.apply(
+            phases.reshape(rows * columns, batch, -1),
+            taps.reshape(self.taps**2, -1, outputs),
+            self.analysis_RP,
+            self.kernel_analysis_RK,
+            self.synthesis_YR,
+        )
         return convolved_YBO.permute(1, 2, 0).unflatten(2, self.outputs)  # type: ignore[no-untyped-call,no-any-return]
+
+
+class _Product(Function):
+    """Goes to the points, multiplies there, and comes back.
+
+    The kernels at the points are the largest tensor of a training step: the backward pass writes their gradient over
+    them, so autograd refuses a second one.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        phases_PBC: Tensor,
+        taps_KCO: Tensor,
+        analysis_RP: Tensor,
+        kernel_analysis_RK: Tensor,
+        synthesis_YR: Tensor,
+    ) -> Tensor:
+        images_RBC = _transform(analysis_RP, phases_PBC)
+        kernels_RCO = _transform(kernel_analysis_RK, taps_KCO)
+        ctx.save_for_backward(images_RBC, kernels_RCO, analysis_RP, kernel_analysis_RK, synthesis_YR)
+        return _transform(synthesis_YR, torch.bmm(images_RBC, kernels_RCO))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_YBO: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        images_RBC, kernels_RCO, analysis_RP, kernel_analysis_RK, synthesis_YR = ctx.saved_tensors
+        gradient_RBO = _transform(synthesis_YR.T, gradient_YBO)
+        phases_gradient = _transform(analysis_RP.T, torch.bmm(gradient_RBO, kernels_RCO.mT))
+        torch.bmm(images_RBC.mT, gradient_RBO, out=kernels_RCO)
+        return phases_gradient, _transform(kernel_analysis_RK.T, kernels_RCO), None, None, None
+
+
+def _transform(matrix: Tensor, stack: Tensor) -> Tensor:
+    """Multiply a matrix with the first dimension of a stack of matrices."""
+    return (matrix @ stack.flatten(1)).view(-1, *stack.shape[1:])
 
 
 def _real_transforms(

@@ -29,6 +29,22 @@ def test_it_equals_the_plain_convolution(height: int, width: int, kernel: int, s
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_without_a_gradient_it_is_the_same() -> None:
+    images, kernels = torch.randn(2, 3, 20, 20, requires_grad=True), torch.randn(4, 3, 9, 9)
+    spectral = SpectralConvolution(20, 20, 9)
+    with torch.inference_mode():
+        convolved = spectral(images, kernels)
+    torch.testing.assert_close(convolved, spectral(images, kernels))
+
+
+def test_its_gradient_can_be_had_once() -> None:
+    images, kernels = torch.randn(2, 3, 20, 20, requires_grad=True), torch.randn(4, 3, 9, 9)
+    total = SpectralConvolution(20, 20, 9)(images, kernels).sum()
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
+
+
 def test_the_full_capsnet_takes_148_points() -> None:
     spectral = SpectralConvolution(20, 20, 9)
     assert spectral.analysis_RP.shape == (148, 100)
