@@ -46,6 +46,7 @@ def explore(
     data_dir: str | Path = "data",
     device: str = "auto",
     engine: EngineName = "fast",
+    threads: int | None = None,
     watcher: Watcher | None = None,
 ) -> StudyTables:
     """Explore a search space, or go on with its study, until its trials are done or its budget is spent.
@@ -60,6 +61,7 @@ def explore(
         data_dir: Where data sets are looked for and downloaded to.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         engine: ``fast``, or ``reference``, the plain step that it is tested against.
+        threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
         watcher: Sees every step.
 
     Returns:
@@ -73,7 +75,7 @@ def explore(
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
     from dse.training.data import load_images
-    from dse.training.device import device_title, find_device
+    from dse.training.device import device_title, find_device, threads_of, use_threads
     from dse.training.precision import check_precision
     from dse.training.train import train_recipe
 
@@ -81,6 +83,7 @@ def explore(
         space = load_space(find_space(str(space)))
     name = space.name if name is None else name
     check_name(name)
+    use_threads(threads)
     chosen = find_device(device)
     check_precision(space.precisions, chosen)
     section = space.data
@@ -98,9 +101,8 @@ def explore(
     def train_plan(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
         return train_recipe(plan.recipe, images, seed, chosen, on_epoch, engine)
 
-    with opened(
-        Path(results), name, space, describe_environment(title, chosen.type, engine, images.fingerprint)
-    ) as study:
+    environment = describe_environment(title, chosen.type, threads_of(chosen), engine, images.fingerprint)
+    with opened(Path(results), name, space, environment) as study:
         run_study(
             study,
             space,
@@ -145,6 +147,7 @@ def train(
     data_dir: str | Path = "data",
     device: str = "auto",
     engine: EngineName = "fast",
+    threads: int | None = None,
     seed: int = 0,
     save: str | Path | None = None,
     on_epoch: OnEpoch | None = None,
@@ -159,6 +162,7 @@ def train(
         data_dir: Where data sets are looked for and downloaded to.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         engine: ``fast``, or ``reference``, the plain step that it is tested against.
+        threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
         seed: Decides weights, order and shifts.
         save: File for the weights, in the safetensors format.
         on_epoch: Called with every row of the curve.
@@ -169,10 +173,11 @@ def train(
     from dse.run import Outcome
     from dse.training.build import build_network
     from dse.training.data import load_images
-    from dse.training.device import find_device
+    from dse.training.device import find_device, use_threads
     from dse.training.train import train as train_network
     from dse.training.weights import Origin, save_weights
 
+    use_threads(threads)
     chosen = find_device(device)
     data = load_images(dataset, protocol, Path(data_dir), images=images).to(chosen)
     plan = compile_plan(recipe, data.dataset.shape, len(data.train))
@@ -191,6 +196,7 @@ def find_rate(
     images: int | None = None,
     data_dir: str | Path = "data",
     device: str = "auto",
+    threads: int | None = None,
     seed: int = 0,
 ) -> RateSearch:
     """Try rates from 1e-6 up on a recipe's network, and say which is usable; arguments as for ``train``.
@@ -199,9 +205,10 @@ def find_rate(
         InputError: Recipe, data or device cannot be used.
     """
     from dse.training.data import load_images
-    from dse.training.device import find_device
+    from dse.training.device import find_device, use_threads
     from dse.training.rate_finder import find_rate as search
 
+    use_threads(threads)
     chosen = find_device(device)
     return search(
         recipe, load_images(dataset, protocol, Path(data_dir), images=images).to(chosen), seed, chosen

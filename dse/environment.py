@@ -12,13 +12,14 @@ PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "sci
 
 
 def describe_environment(
-    device: str, device_type: str, engine: str, data_fingerprint: str
+    device: str, device_type: str, threads: int | None, engine: str, data_fingerprint: str
 ) -> dict[str, object]:
     """Describe this machine and this code, so that figures can be judged later.
 
     Args:
         device: Name of what trains, as in "NVIDIA H200" or a processor's model with its threads.
         device_type: ``cpu`` or ``cuda``.
+        threads: Threads of the processor that train; None if a GPU does.
         engine: What was asked to run the steps.
         data_fingerprint: Hash of the images, so that a study is not gone on with on others.
     """
@@ -27,6 +28,7 @@ def describe_environment(
         "commit": _commit(),
         "device": device,
         "device_type": device_type,
+        "threads": threads,
         "engine": engine,
         "data_fingerprint": data_fingerprint,
         "platform": platform.platform(),

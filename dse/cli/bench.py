@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from dse.cli.options import device_option, json_option, print_json
+from dse.cli.options import device_option, json_option, print_json, threads_option
 from dse.cli.terminal import console, plain_table
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tupl
 
 @click.command()
 @device_option
+@threads_option
 @click.option(
     "--batch-sizes",
     callback=_batch_sizes,
@@ -71,6 +72,7 @@ def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tupl
 @json_option
 def bench(
     device: str,
+    threads: int | None,
     batch_sizes: tuple[int, ...],
     preset: Literal["full", "small", "tiny"],
     sharing: Literal["none", "per_type"],
@@ -95,8 +97,9 @@ def bench(
     from dse.training.bench.bench import bench as measure
     from dse.training.bench.bench import describe
     from dse.training.bench.entries import Job
-    from dse.training.device import find_device
+    from dse.training.device import find_device, use_threads
 
+    use_threads(threads)
     found = find_device(device)
     environment = describe(found)
     if not as_json:

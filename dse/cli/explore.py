@@ -7,7 +7,13 @@ from typing import Literal
 
 import click
 
-from dse.cli.options import data_dir_option, device_option, engine_option, results_option
+from dse.cli.options import (
+    data_dir_option,
+    device_option,
+    engine_option,
+    results_option,
+    threads_option,
+)
 from dse.cli.terminal import console
 
 
@@ -24,6 +30,7 @@ from dse.cli.terminal import console
 @data_dir_option
 @device_option
 @engine_option
+@threads_option
 @click.option(
     "--sampler",
     type=click.Choice(["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"]),
@@ -59,6 +66,7 @@ def explore(
     data_dir: Path,
     device: str,
     engine: Literal["fast", "reference"],
+    threads: int | None,
     sampler: str | None,
     stopping: str | None,
     budget: str | None,
@@ -104,6 +112,7 @@ def explore(
                 data_dir=data_dir,
                 device=device,
                 engine=engine,
+                threads=threads,
                 watcher=watcher,
             )
         except KeyboardInterrupt:

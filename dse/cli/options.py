@@ -41,6 +41,11 @@ engine_option = click.option(
     show_default=True,
     help="What runs the steps: fast, or the plain reference that it is tested against.",
 )
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of the processor that compute. [default: torch's own choice]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 dataset_option = click.option(
     "--dataset", default="digits", show_default=True, help="Data set by name; `dse datasets` lists them."

@@ -19,6 +19,7 @@ from dse.cli.options import (
     print_json,
     protocol_option,
     results_option,
+    threads_option,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @data_dir_option
 @device_option
 @engine_option
+@threads_option
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order, shifts."
 )
@@ -58,6 +60,7 @@ def train(
     data_dir: Path,
     device: str,
     engine: Literal["fast", "reference"],
+    threads: int | None,
     seed: int,
     epochs: int | None,
     save: Path | None,
@@ -83,7 +86,7 @@ def train(
 
         _print_rates(
             search(found, dataset=dataset, protocol=Protocol(protocol), images=images, data_dir=data_dir,
-                   device=device, seed=seed),
+                   device=device, threads=threads, seed=seed),
             as_json,
         )  # fmt: skip
         return
@@ -102,6 +105,7 @@ def train(
         data_dir=data_dir,
         device=device,
         engine=engine,
+        threads=threads,
         seed=seed,
         save=save,
         on_epoch=None if as_json else _print_epoch,

@@ -153,6 +153,13 @@ def _check_same(
                 f"{folder} was measured with another {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
                 f"Their seconds and accuracies do not compare. {cure}"
             )
+    # Studies of earlier versions do not tell it.
+    threads, now_threads = earlier.get("threads"), environment.get("threads")
+    if threads is not None and threads != now_threads:
+        raise StudyError(
+            f"{folder} was measured with another number of threads: {threads}, now {now_threads}. "
+            f"Their seconds do not compare. Go on with --threads {threads}, or give the new study another --name."
+        )
 
 
 def open_database(folder: Path) -> optuna.Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from pathlib import Path
@@ -37,6 +38,28 @@ def find_device(name: str) -> torch.device:
             + ("." if gpus else ", or install a CUDA build of torch and the GPU's driver.")
         )
     return torch.device("cuda", index)
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch compute on so many threads of the processor, for the whole process; leave it as it is if None.
+
+    Raises:
+        DeviceError: The machine has fewer cores.
+    """
+    if threads is None:
+        return
+    cores = os.cpu_count() or 1
+    if threads > cores:
+        raise DeviceError(
+            f"threads: {threads}, but this machine has {cores} cores, for which more threads would only wait. "
+            f"Use at most {cores}."
+        )
+    torch.set_num_threads(threads)
+
+
+def threads_of(device: torch.device) -> int | None:
+    """Give the number of threads that a device's seconds depend on: torch's on the processor, None on a GPU."""
+    return torch.get_num_threads() if device.type == "cpu" else None
 
 
 def device_title(device: torch.device) -> str:

@@ -20,7 +20,7 @@ from dse.study.storage import opened
 from dse.tables import write_tables
 from dse.trial import TrialState
 
-ENVIRONMENT = {"device_type": "cpu", "data_fingerprint": "abc"}
+ENVIRONMENT = {"device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
 
 
 def make_space(**changes: object) -> SearchSpace:
@@ -215,6 +215,7 @@ REFUSED = {
         "explores another space: objectives differs",
     ),
     "data": ({}, {"data_fingerprint": "other"}, "measured with another images: 'abc', now 'other'"),
+    "threads": ({}, {"threads": 1}, "another number of threads: 2, now 1. .* Go on with --threads 2"),
     "device": ({}, {"device_type": "cuda"}, "measured with another device: 'cpu', now 'cuda'"),
 }
 
@@ -227,6 +228,12 @@ def test_what_does_not_compare_is_not_mixed(case: str, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=f"{message}.*another --name"):
         run(tmp_path, make_space(**changes), trials=4, environment=ENVIRONMENT | environment)
     assert (tmp_path / "s" / "study.db").read_bytes() == before
+
+
+def test_a_study_that_does_not_tell_its_threads_goes_on(tmp_path: Path) -> None:
+    of_earlier_version = {key: value for key, value in ENVIRONMENT.items() if key != "threads"}
+    run(tmp_path, make_space(), trials=2, environment=of_earlier_version)
+    assert len(run(tmp_path, make_space(), trials=4)) == 4
 
 
 def test_a_budget_or_sampler_may_change(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dse.errors import DeviceError
-from dse.training.device import device_title, find_device
+from dse.training.device import device_title, find_device, threads_of, use_threads
 
 
 def test_the_processor_is_always_there():
@@ -54,3 +54,21 @@ def test_a_gpu_has_its_name(gpu):
 def _pretend_gpus(monkeypatch, number):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: number)
+
+
+def test_threads_are_set_only_where_asked_for():
+    before = torch.get_num_threads()
+    try:
+        use_threads(1)
+        assert threads_of(torch.device("cpu")) == torch.get_num_threads() == 1
+        use_threads(None)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    assert threads_of(torch.device("cuda", 0)) is None
+
+
+def test_more_threads_than_cores_are_refused(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    with pytest.raises(DeviceError, match="threads: 3, but this machine has 2 cores.*Use at most 2"):
+        use_threads(3)
