@@ -117,8 +117,6 @@ def bench(
         return
     _print_rows(rows)
     click.echo(f"Training images/s, then ratios: median (lowest to highest) of {repeats} turns.")
-    if any(row.engines["fast"]["name"] == "reference" for row in rows):
-        click.echo("There is no faster step for this device yet: fast is the reference step measured again.")
 
 
 def _print_rows(rows: list[BenchRow]) -> None:
