@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dse.datasets import Protocol
 from dse.recipe.plan import Plan, compile_plan
@@ -18,7 +18,7 @@ from dse.trial import Trial
 
 if TYPE_CHECKING:
     from dse.replay.contest import Contest, Strategy
-    from dse.training.engine import EngineName
+    from dse.training.compiling import Compiling
     from dse.training.rate_finder import RateSearch
 
 
@@ -45,7 +45,9 @@ def explore(
     results: str | Path = "results",
     data_dir: str | Path = "data",
     device: str = "auto",
-    engine: EngineName = "fast",
+    engine: Literal["fast", "reference"] = "fast",
+    compiling: Compiling = "off",
+    tell: Callable[[str], None] | None = None,
     threads: int | None = None,
     watcher: Watcher | None = None,
 ) -> StudyTables:
@@ -61,6 +63,8 @@ def explore(
         data_dir: Where data sets are looked for and downloaded to.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         engine: ``fast``, or ``reference``, the plain step that it is tested against.
+        compiling: Whether the fast engine compiles its steps; ``auto``: if the baseline's run is long enough to pay.
+        tell: Called with what ``auto`` decided, and why.
         threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
         watcher: Sees every step.
 
@@ -74,6 +78,7 @@ def explore(
     from dse.study.explore import explore as run_study
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
+    from dse.training.compiling import choose_engine
     from dse.training.data import load_images
     from dse.training.device import device_title, find_device, threads_of, use_threads
     from dse.training.precision import check_precision
@@ -97,11 +102,14 @@ def explore(
         split_seed=section.split_seed,
     ).to(chosen)
     title = device_title(chosen)
+    runs, reason = choose_engine(engine, compiling, space.plan(space.baseline_recipe), chosen)
+    if reason and tell is not None:
+        tell(reason)
 
     def train_plan(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
-        return train_recipe(plan.recipe, images, seed, chosen, on_epoch, engine)
+        return train_recipe(plan.recipe, images, seed, chosen, on_epoch, runs)
 
-    environment = describe_environment(title, chosen.type, threads_of(chosen), engine, images.fingerprint)
+    environment = describe_environment(title, chosen.type, threads_of(chosen), runs, images.fingerprint)
     with opened(Path(results), name, space, environment) as study:
         run_study(
             study,
@@ -146,7 +154,9 @@ def train(
     images: int | None = None,
     data_dir: str | Path = "data",
     device: str = "auto",
-    engine: EngineName = "fast",
+    engine: Literal["fast", "reference"] = "fast",
+    compiling: Compiling = "off",
+    tell: Callable[[str], None] | None = None,
     threads: int | None = None,
     seed: int = 0,
     save: str | Path | None = None,
@@ -162,6 +172,8 @@ def train(
         data_dir: Where data sets are looked for and downloaded to.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         engine: ``fast``, or ``reference``, the plain step that it is tested against.
+        compiling: Whether the fast engine compiles its steps; ``auto``: if the run is long enough to pay.
+        tell: Called with what ``auto`` decided, and why.
         threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
         seed: Decides weights, order and shifts.
         save: File for the weights, in the safetensors format.
@@ -172,6 +184,7 @@ def train(
     """
     from dse.run import Outcome
     from dse.training.build import build_network
+    from dse.training.compiling import choose_engine
     from dse.training.data import load_images
     from dse.training.device import find_device, use_threads
     from dse.training.train import train as train_network
@@ -181,8 +194,11 @@ def train(
     chosen = find_device(device)
     data = load_images(dataset, protocol, Path(data_dir), images=images).to(chosen)
     plan = compile_plan(recipe, data.dataset.shape, len(data.train))
+    runs, reason = choose_engine(engine, compiling, plan, chosen)
+    if reason and tell is not None:
+        tell(reason)
     network = build_network(recipe, data.dataset.shape, seed, chosen)
-    run = train_network(plan, network, data, seed, chosen, on_epoch, engine)
+    run = train_network(plan, network, data, seed, chosen, on_epoch, runs)
     if save is not None and run.outcome is Outcome.COMPLETE:
         save_weights(Path(save), network, Origin(recipe, data.dataset.shape, dataset, seed))
     return plan, run

@@ -65,7 +65,7 @@ class Run:
         outcome: How it ended.
         reason: Why it ended so; empty if complete.
         setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds.
-        engine: What ran the steps: ``fast`` or ``reference``.
+        engine: What ran the steps: ``fast``, ``fast_compiled`` or ``reference``.
     """
 
     curve: tuple[EpochRow, ...]

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from dse.cli.options import (
+    compile_option,
     data_dir_option,
     device_option,
     engine_option,
@@ -30,6 +31,7 @@ from dse.cli.terminal import console
 @data_dir_option
 @device_option
 @engine_option
+@compile_option
 @threads_option
 @click.option(
     "--sampler",
@@ -66,6 +68,7 @@ def explore(
     data_dir: Path,
     device: str,
     engine: Literal["fast", "reference"],
+    compiling: Literal["auto", "on", "off"],
     threads: int | None,
     sampler: str | None,
     stopping: str | None,
@@ -112,6 +115,8 @@ def explore(
                 data_dir=data_dir,
                 device=device,
                 engine=engine,
+                compiling=compiling,
+                tell=output.print,
                 threads=threads,
                 watcher=watcher,
             )

@@ -41,6 +41,15 @@ engine_option = click.option(
     show_default=True,
     help="What runs the steps: fast, or the plain reference that it is tested against.",
 )
+compile_option = click.option(
+    "--compile",
+    "compiling",
+    type=click.Choice(["auto", "on", "off"]),
+    default="off",
+    show_default=True,
+    help="Compile the fast engine's steps, on a processor and for narrow networks; auto: if the run (of a study, the "
+    "baseline's) is long enough to pay for it.",
+)
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),

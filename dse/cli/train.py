@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from dse.cli.options import (
+    compile_option,
     data_dir_option,
     dataset_option,
     device_option,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @data_dir_option
 @device_option
 @engine_option
+@compile_option
 @threads_option
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order, shifts."
@@ -60,6 +62,7 @@ def train(
     data_dir: Path,
     device: str,
     engine: Literal["fast", "reference"],
+    compiling: Literal["auto", "on", "off"],
     threads: int | None,
     seed: int,
     epochs: int | None,
@@ -105,6 +108,8 @@ def train(
         data_dir=data_dir,
         device=device,
         engine=engine,
+        compiling=compiling,
+        tell=None if as_json else click.echo,
         threads=threads,
         seed=seed,
         save=save,

@@ -115,6 +115,12 @@ class CapsNetSize:
         return self.grid[0] * self.grid[1]
 
     @property
+    def primary_channels(self) -> tuple[int, int]:
+        """Channels in and out that the primary convolution is computed with; sharing makes them fewer."""
+        channels = self.types * self.primary_size
+        return self.filters // self.sharing.convolution, channels // self.sharing.primary_capsules
+
+    @property
     def decoder_inputs(self) -> int:
         """Numbers that the decoder is fed."""
         return self.class_size * (1 if self.sharing.decoder == "reduced" else self.image.classes)

@@ -55,6 +55,12 @@ class Plan:
         return len(self.rates)
 
     @property
+    def step_sizes(self) -> frozenset[int]:
+        """Every number of images that a step of this run takes, what is left for an epoch's last step included."""
+        whole = {int(size) for size in self.batch_sizes}
+        return frozenset(whole | {self.images % size for size in whole} - {0})
+
+    @property
     def parameters(self) -> int:
         """Trained weights of the network."""
         return self.recipe.size(self.image).parameters

@@ -113,11 +113,6 @@ class CapsNet(Network):
             nn.Sigmoid(),
         )
 
-    @property
-    def primary_channels(self) -> tuple[int, int]:
-        """Channels in and out that the primary convolution is computed with; sharing makes them fewer."""
-        return self.convolution.out_channels, self.primary.out_channels
-
     def _convolve(self, features: Tensor, kernels: Tensor) -> Tensor:
         if self.spectral_from_batch is not None and len(features) >= self.spectral_from_batch:
             return self.spectral(features, kernels)  # type: ignore[no-any-return]

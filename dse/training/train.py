@@ -82,11 +82,10 @@ def train(
     precision = plan.recipe.precision
     check_precision([precision], device)
     setup_clock, train_clock, evaluation_clock = (Stopwatch(device) for _ in range(3))
-    sizes = {epoch.batch_size for epoch in plan.epochs}
-    with explained_faults(device, max(sizes)), setup_clock:
+    with explained_faults(device, max(plan.step_sizes)), setup_clock:
         data = data.to(device)
         runner = build_engine(engine, network, data.train, seed, device, precision)
-        runner.prepare(sizes | {plan.images % size for size in sizes} - {0})
+        runner.prepare(plan.step_sizes)
 
     curve: list[EpochRow] = []
     for epoch in plan.epochs:

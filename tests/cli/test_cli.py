@@ -151,6 +151,15 @@ def test_train_shows_a_curve_and_saves_weights(tmp_path: Path) -> None:
     assert [row["epoch"] for row in data["curve"]] == [1, 2]
 
 
+def test_auto_says_why_a_short_run_is_not_compiled(studies: Path) -> None:
+    options = ("--device", "cpu", "--compile", "auto")
+    space = ("explore", studies / "mini.yaml", "--results", studies / "results")
+    for command in (("train", "mini:0", "--results", studies / "results", "--images", 100), space):
+        result = run(*command, *options)
+        assert result.exit_code == 0, result.output
+        assert "compiled: a run of about 0 s would save about 0 s" in " ".join(result.stdout.split())
+
+
 def test_the_rate_finder(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("{model: {name: lenet5}, batch_size: {schedule: constant, size: 16}}")
@@ -194,6 +203,9 @@ BAD = {
     ("explore", "quickstart", "--trials", "0"): "0 is not in the range x>=1",
     ("explore", "quickstart", "--threads", "0"): "0 is not in the range x>=1",
     ("train", "paper/baseline", "--threads", "two"): "'two' is not a valid integer range",
+    ("train", "paper/baseline", "--engine", "reference", "--compile", "on"): (
+        "--compile on: the reference engine runs the plain step. Use --compile off or auto."
+    ),
     ("bench", "--threads", "100000"): "threads: 100000, but this machine has",
     ("explore", "quickstart", "--sampler", "best"): "'best' is not one of",
     ("train", "paper/best"): "recipe 'paper/best' is unknown",

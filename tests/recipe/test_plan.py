@@ -87,6 +87,11 @@ def test_steps_add_up(schedule: Constant | AdaBatch | Stages, epochs: int, image
     assert np.concatenate([plan.epoch_rates(e + 1) for e in range(epochs)]).tolist() == plan.rates.tolist()
 
 
+def test_step_sizes_are_those_of_every_step_once() -> None:
+    recipe = Recipe(batch_size=Stages(stages=(Stage(epochs=1, size=16), Stage(epochs="rest", size=50))))
+    assert compile_plan(recipe, MNIST, 100).step_sizes == {16, 4, 50}
+
+
 @pytest.mark.parametrize("name", PAPER_RECIPES)
 def test_recipes_survive_yaml(name: str, tmp_path) -> None:
     path = tmp_path / "recipe.yaml"
