@@ -50,6 +50,8 @@ def explore(
     tell: Callable[[str], None] | None = None,
     threads: int | None = None,
     watcher: Watcher | None = None,
+    widen: bool = False,
+    warm_start: Sequence[Recipe] = (),
 ) -> StudyTables:
     """Explore a search space, or go on with its study, until its trials are done or its budget is spent.
 
@@ -67,6 +69,8 @@ def explore(
         tell: Called with what ``auto`` decided, and why.
         threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
         watcher: Sees every step.
+        widen: Whether a study of a space that this one contains is carried over into it.
+        warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
 
     Returns:
         All trials, curves and fronts of the study.
@@ -110,7 +114,7 @@ def explore(
         return train_recipe(plan.recipe, images, seed, chosen, on_epoch, runs)
 
     environment = describe_environment(title, chosen.type, threads_of(chosen), runs, images.fingerprint)
-    with opened(Path(results), name, space, environment) as study:
+    with opened(Path(results), name, space, environment, widen=widen) as study:
         run_study(
             study,
             space,
@@ -119,6 +123,7 @@ def explore(
             sampler=space.sampler,
             device=title,
             watcher=Silent() if watcher is None else watcher,
+            warm_start=warm_start,
         )
     return load_study(Path(results) / name)
 

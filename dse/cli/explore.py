@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,6 +16,10 @@ from dse.cli.options import (
     threads_option,
 )
 from dse.cli.terminal import console
+
+if TYPE_CHECKING:
+    from dse.recipe.recipe import Recipe
+    from dse.space.search_space import SearchSpace
 
 
 @click.command()
@@ -55,6 +59,16 @@ from dse.cli.terminal import console
     help="No more trials once N have hardly raised the anytime front's volume. [default: the space's]",
 )
 @click.option(
+    "--widen",
+    is_flag=True,
+    help="Go on with a study whose space this one contains: its trials are carried over.",
+)
+@click.option(
+    "--warm-start",
+    metavar="STUDY",
+    help="Train the recipes of this study's front first, as far as they are points of the space.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(min=0),
     help="First training seed, and seed of the sampler. [default: the space's]",
@@ -74,6 +88,8 @@ def explore(
     stopping: str | None,
     budget: str | None,
     until_stable: int | None,
+    widen: bool,
+    warm_start: str | None,
     seed: int | None,
 ) -> None:
     """Train recipes drawn from a search space, and find the front of time against accuracy.
@@ -104,6 +120,7 @@ def explore(
     }
     parsed = read_space(space, changes, dataset)
     output = console()
+    first = [] if warm_start is None else _front_of(warm_start, results, parsed)
     folder = results / (parsed.name if name is None else name)
     interrupted = False
     with make_watcher(output, parsed) as watcher:
@@ -119,6 +136,8 @@ def explore(
                 tell=output.print,
                 threads=threads,
                 watcher=watcher,
+                widen=widen,
+                warm_start=first,
             )
         except KeyboardInterrupt:
             interrupted = True
@@ -135,3 +154,18 @@ def explore(
     if not (tables.trials["state"] == "complete").any():
         reasons = "; ".join(tables.trials["reason"].drop_duplicates().head(3))
         raise RunError(f"no trial of {folder} is complete: {reasons}. `dse trials {folder}` lists them.")
+
+
+def _front_of(study: str, results: Path, space: SearchSpace) -> list[Recipe]:
+    from dse.errors import StudyError
+    from dse.study.load import find_study, front_recipes, load_study
+
+    recipes = front_recipes(load_study(find_study(study, results)))
+    found = [recipe for recipe in recipes if space.assignment_of(recipe) is not None]
+    if not found:
+        raise StudyError(
+            f"--warm-start {study}: none of the {len(recipes)} recipes on its front is a point of the space "
+            f"{space.name}. Leave the option out, or open the space for them."
+        )
+    click.echo(f"Warm start: {len(found)} of the {len(recipes)} recipes on the front of {study}.")
+    return found

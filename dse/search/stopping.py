@@ -20,6 +20,10 @@ from dse.errors import InputError
 from dse.search.history import History
 from dse.search.progress import Progress
 
+# Chosen on results/digits-table and results/mnist-table: docs/search.md has the figures of others.
+CONFIDENCE = 0.7
+CURVES_NEEDED = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -65,10 +69,12 @@ class DominanceRule:
     after epoch 1: even with 75.00 % at 2 s it would not add to the front
     """
 
-    def __init__(self, history: History, confidence: float = 0.95, curves_needed: int = 3) -> None:
+    def __init__(
+        self, history: History, confidence: float = CONFIDENCE, curves_needed: int = CURVES_NEEDED
+    ) -> None:
         if not 0 < confidence < 1:
             raise InputError(
-                f"confidence={confidence}: must lie above 0 and below 1, as in 0.95. "
+                f"confidence={confidence}: must lie above 0 and below 1, as in {CONFIDENCE}. "
                 "A larger one stops fewer runs."
             )
         if curves_needed < 1:

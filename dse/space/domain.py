@@ -265,6 +265,26 @@ class Alternatives:
 Node = Constant | Choice | Range | Group | Alternatives
 
 
+def open_values(node: Node) -> dict[str, str]:
+    """Say of every value that a tree leaves open what it may be, by its name.
+
+    >>> open_values(parse_node({"size": {"choices": [32, 128]}}, "batch_size"))
+    {'batch_size.size': '32, 128'}
+    """
+    if isinstance(node, Choice):
+        return {node.name: ", ".join(str(identity) for identity in node.ids)}
+    if isinstance(node, Range):
+        return {node.name: f"{node.low} to {node.high}{', log' if node.log else ''}"}
+    if isinstance(node, Alternatives):
+        inner = [open_values(branch) for branch in node.branches.values()]
+        return {node.name: ", ".join(node.branches)} | {
+            name: text for part in inner for name, text in part.items()
+        }
+    if isinstance(node, Group):
+        return {name: text for member in node.members.values() for name, text in open_values(member).items()}
+    return {}
+
+
 def parse_node(content: Any, name: str, *, alternatives: bool = False) -> Node:
     """Turn what a file holds into a node.
 

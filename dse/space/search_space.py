@@ -16,6 +16,7 @@ from dse.objectives import OBJECTIVES
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.search.progress import Outline
+from dse.search.stopping import CONFIDENCE
 from dse.space.domain import Assignment, Group, Scalar, Suggest, parse_node
 from dse.yaml_file import write_yaml
 
@@ -104,7 +105,7 @@ class SearchSpace(BaseModel):
         description="dominated: end a run when no continuation of it can add to the anytime front",
     )
     confidence: float = Field(
-        default=0.95,
+        default=CONFIDENCE,
         gt=0,
         lt=1,
         description="dominated: share of the completed runs that gained less than a run is credited with",

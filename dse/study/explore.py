@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,9 +11,10 @@ from typing import Protocol
 import optuna
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DeviceError, DeviceLostError
+from dse.errors import DeviceError, DeviceLostError, SpaceError
 from dse.objectives import measure
 from dse.recipe.plan import Plan
+from dse.recipe.recipe import Recipe
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
@@ -68,6 +69,7 @@ def explore(
     sampler: SamplerName,
     device: str,
     watcher: Watcher,
+    warm_start: Sequence[Recipe] = (),
 ) -> list[Trial]:
     """Explore until the study has so many trials, its budget is spent, its front is stable, or nothing is left.
 
@@ -84,12 +86,13 @@ def explore(
         sampler: How recipes are picked.
         device: What trains, for the record.
         watcher: Sees every step.
+        warm_start: Recipes to train next, after the baseline; those that the study has are left out.
 
     Returns:
         All trials of the study.
 
     Raises:
-        SpaceError: The space is infinite or too large for the sampler.
+        SpaceError: The space is infinite or too large for the sampler, or a recipe to start with is no point of it.
         DeviceError, DeviceLostError: The device is lost, or cannot do what a trial asks of it; that trial is
             recorded as failed.
     """
@@ -101,6 +104,7 @@ def explore(
     if not study.get_trials(deepcopy=False):
         for seed in range(space.seed, space.seed + space.seeds):
             study.enqueue_trial(space.baseline_assignment, user_attrs={"seed": seed})
+    _enqueue(study, space, warm_start)
     search = _Search(study, space, train, history, listed, device, watcher)
     for trial in read_trials(study):
         search.take_in(trial)
@@ -124,6 +128,23 @@ def _requeue_interrupted(study: optuna.Study) -> None:
         if params and "seed" in stored.user_attrs:
             again = {"seed": stored.user_attrs["seed"], "redoes": stored.number}
             study.enqueue_trial(params, user_attrs=again)
+
+
+def _enqueue(study: optuna.Study, space: SearchSpace, recipes: Sequence[Recipe]) -> None:
+    """Queue recipes that the study neither has nor has queued."""
+    waiting = study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
+    known = {trial.recipe.id for trial in read_trials(study)}
+    known |= {space.recipe_of(stored.system_attrs["fixed_params"]).id for stored in waiting}
+    for recipe in recipes:
+        assignment = space.assignment_of(recipe)
+        if assignment is None:
+            raise SpaceError(
+                f"a study of the space {space.name} cannot start with {recipe.label!r} for {recipe.epochs} epochs, "
+                "which is no point of it. Leave the recipe out, or its values open in the space."
+            )
+        if recipe.id not in known:
+            known.add(recipe.id)
+            study.enqueue_trial(assignment, user_attrs={"seed": space.seed})
 
 
 class _Search:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from dse.errors import StudyError
+from dse.recipe.recipe import Recipe, parse_recipe
 from dse.space.load import load_space
 from dse.study.storage import DATABASE, SPACE_FILE, open_database, read_trials, stored_space
 from dse.tables import StudyTables, make_tables, read_tables
@@ -37,6 +39,16 @@ def load_study(path: str | Path) -> StudyTables:
         f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
         "Name one below results/, or give its folder; `dse explore` makes one."
     )
+
+
+def front_recipes(tables: StudyTables) -> list[Recipe]:
+    """Give the recipes of a study's trial front, each once, the fastest first."""
+    on_front = tables.front[tables.front["front"] == "trial"]["trial"]
+    contents = tables.trials.set_index("trial")["recipe"][on_front]
+    recipes = [
+        parse_recipe(json.loads(content), f"{tables.name}:{trial}") for trial, content in contents.items()
+    ]
+    return list({recipe.id: recipe for recipe in recipes}.values())
 
 
 def find_study(name: str, results: Path) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -28,11 +28,13 @@ from dse.recipe.recipe import parse_recipe
 from dse.run import EpochRow
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.widening import carried_over, check_space
 from dse.tables import write_view
 from dse.trial import Trial, TrialState
 
 DATABASE = "study.db"
 SPACE_FILE = "space.yaml"
+OTHER_NAME = "Give the new study another --name."
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -52,7 +54,7 @@ def check_name(name: str) -> None:
 
 @contextmanager
 def opened(
-    results: Path, name: str, space: SearchSpace, environment: Mapping[str, Any]
+    results: Path, name: str, space: SearchSpace, environment: Mapping[str, Any], *, widen: bool = False
 ) -> Iterator[optuna.Study]:
     """Create a study, or go on with one, and keep others from writing to it meanwhile.
 
@@ -61,6 +63,7 @@ def opened(
         name: Name of this one.
         space: What is explored.
         environment: Machine, device, versions and the data's fingerprint.
+        widen: Whether a study of a space that this one contains is carried over into it.
 
     Raises:
         StudyError: The name is a path; the folder cannot be written to; another dse explores it now; or it
@@ -75,7 +78,7 @@ def opened(
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
         with lock.acquire(timeout=0):
-            yield _create_or_continue(folder, name, space, environment)
+            yield _create_or_continue(folder, name, space, environment, widen)
     except Timeout:
         raise StudyError(
             f"{folder}: another dse explore is writing to this study. Wait for it, or give this one another --name."
@@ -94,24 +97,41 @@ def opened(
 
 
 def _create_or_continue(
-    folder: Path, name: str, space: SearchSpace, environment: Mapping[str, Any]
+    folder: Path, name: str, space: SearchSpace, environment: Mapping[str, Any], widen: bool
 ) -> optuna.Study:
     if (folder / DATABASE).exists():
         study = open_database(folder)
-        _check_same(study, folder, space, environment)
+        check_compares(study, folder, environment)
+        before = stored_space(study, folder)
+        check_space(study, folder, before, space, widen)
+        if space.explored != before.explored:
+            _replace(
+                folder,
+                study.study_name,
+                space,
+                study.user_attrs["environment"],
+                carried_over(study, before, space),
+            )
+            study = open_database(folder)
     elif any(folder.glob("*.csv")):
         raise StudyError(
             f"{folder} holds the tables of a study without its {DATABASE}, which a new study would overwrite. "
             "Give the new study another --name."
         )
     else:
-        _create(folder, name, space, environment)
+        _replace(folder, name, space, environment, [])
         study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
 
 
-def _create(folder: Path, name: str, space: SearchSpace, environment: Mapping[str, Any]) -> None:
+def _replace(
+    folder: Path,
+    name: str,
+    space: SearchSpace,
+    environment: Mapping[str, Any],
+    trials: Sequence[FrozenTrial],
+) -> None:
     """Make a study's database under another name first: nobody ever finds one that is half made."""
     unfinished = folder / f".{DATABASE}.unfinished"
     unfinished.unlink(missing_ok=True)
@@ -130,28 +150,23 @@ def _create(folder: Path, name: str, space: SearchSpace, environment: Mapping[st
         study.set_metric_names(list(space.objectives))
     study.set_user_attr("space", space.dump())
     study.set_user_attr("environment", dict(environment))
+    study.add_trials(trials)
     storage.engine.dispose()
     unfinished.replace(folder / DATABASE)
 
 
-def _check_same(
-    study: optuna.Study, folder: Path, space: SearchSpace, environment: Mapping[str, Any]
-) -> None:
-    cure = "Give the new study another --name."
-    before = stored_space(study, folder).explored
-    now = space.explored
-    changed = [key for key in now if now[key] != before[key]]
-    if changed:
-        raise StudyError(
-            f"{folder} explores another space: {', '.join(changed)} differ"
-            f"{'s' if len(changed) == 1 else ''}. {cure} To go on with the old one, use {folder / SPACE_FILE}."
-        )
+def check_compares(study: optuna.Study, folder: Path, environment: Mapping[str, Any]) -> None:
+    """Refuse to mix what was measured on other images, another kind of device or with another engine.
+
+    Raises:
+        StudyError: The study's environment is not this one.
+    """
     earlier = study.user_attrs.get("environment", {})
     for key, what in (("data_fingerprint", "images"), ("device_type", "device"), ("engine", "engine")):
         if earlier.get(key) != environment.get(key):
             raise StudyError(
                 f"{folder} was measured with another {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
-                f"Their seconds and accuracies do not compare. {cure}"
+                f"Their seconds and accuracies do not compare. {OTHER_NAME}"
             )
     # Studies of earlier versions do not tell it.
     threads, now_threads = earlier.get("threads"), environment.get("threads")

@@ -93,8 +93,10 @@ def run(
     sampler="auto",
     environment=ENVIRONMENT,
     watcher=None,
+    widen=False,
+    warm_start=(),
 ):
-    with opened(folder, name, space, environment) as study:
+    with opened(folder, name, space, environment, widen=widen) as study:
         return explore(
             study,
             space,
@@ -103,6 +105,7 @@ def run(
             sampler=sampler,
             device="test",
             watcher=watcher or Quiet(),
+            warm_start=warm_start,
         )
 
 

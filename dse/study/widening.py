@@ -1,0 +1,127 @@
+"""Going on with a study in a wider space: Optuna refuses a new choice, so the trials move into a new study."""
+
+from __future__ import annotations
+
+import copy
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from dse.errors import StudyError
+from dse.recipe.recipe import Recipe, parse_recipe
+from dse.space.domain import Assignment, Scalar, open_values
+from dse.space.search_space import SearchSpace
+
+
+def check_space(
+    study: optuna.Study, folder: Path, before: SearchSpace, now: SearchSpace, widen: bool
+) -> None:
+    """Refuse to go on with a study in another space, unless it is to be widened and can be.
+
+    Args:
+        study: The study on disk.
+        folder: Its folder.
+        before: The space that it explores.
+        now: The space that it is to explore.
+        widen: Whether it may be widened.
+
+    Raises:
+        StudyError: The spaces differ in more than the recipe's open values, some trial is no point of the new one,
+            or it could be widened, but nobody said so.
+    """
+    changed = [key for key, value in now.explored.items() if value != before.explored[key]]
+    if not changed:
+        return
+    go_on = f"To go on with the old one, use {folder / 'space.yaml'}."
+    differ = f"{folder} explores another space: {', '.join(changed)} differ{'s' if len(changed) == 1 else ''}"
+    same_baseline = before.baseline_recipe.id == now.baseline_recipe.id
+    if not {"recipe", "baseline"} >= set(changed) or not same_baseline:
+        raise StudyError(f"{differ}. Give the new study another --name. {go_on}")
+    recipes = {recipe.id: recipe for recipe in (_recipe(trial, before) for trial in study.get_trials(deepcopy=False))
+               if recipe is not None}  # fmt: skip
+    lost = [recipe.label for recipe in recipes.values() if now.assignment_of(recipe) is None]
+    what = _differences(before, now)
+    if lost:
+        raise StudyError(
+            f"{differ} ({what}), and {len(lost)} of its {len(recipes)} recipes are no points of the new one, as "
+            f"{lost[0]!r}. A space can be widened, not narrowed: leave the old choices in, or give the new study "
+            f"another --name. {go_on}"
+        )
+    if not widen:
+        raise StudyError(
+            f"{differ} ({what}). All its {len(recipes)} recipes are points of the new one: --widen carries its trials "
+            f"over. Or give the new study another --name. {go_on}"
+        )
+
+
+def carried_over(study: optuna.Study, before: SearchSpace, now: SearchSpace) -> list[FrozenTrial]:
+    """Give all trials of a study as trials of a space that contains its own, numbers and records as they were."""
+    trials = []
+    for stored in study.get_trials(deepcopy=True):
+        recipe = _recipe(stored, before)
+        if recipe is not None:
+            assignment = now.assignment_of(recipe)
+            assert assignment is not None
+            _place(stored, assignment, now)
+        if stored.state is OptunaState.RUNNING:
+            # Its process is gone; with no end recorded it counts as interrupted.
+            stored.state, stored.datetime_complete = OptunaState.FAIL, datetime.now()
+        trials.append(stored)
+    return trials
+
+
+def _place(stored: FrozenTrial, assignment: Assignment, space: SearchSpace) -> None:
+    if "fixed_params" in stored.system_attrs:
+        attributes = copy.deepcopy(stored.system_attrs)
+        stored.system_attrs = attributes | {"fixed_params": assignment}
+    if stored.state is not OptunaState.WAITING:
+        picks = _Noted(assignment)
+        space.draw(picks)
+        stored.params, stored.distributions = dict(assignment), picks.distributions
+
+
+def _recipe(stored: FrozenTrial, space: SearchSpace) -> Recipe | None:
+    """Give the recipe that a trial trains, or is queued for; None if its process died before it drew one."""
+    if "recipe" in stored.user_attrs:
+        return parse_recipe(stored.user_attrs["recipe"], f"trial {stored.number}")
+    queued = stored.system_attrs.get("fixed_params")
+    return None if queued is None else space.recipe_of(queued)
+
+
+def _differences(before: SearchSpace, now: SearchSpace) -> str:
+    old, new = open_values(before.tree), open_values(now.tree)
+    told = [
+        f"{name} was {old[name]}, is {new[name]}" for name in new if name in old and old[name] != new[name]
+    ]
+    told += [f"{name} is new: {new[name]}" for name in new if name not in old]
+    told += [f"{name} is gone" for name in old if name not in new]
+    return "; ".join(told) or "a value that is not open"
+
+
+class _Noted:
+    """Picks the values that it was given, and notes of which distributions they were."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self.distributions: dict[str, BaseDistribution] = {}
+
+    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Scalar:
+        self.distributions[name] = CategoricalDistribution(choices)
+        return self._assignment[name]
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        self.distributions[name] = FloatDistribution(low, high, log=log)
+        return float(self._assignment[name])  # type: ignore[arg-type]
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        self.distributions[name] = IntDistribution(low, high, log=log)
+        return int(self._assignment[name])  # type: ignore[arg-type]

@@ -1,0 +1,141 @@
+"""Going on in a wider space, and starting with another study's front."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState as OptunaState
+
+from dse.errors import SpaceError, StudyError
+from dse.recipe.recipe import Recipe
+from dse.space.load import parse_space
+from dse.space.search_space import SearchSpace
+from dse.study.load import front_recipes, load_study
+from dse.study.storage import open_database
+from dse.trial import TrialState
+from tests.study.test_explore import FakeTraining, make_space, run
+
+TWO = ["train_seconds", "accuracy"]
+NARROW = make_space(objectives=TWO, sampler="tpe")
+
+
+def changed(change) -> SearchSpace:
+    content = deepcopy(NARROW.dump())
+    change(content)
+    return parse_space(content, "test")
+
+
+def with_more_rates(content) -> None:
+    content["recipe"]["learning_rate"][0]["base_rate"]["choices"].append(0.01)
+
+
+def with_open_routing(content) -> None:
+    """A value that was fixed is left open, so the baseline has to name it."""
+    content["recipe"]["model"]["routing_iterations"] = {"choices": [1, 3]}
+    content["baseline"]["model"] = {"routing_iterations": 3}
+
+
+def with_a_range(content) -> None:
+    content["recipe"]["learning_rate"][0]["base_rate"] = {"low": 1e-4, "high": 1e-1, "log": True}
+
+
+WIDER = [with_more_rates, with_open_routing, with_a_range]
+
+
+@pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
+def test_a_study_goes_on_in_a_wider_space_with_all_it_has(change, tmp_path: Path) -> None:
+    before = run(tmp_path, NARROW, trials=12, sampler="tpe")
+    space = changed(change)
+    training = FakeTraining()
+    after = run(tmp_path, space, training, trials=30, sampler="tpe", widen=True)
+    assert after[:12] == before
+    assert len(training.trained) == 18
+    assert not {(trial.recipe.id, trial.seed) for trial in before} & set(training.trained)
+    assert load_study(tmp_path / "s").space["recipe"] == space.dump()["recipe"]
+    # Optuna itself now takes new values, and an ordinary call goes on.
+    stored = open_database(tmp_path / "s").get_trials(states=(OptunaState.COMPLETE,))
+    assert all(set(trial.params) == set(trial.distributions) for trial in stored)
+    assert len(run(tmp_path, space, trials=31, sampler="tpe")) == 31
+
+
+def test_a_new_choice_is_drawn_after_widening(tmp_path: Path) -> None:
+    run(tmp_path, NARROW, trials=5, sampler="tpe")
+    trials = run(tmp_path, changed(with_more_rates), trials=60, sampler="random", widen=True)
+    assert 0.01 in {trial.recipe.learning_rate.base_rate for trial in trials[5:]}
+
+
+def test_a_wider_space_is_told_and_offered(tmp_path: Path) -> None:
+    run(tmp_path, NARROW, trials=5, sampler="tpe")
+    before = (tmp_path / "s" / "study.db").read_bytes()
+    with pytest.raises(
+        StudyError,
+        match=r"recipe differs \(learning_rate\.fixed\.base_rate was .*, is .*, 0\.01\).*--widen carries",
+    ):
+        run(tmp_path, changed(with_more_rates), trials=6)
+    assert (tmp_path / "s" / "study.db").read_bytes() == before
+
+
+def test_a_narrower_space_is_refused_even_so(tmp_path: Path) -> None:
+    run(tmp_path, changed(with_more_rates), trials=60, sampler="random")
+    with pytest.raises(
+        StudyError, match=r"\d+ of its \d+ recipes are no points of the new one.*not narrowed"
+    ):
+        run(tmp_path, NARROW, trials=61, widen=True)
+
+
+def test_another_baseline_is_another_study(tmp_path: Path) -> None:
+    def with_another_baseline(content) -> None:
+        content["baseline"]["batch_size"]["size"] = 32
+
+    run(tmp_path, NARROW, trials=5, sampler="tpe")
+    with pytest.raises(StudyError, match="baseline differs. Give the new study another --name"):
+        run(tmp_path, changed(with_another_baseline), trials=6, widen=True)
+
+
+def test_an_interrupted_trial_is_trained_again_after_widening(tmp_path: Path) -> None:
+    training = FakeTraining()
+    training.interrupt_at = 4
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, NARROW, training, trials=8, sampler="tpe")
+    again = FakeTraining()
+    trials = run(tmp_path, changed(with_open_routing), again, trials=8, sampler="tpe", widen=True)
+    assert again.trained[0] == training.trained[3]
+    assert trials[3].state is TrialState.INTERRUPTED
+
+
+def test_queued_recipes_survive_widening(tmp_path: Path) -> None:
+    first = NARROW.recipe_of(list(NARROW.points())[-1])
+    training = FakeTraining()
+    training.interrupt_at = 1
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, NARROW, training, trials=8, sampler="tpe", warm_start=[first])
+    trials = run(tmp_path, changed(with_open_routing), trials=8, sampler="tpe", widen=True)
+    assert first.id in {trial.recipe.id for trial in trials[1:3]}
+
+
+def test_a_warm_start_trains_another_study_s_front_after_the_baseline(tmp_path: Path) -> None:
+    run(tmp_path, NARROW, name="old", trials=20, sampler="random")
+    front = front_recipes(load_study(tmp_path / "old"))
+    assert len(front) > 1
+    trials = run(tmp_path, NARROW, name="new", trials=20, sampler="random", warm_start=front)
+    ids = [recipe.id for recipe in front if recipe.id != NARROW.baseline_recipe.id]
+    assert [trial.recipe.id for trial in trials[: len(ids) + 1]] == [NARROW.baseline_recipe.id, *ids]
+    again = FakeTraining()
+    run(tmp_path, NARROW, again, name="new", trials=22, sampler="random", warm_start=front)
+    assert len(again.trained) == 2, "what the study has is not trained again"
+
+
+def test_a_warm_start_from_outside_the_space_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError, match="cannot start with .* for 30 epochs, which is no point of it"):
+        run(tmp_path, NARROW, trials=3, warm_start=[Recipe()])
+
+
+def test_the_widened_database_is_an_ordinary_optuna_study(tmp_path: Path) -> None:
+    run(tmp_path, NARROW, trials=6, sampler="tpe")
+    run(tmp_path, changed(with_more_rates), trials=8, sampler="tpe", widen=True)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 's' / 'study.db'}")
+    assert [trial.number for trial in study.trials] == list(range(8))
+    assert study.trials_dataframe()["duration"].notna().all()
