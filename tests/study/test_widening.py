@@ -14,7 +14,7 @@ from dse.recipe.recipe import Recipe
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
-from dse.study.storage import open_database
+from dse.study.storage import open_database, read_trials
 from dse.trial import TrialState
 from tests.study.test_explore import FakeTraining, make_space, run
 
@@ -47,7 +47,8 @@ WIDER = [with_more_rates, with_open_routing, with_a_range]
 
 @pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
 def test_a_study_goes_on_in_a_wider_space_with_all_it_has(change, tmp_path: Path) -> None:
-    before = run(tmp_path, NARROW, trials=12, sampler="tpe")
+    run(tmp_path, NARROW, trials=12, sampler="tpe")
+    before = read_trials(open_database(tmp_path / "s"))
     space = changed(change)
     training = FakeTraining()
     after = run(tmp_path, space, training, trials=30, sampler="tpe", widen=True)
