@@ -52,6 +52,7 @@ class Contest:
             reached), ``final_hypervolume_share``, ``seconds_spent`` and ``front_points_lost``; each also with ``_p05``
             and ``_p95``, the 5th and the 95th percentile.
         growth: ``name``, ``seconds`` and ``hypervolume_share``, likewise: the share after so many train seconds.
+        searches: One row a search: ``name``, ``repeat`` and what ``strategies`` summarises.
     """
 
     study: str
@@ -59,6 +60,7 @@ class Contest:
     repeats: int
     strategies: pd.DataFrame
     growth: pd.DataFrame
+    searches: pd.DataFrame
 
 
 def parse_strategies(samplers: Iterable[str], stoppings: Iterable[str]) -> list[Strategy]:
@@ -118,16 +120,54 @@ def hold_contest(
         raise InputError(f"budget={wrong[0]:g} s: there must be some time to train in.")
     budget = max(budgets, default=table.seconds)
     instants = np.unique([*np.geomspace(budget / INSTANTS, budget, INSTANTS), *budgets])
-    rows, growth = [], []
+    searches, growth = [], []
     for strategy, results in _searched(table, strategies, repeats, budget, instants, seed, processes):
-        rows.append({"name": strategy.name, **_summary([_flat(score) for score, _ in results])})
+        searches.append(searches_frame(strategy.name, [result for result, _ in results]))
         shares = np.array([shares for _, shares in results])
         columns = {f"hypervolume_share{end}": _quantile(shares, q) for end, q in QUANTILES.items()}
         growth.append(pd.DataFrame({"name": strategy.name, "seconds": instants, **columns}))
         tell(strategy)
+    every = pd.concat(searches, ignore_index=True)
     return Contest(
-        table.name, float(budget), repeats, pd.DataFrame(rows), pd.concat(growth, ignore_index=True)
+        study=table.name,
+        budget_seconds=float(budget),
+        repeats=repeats,
+        strategies=summary(every),
+        growth=pd.concat(growth, ignore_index=True),
+        searches=every,
     )
+
+
+def searches_frame(name: str, scores: Sequence[Score]) -> pd.DataFrame:
+    """Lay the scores of a strategy's searches out, a row each."""
+    rows = [
+        {
+            "name": name,
+            "repeat": repeat,
+            **{f"seconds_to_{round(100 * share)}": each.seconds_to[share] for share in SHARES},
+            "final_hypervolume_share": each.final_share,
+            "seconds_spent": each.seconds_spent,
+            "front_points_lost": each.front_points_lost,
+        }
+        for repeat, each in enumerate(scores)
+    ]
+    return pd.DataFrame(rows)
+
+
+def summary(searches: pd.DataFrame) -> pd.DataFrame:
+    """Give medians, 5th and 95th percentiles of searches, a row a strategy, in the order of their first search."""
+    rows = [
+        {
+            "name": name,
+            **{
+                f"{column}{end}": float(_quantile(rows[column].to_numpy(dtype=float), q))
+                for column in rows.columns.drop(["name", "repeat"])
+                for end, q in QUANTILES.items()
+            },
+        }
+        for name, rows in searches.groupby("name", sort=False)
+    ]
+    return pd.DataFrame(rows)
 
 
 def search(
@@ -174,24 +214,6 @@ def _search_part(
 ) -> list[tuple[Score, Floats]]:
     replays = [search(table, strategy, np.random.default_rng([seed, repeat]), budget) for repeat in part]
     return [(score(table, each), share_at(table, each, instants)) for each in replays]
-
-
-def _flat(score: Score) -> dict[str, float]:
-    return {
-        **{f"seconds_to_{round(100 * share)}": score.seconds_to[share] for share in SHARES},
-        "final_hypervolume_share": score.final_share,
-        "seconds_spent": score.seconds_spent,
-        "front_points_lost": score.front_points_lost,
-    }
-
-
-def _summary(scores: list[dict[str, float]]) -> dict[str, float]:
-    frame = pd.DataFrame(scores)
-    return {
-        f"{name}{end}": float(_quantile(frame[name].to_numpy(dtype=float), q))
-        for name in frame
-        for end, q in QUANTILES.items()
-    }
 
 
 def _quantile(values: Floats, q: float) -> Floats:

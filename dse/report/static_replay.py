@@ -22,12 +22,12 @@ LOWEST_SHARE = 0.5
 
 
 def write_contest(contest: Contest, folder: Path) -> list[Path]:
-    """Write a contest's two tables as CSV files, and its figure as PNG, SVG and PDF.
+    """Write a contest's three tables as CSV files, and its figure as PNG, SVG and PDF.
 
     Raises:
         StudyError: The folder cannot be written to.
     """
-    tables = {"strategies": contest.strategies, "growth": contest.growth}
+    tables = {"strategies": contest.strategies, "growth": contest.growth, "searches": contest.searches}
     for name, table in tables.items():
         write_view(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     figures = save_figures(lambda: {"growth": draw_growth(contest)}, folder)

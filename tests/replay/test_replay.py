@@ -167,6 +167,9 @@ def test_a_contest_does_not_depend_on_who_works_at_it(table: RecordedTable) -> N
     alone, together = (hold_contest(table, strategies, 12, processes=processes) for processes in (1, 2))
     pd.testing.assert_frame_equal(alone.strategies, together.strategies)
     pd.testing.assert_frame_equal(alone.growth, together.growth)
+    pd.testing.assert_frame_equal(alone.searches, together.searches)
+    medians = alone.searches.groupby("name")["seconds_spent"].quantile(0.5, interpolation="lower")
+    assert alone.strategies.set_index("name")["seconds_spent"].to_dict() == medians.to_dict()
 
 
 def test_what_is_not_reached_is_infinite_and_null_in_json(table: RecordedTable) -> None:
@@ -193,7 +196,7 @@ def test_tables_and_figure_are_written(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "% at 2 min 0 s" in result.output
     assert {path.name for path in (study / "replay").iterdir()} == {
-        "strategies.csv", "growth.csv", "growth.png", "growth.svg", "growth.pdf"
+        "strategies.csv", "growth.csv", "searches.csv", "growth.png", "growth.svg", "growth.pdf"
     }  # fmt: skip
     growth = pd.read_csv(study / "replay" / "growth.csv")
     assert {30.0, 120.0} <= set(growth["seconds"])
