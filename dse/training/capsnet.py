@@ -124,7 +124,9 @@ class CapsNet(Network):
         features = self.convolution(images_BCHW).relu()
         # Channels that share a filter of the first convolution are equal, so the primary kernels over them
         # can be added up instead: the same sums from fewer channels.
-        folded = torch.unflatten(self.primary.weight, 1, (size.sharing.convolution, -1)).sum(1)
+        folded = self.primary.weight
+        if size.sharing.convolution > 1:
+            folded = torch.unflatten(folded, 1, (size.sharing.convolution, -1)).sum(1)
         convolved = self._convolve(features, folded).flatten(2).to(images_BCHW.dtype)
         # One routing iteration from one capsule type: each of the T couplings is 1 / T.
         votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
