@@ -18,7 +18,7 @@ from dse.training.precision import check_precision, products_in
 from dse.training.step import as_floats
 from dse.training.stopwatch import Stopwatch
 
-# The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a fifth of a GB.
+# The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a tenth of a GB.
 EVALUATION_BATCH = 128
 # A look at the losses waits for the device. This seldom it costs nothing, and an epoch of 60,000 steps that
 # diverges at its start still ends within seconds.
