@@ -12,7 +12,7 @@ from dse.recipe.recipe import Recipe
 from dse.run import EpochRow, OnEpoch, Run
 from dse.space.load import find_space, load_space, parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.explore import Standing, Watcher
+from dse.study.watcher import Standing, Watcher
 from dse.tables import StudyTables
 from dse.trial import Trial
 

@@ -17,7 +17,7 @@ from dse.pareto import front_mask
 from dse.recipe.plan import Plan
 from dse.run import EpochRow
 from dse.space.search_space import SearchSpace
-from dse.study.explore import Standing
+from dse.study.watcher import Standing
 from dse.trial import Trial
 
 RECENT = 6

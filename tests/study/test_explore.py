@@ -14,9 +14,10 @@ from dse.recipe.plan import Plan
 from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.space.load import find_space, parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.explore import Standing, explore
+from dse.study.explore import explore
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
+from dse.study.watcher import Standing
 from dse.tables import write_tables
 from dse.trial import TrialState
 
