@@ -35,8 +35,9 @@ DRAWS = 32
 LEVEL, CHOICE, PLAN, NOISE = 0.1, 0.15, 0.3, 0.05
 # Distance, as a share of a number's range in the space, over which two values are alike.
 LENGTH = 0.5
-# Nodes and weights of a Gauss-Hermite quadrature: the expectation over an error's uncertainty.
-_NODES_Q, _WEIGHTS_Q = np.polynomial.hermite_e.hermegauss(3)
+# A Gauss-Hermite quadrature of three nodes, in standard deviations: the expectation over an error's uncertainty.
+NODES_Q = (-(3**0.5), 0.0, 3**0.5)
+WEIGHTS_Q = (1 / 6, 2 / 3, 1 / 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,10 @@ class Promise:
         """
         if self._history.reference is None or self._level_E is None:
             return rows[0]
-        seconds_R = np.exp(self._expected(rows)[:, -1])
-        _, gains_R = self._gains(rows, _NODES_Q[:, None] * np.ones(len(rows)))
-        expected_R = (_WEIGHTS_Q / _WEIGHTS_Q.sum()) @ gains_R.sum(axis=2)
+        rows_R = np.array(rows)
+        seconds_R = np.exp(self._expected(rows_R)[:, -1])
+        _, gains_QRS = self._gains(rows_R, np.outer(NODES_Q, np.ones(len(rows))))
+        expected_R = WEIGHTS_Q @ gains_QRS.sum(axis=2)
         return rows[int(np.lexsort((seconds_R, -expected_R / seconds_R))[0])]
 
     def remaining_gain(self, rows: Sequence[int]) -> float | None:
@@ -115,22 +117,22 @@ class Promise:
         if not rows:
             return 0.0
         deviates = np.random.default_rng(0).standard_normal((DRAWS, len(rows)))
-        covered_RS, gains_DRS = self._gains(rows, deviates)
+        covered_RS, gains_DRS = self._gains(np.array(rows), deviates)
         gained = gains_DRS.max(axis=1).sum(axis=1).mean()
         covered = covered_RS.max(axis=0).sum()
         return float(gained / covered) if covered > 0 else math.inf
 
-    def _expected(self, rows: Sequence[int]) -> Floats:
+    def _expected(self, rows_R: NDArray[np.int64]) -> Floats:
         """Give the expected logarithms of the candidates' errors and seconds; shape (R, 2 E)."""
         assert self._level_E is not None
-        expected_RE: Floats = self._mean_NE[rows] + self._level_E
+        expected_RE: Floats = self._mean_NE[rows_R] + self._level_E
         return expected_RE
 
-    def _gains(self, rows: Sequence[int], deviates_DR: Floats) -> tuple[Floats, Floats]:
+    def _gains(self, rows_R: NDArray[np.int64], deviates_DR: Floats) -> tuple[Floats, Floats]:
         """Give the error that the front is below the reference at each instant, and what candidates take off it.
 
         Args:
-            rows: The candidates.
+            rows_R: The candidates.
             deviates_DR: By how many standard deviations each candidate's error differs from what is expected.
 
         Returns:
@@ -138,20 +140,21 @@ class Promise:
         """
         reference = self._history.reference
         assert reference is not None
-        errors_RE, clocks_RE = np.split(self._expected(rows), 2, axis=1)
+        errors_RE, clocks_RE = np.split(self._expected(rows_R), 2, axis=1)
         start = min(clocks_RE[:, 0].min(), np.log(max(self._history.front[:, 0].min(), LEAST_SECONDS)))
         instants_S = np.linspace(start, np.log(reference.seconds), INSTANTS, endpoint=False)
-        parameters_R = self._parameters_N[rows]
-        front_RS = np.empty((len(rows), INSTANTS))
+        parameters_R = self._parameters_N[rows_R]
+        front_RS = np.empty((len(rows_R), INSTANTS))
         for parameters in np.unique(parameters_R):
             front_RS[parameters_R == parameters] = _least_errors(
                 self._history.front, instants_S, parameters, reference
             )
-        passed_RS = (clocks_RE[:, :, None] <= instants_S).sum(axis=1)
-        best_RE = np.exp(np.minimum.accumulate(errors_RE, axis=1))
-        best_RS = np.take_along_axis(best_RE, np.maximum(passed_RS - 1, 0), axis=1)
-        best_RS = np.where(passed_RS > 0, best_RS, np.inf)
-        factor_DR = np.exp(deviates_DR * np.sqrt(np.maximum(self._variance_N[rows], 0)))
+        passed_RS = np.count_nonzero(clocks_RE[:, :, None] <= instants_S, axis=1)
+        # Before its first part is through, a run has nothing to show.
+        best_RE = np.full((len(rows_R), PARTS + 1), np.inf)
+        best_RE[:, 1:] = np.exp(np.minimum.accumulate(errors_RE, axis=1))
+        best_RS = best_RE[np.arange(len(rows_R))[:, None], passed_RS]
+        factor_DR = np.exp(deviates_DR * np.sqrt(np.maximum(self._variance_N[rows_R], 0)))
         gains_DRS = np.maximum(0, front_RS - factor_DR[:, :, None] * best_RS)
         return 1 - reference.accuracy - front_RS, gains_DRS
 
