@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,23 +37,30 @@ RESAMPLES = 2_000
 FIGURES = ("seconds_to_90", "seconds_to_95", "seconds_to_99")
 
 
-def mo_asha(table: RecordedTable, python: Path, repeats: int) -> list[Replay]:
+def mo_asha(table: RecordedTable, python: Path, repeats: int, processes: int) -> list[Replay]:
     """Let the real library search the table, in its own environment."""
     runs = [
         [[[second, 1 - accuracy] for second, accuracy in zip(run[-1].seconds, run[-1].accuracies, strict=True)]
          for run in seeds]
         for seeds in table.runs
     ]  # fmt: skip
-    task = {"runs": runs, "budget_seconds": table.seconds, "repeats": repeats}
     script = Path(__file__).with_name("search_mo_asha.py")
-    done = subprocess.run(
-        [str(python), str(script)], input=json.dumps(task), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(
-            f"{python} {script} failed:\n{done.stderr}\nInstall syne-tune there: {python} -m pip install syne-tune"
+
+    def run_part(seeds: list[int]) -> list[list[list[int]]]:
+        task = json.dumps({"runs": runs, "budget_seconds": table.seconds, "seeds": seeds})
+        done = subprocess.run(
+            [str(python), str(script)], input=task, capture_output=True, text=True, check=False
         )
-    return [_replay(table, trials) for trials in json.loads(done.stdout)]
+        if done.returncode:
+            sys.exit(
+                f"{python} {script} failed:\n{done.stderr}\nIt needs syne-tune: {python} -m pip install syne-tune"
+            )
+        found: list[list[list[int]]] = json.loads(done.stdout)
+        return found
+
+    parts = [part.tolist() for part in np.array_split(np.arange(repeats), processes)]
+    with ThreadPoolExecutor(processes) as pool:
+        return [_replay(table, trials) for part in pool.map(run_part, parts) for trials in part]
 
 
 def _replay(table: RecordedTable, trials: list[list[int]]) -> Replay:
@@ -96,7 +104,7 @@ def measure(folder: Path, repeats: int, python: Path | None, processes: int, out
     contest = hold_contest(table, strategies, repeats, processes=processes, tell=tell)
     searches, growth = contest.searches, contest.growth
     if python is not None:
-        replays = mo_asha(table, python, repeats)
+        replays = mo_asha(table, python, repeats, processes)
         searches = pd.concat([searches, searches_frame("mo-asha", [score(table, each) for each in replays])])
         instants = growth["seconds"].unique()
         shares = np.array([share_at(table, each, instants) for each in replays])

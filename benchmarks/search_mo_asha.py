@@ -1,7 +1,7 @@
 """Search a recorded table by MO-ASHA of Syne Tune; run by search.py, in an environment that has syne-tune.
 
-Reads ``{"runs": [recipe][seed][epoch] -> [train seconds, error], "budget_seconds", "repeats"}`` from standard input.
-Writes to standard output, for each repeat, a list of ``[recipe, seed, epochs run]``, one for each trial in its order.
+Reads ``{"runs": [recipe][seed][epoch] -> [train seconds, error], "budget_seconds", "seeds"}`` from standard input.
+Writes to standard output, for each seed, a list of ``[recipe, seed, epochs run]``, one for each trial in its order.
 
 Source: Schmucker et al. 2021, "Multi-objective asynchronous successive halving", with the library's own defaults but
 for ``max_t``, which is the number of epochs. One worker; recipes are drawn by the scheduler.
@@ -57,5 +57,5 @@ def search(runs: list[list[list[list[float]]]], budget_seconds: float, seed: int
 
 if __name__ == "__main__":
     task = json.load(sys.stdin)
-    found = [search(task["runs"], task["budget_seconds"], seed) for seed in range(task["repeats"])]
+    found = [search(task["runs"], task["budget_seconds"], seed) for seed in task["seeds"]]
     json.dump(found, sys.stdout)
