@@ -10,6 +10,7 @@ search.md and, for each table, the files of `dse replay`. docs/search.md says wh
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 import dse
-from dse.replay.contest import Contest, Strategy, hold_contest, parse_strategies, searches_frame, summary
+from dse.replay.contest import Strategy, hold_contest, parse_strategies, searches_frame, summary
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
 from dse.replay.table import RecordedTable, record_table
@@ -112,7 +113,7 @@ def measure(folder: Path, repeats: int, python: Path | None, processes: int, out
         columns = {"hypervolume_share": middle, "hypervolume_share_p05": low, "hypervolume_share_p95": high}
         growth = pd.concat([growth, pd.DataFrame({"name": "mo-asha", "seconds": instants, **columns})])
     strategies_frame = summary(searches)
-    all_of_them = Contest(contest.study, contest.budget_seconds, repeats, strategies_frame, growth, searches)
+    all_of_them = dataclasses.replace(contest, strategies=strategies_frame, growth=growth, searches=searches)
     write_contest(all_of_them, out / folder.name)
     medians = strategies_frame.set_index("name")
     by_name = dict(list(searches.groupby("name")))

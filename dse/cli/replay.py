@@ -136,6 +136,8 @@ def _json(contest: Contest) -> dict[str, Any]:
         "study": contest.study,
         "budget_seconds": contest.budget_seconds,
         "repeats": contest.repeats,
+        "recipes": contest.recipes,
+        "recipes_left_out": contest.recipes_left_out,
         # Infinite, "not reached", becomes null.
         "strategies": json_rows(contest.strategies),
         "growth": json_rows(contest.growth),
@@ -170,5 +172,11 @@ def _print(contest: Contest, budgets: tuple[float, ...]) -> None:
     console().print(table)
     click.echo(
         f"{contest.study}: medians (5th to 95th percentile) of {contest.repeats} searches with at most "
-        f"{format_duration(contest.budget_seconds)} of training each; shares of the hypervolume of all recipes."
+        f"{format_duration(contest.budget_seconds)} of training each; shares are of the hypervolume of "
+        f"{contest.recipes} recipes."
     )
+    if contest.recipes_left_out:
+        click.echo(
+            f"{contest.recipes_left_out} recipes of which no run is complete are left out: a run that was stopped "
+            "cannot be replayed to its end. A study for replays is recorded with --stopping none."
+        )

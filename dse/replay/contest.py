@@ -47,6 +47,8 @@ class Contest:
         study: Whose runs were replayed.
         budget_seconds: Train seconds that each search could spend.
         repeats: Searches by each strategy.
+        recipes: Recipes that could be run.
+        recipes_left_out: Others of the study, of which no run is complete.
         strategies: One row a strategy: ``name`` and, as median over the repeats, ``seconds_to_90``, ``_95`` and
             ``_99`` (train seconds to this percentage of the volume of the whole table, infinite where it is not
             reached), ``final_hypervolume_share``, ``seconds_spent`` and ``front_points_lost``; each also with ``_p05``
@@ -58,6 +60,8 @@ class Contest:
     study: str
     budget_seconds: float
     repeats: int
+    recipes: int
+    recipes_left_out: int
     strategies: pd.DataFrame
     growth: pd.DataFrame
     searches: pd.DataFrame
@@ -132,6 +136,8 @@ def hold_contest(
         study=table.name,
         budget_seconds=float(budget),
         repeats=repeats,
+        recipes=len(table.candidates),
+        recipes_left_out=table.left_out,
         strategies=summary(every),
         growth=pd.concat(growth, ignore_index=True),
         searches=every,
