@@ -24,6 +24,7 @@ def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
         ("Protocol", _protocol(tables)),
         ("Objectives", ", ".join(words(name) for name in tables.objectives)),
         ("Target accuracy", value_text("accuracy", tables.target)),
+        ("Search", _search(tables)),
         ("Trials", _states(tables)),
         ("Device", str(environment.get("device") or "") or _devices(tables)),
         ("Time in the training loop", _train_time(tables)),
@@ -51,6 +52,20 @@ def _protocol(tables: StudyTables) -> str:
     if tables.protocol == PAPER:
         return "paper: the test set chose each best epoch"
     return "holdout: a validation split chose, the test set is only reported"
+
+
+def _search(tables: StudyTables) -> str:
+    space = tables.space
+    confidence = (
+        f" with confidence {space.get('confidence', 0):g}" if space.get("stopping") == "dominated" else ""
+    )
+    parts = [
+        ("sampler", space.get("sampler"), ""),
+        ("stopping", space.get("stopping"), confidence),
+        ("budget", space.get("budget"), ""),
+        ("until", space.get("until_stable"), " trials add little"),
+    ]
+    return ", ".join(f"{name} {value}{more}" for name, value, more in parts if value)
 
 
 def _states(tables: StudyTables) -> str:
