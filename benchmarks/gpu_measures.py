@@ -36,7 +36,7 @@ from dse.training.bench.bench import bench
 from dse.training.bench.entries import Job
 from dse.training.bench.worker import peak_memory
 from dse.training.data import ImageData, load_images
-from dse.training.device import device_title, find_device
+from dse.training.device import device_title, find_device, threads_of
 from dse.training.train import train_recipe
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ class Bench:
 
     def machine(self, seconds: float, tell: Tell) -> Measured:
         """Describe hardware, versions and code."""
-        described: Measured = describe_environment(device_title(self.device), self.device.type, "fast", "")
+        described: Measured = describe_environment(
+            device_title(self.device), self.device.type, threads_of(self.device), "fast", ""
+        )
         del described["data_fingerprint"], described["engine"]
         if self.device.type == "cuda":
             properties = torch.cuda.get_device_properties(self.device)
