@@ -96,7 +96,7 @@ def record_table(tables: StudyTables) -> RecordedTable:
             )
         if recipe.id == space.baseline_recipe.id:
             baseline = len(candidates)
-        outline = space.outline(recipe)
+        outline = space.outline(space.plan(recipe))
         candidates.append(Candidate(choices, outline))
         runs.append(tuple(_run(curves[trial], outline, trial, tables.name) for trial in trials["trial"]))
     if baseline is None:

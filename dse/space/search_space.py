@@ -241,9 +241,9 @@ class SearchSpace(BaseModel):
         """Compile a recipe for this space's data."""
         return compile_plan(recipe, self.data.dataset.shape, self.data.split(self.protocol).train_images)
 
-    def outline(self, recipe: Recipe) -> Outline:
-        """Outline a recipe's plan; its parameters count if they are an objective."""
-        return Outline.of(self.plan(recipe), weigh_parameters="parameters" in self.objectives)
+    def outline(self, plan: Plan) -> Outline:
+        """Outline a plan; its parameters count if they are an objective."""
+        return Outline.of(plan, weigh_parameters="parameters" in self.objectives)
 
     @property
     def adds_to_anytime_front(self) -> bool:

@@ -49,7 +49,7 @@ class Driver:
 
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        run = _progress(trial, self._space.outline(trial.recipe))
+        run = _progress(trial, self._space.outline(self._space.plan(trial.recipe)))
         self._history.record(run)
         self._learn_end(trial, run)
 
@@ -92,14 +92,14 @@ class Driver:
         )
         write_start(asked, trial)
         self._watcher.trial_started(trial, plan)
-        trial = self._trained(asked, trial, plan)
-        self._learn_end(trial, _progress(trial, self._space.outline(recipe)))
+        outline = self._space.outline(plan)
+        trial = self._trained(asked, trial, plan, outline)
+        self._learn_end(trial, _progress(trial, outline))
         gain = None if self._listed is None else self._listed.remaining_gain(self.done)
         standing = Standing(len(self._volumes), self._spent_seconds, gain)
         self._watcher.trial_ended(trial, self.done, standing)
 
-    def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan) -> Trial:
-        outline = self._space.outline(trial.recipe)
+    def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, outline: Outline) -> Trial:
         left_seconds = self._space.budget_seconds - self._spent_seconds
         cut_off = ""
 

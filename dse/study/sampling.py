@@ -105,7 +105,9 @@ class Listed:
         self._rows = {point.recipe_id: row for row, point in enumerate(first_pass)}
         self._promise = None
         if judged:
-            candidates = [Candidate(point.assignment, space.outline(point.recipe)) for point in first_pass]
+            candidates = [
+                Candidate(point.assignment, space.outline(space.plan(point.recipe))) for point in first_pass
+            ]
             self._promise = Promise(candidates, history)
 
     def record(self, trial: Trial, run: Progress) -> None:

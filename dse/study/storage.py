@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
@@ -28,6 +27,7 @@ from dse.recipe.recipe import parse_recipe
 from dse.run import EpochRow
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.quiet import quiet_optuna
 from dse.study.widening import carried_over, check_space
 from dse.tables import write_view
 from dse.trial import Trial, TrialState
@@ -71,13 +71,11 @@ def opened(
     """
     check_name(name)
     folder = results / name
-    verbosity = optuna.logging.get_verbosity()
-    # Optuna logs every trial it creates or ends; the watcher of a study says that better.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
-        with lock.acquire(timeout=0):
+        # Optuna logs every trial it creates or ends; the watcher of a study says that better.
+        with lock.acquire(timeout=0), quiet_optuna():
             yield _create_or_continue(folder, name, space, environment, widen)
     except Timeout:
         raise StudyError(
@@ -92,8 +90,6 @@ def opened(
             f"{folder / DATABASE}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; "
             "then the same command goes on where the study stopped."
         ) from None
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def _create_or_continue(
@@ -144,10 +140,8 @@ def _replace(
             for maximise in directions(space.objectives)
         ],
     )
-    with warnings.catch_warnings():
-        # Names for optuna-dashboard; Optuna still calls the method experimental.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(list(space.objectives))
+    # Names for optuna-dashboard; Optuna still calls the method experimental.
+    study.set_metric_names(list(space.objectives))
     study.set_user_attr("space", space.dump())
     study.set_user_attr("environment", dict(environment))
     study.add_trials(trials)

@@ -7,18 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.trial import FrozenTrial
+from optuna.trial import FixedTrial, FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from dse.errors import StudyError
 from dse.recipe.recipe import Recipe, parse_recipe
-from dse.space.domain import Assignment, Scalar, open_values
+from dse.space.domain import Assignment, open_values
 from dse.space.search_space import SearchSpace
 
 
@@ -84,9 +78,9 @@ def _place(stored: FrozenTrial, assignment: Assignment, space: SearchSpace) -> N
         attributes = copy.deepcopy(stored.system_attrs)
         stored.system_attrs = attributes | {"fixed_params": assignment}
     if stored.state is not OptunaState.WAITING:
-        picks = _Noted(assignment)
-        space.draw(picks)
-        stored.params, stored.distributions = dict(assignment), picks.distributions
+        drawn = FixedTrial(assignment)
+        space.draw(drawn)
+        stored.params, stored.distributions = drawn.params, drawn.distributions
 
 
 def _recipe(stored: FrozenTrial, space: SearchSpace) -> Recipe | None:
@@ -105,23 +99,3 @@ def _differences(before: SearchSpace, now: SearchSpace) -> str:
     told += [f"{name} is new: {new[name]}" for name in new if name not in old]
     told += [f"{name} is gone" for name in old if name not in new]
     return "; ".join(told) or "a value that is not open"
-
-
-class _Noted:
-    """Picks the values that it was given, and notes of which distributions they were."""
-
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
-        self.distributions: dict[str, BaseDistribution] = {}
-
-    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Scalar:
-        self.distributions[name] = CategoricalDistribution(choices)
-        return self._assignment[name]
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        self.distributions[name] = FloatDistribution(low, high, log=log)
-        return float(self._assignment[name])  # type: ignore[arg-type]
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        self.distributions[name] = IntDistribution(low, high, log=log)
-        return int(self._assignment[name])  # type: ignore[arg-type]
