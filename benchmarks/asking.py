@@ -1,25 +1,34 @@
-"""Print what asking costs: seconds of a replay of 1,000 made-up recipes by dse, and of its slowest question.
+"""Print what asking costs: a replay of 1,000 made-up recipes by dse, and a study of as many that trains nothing.
 
     python benchmarks/asking.py
 
-Seconds of the processor, not of the clock, so that other work on the machine counts less.
+The replay is timed in seconds of the processor, so that other work on the machine counts less; the study in seconds
+from the end of one trial to the start of the next, its SQLite file included. Takes about two minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
+from dse.recipe.plan import Plan
 from dse.replay.orders import Promising
 from dse.replay.simulate import replay
 from dse.replay.table import RecordedTable
+from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
 from dse.search.promise import Candidate
 from dse.search.stopping import DominanceRule
-from dse.space.load import find_space, load_space
+from dse.space.load import find_space, load_space, parse_space
+from dse.study.explore import explore
+from dse.study.storage import opened
+from dse.study.watcher import Standing
+from dse.trial import Trial
 
 EPOCHS = 10
 
@@ -59,12 +68,66 @@ class Timed(Promising):
         return row
 
 
+class Gaps:
+    """Watches a study, and keeps the seconds between one trial's end and the next one's start."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._ended: float | None = None
+
+    def trial_started(self, trial: Trial, plan: Plan) -> None:
+        """Note the gap."""
+        if self._ended is not None:
+            self.seconds.append(time.perf_counter() - self._ended)
+
+    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+        """Note nothing."""
+
+    def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
+        """Note the time."""
+        self._ended = time.perf_counter()
+
+    def study_ended(self, reason: str) -> None:
+        """Note nothing."""
+
+
+def pretend(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+    """Train nothing: seconds and accuracy follow from the plan."""
+    curve: list[EpochRow] = []
+    for epoch in plan.epochs:
+        seconds = epoch.epoch * (1 + 10 / epoch.batch_size)
+        accuracy = 1 - 1 / (2 + epoch.epoch + 100 * float(plan.rates.mean()) ** 0.5)
+        numbers = (epoch.batch_size, epoch.steps, plan.images, epoch.first_rate, epoch.last_rate)
+        curve.append(EpochRow(epoch.epoch, *numbers, seconds, 0.0, 1.0, 1.0, 1.0, accuracy, accuracy))
+        if (reason := on_epoch(curve[-1])) is not None:
+            return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "pretended")
+    return Run(tuple(curve), Outcome.COMPLETE, "", 0.0, "pretended")
+
+
+def study_gaps(recipes: int) -> list[float]:
+    """Explore so many recipes; give the seconds between trials."""
+    content = load_space(find_space("quickstart")).dump()
+    rates = [round(0.0005 * (i + 1), 6) for i in range(recipes)]
+    content["recipe"] |= {
+        "learning_rate": {"policy": "fixed", "base_rate": {"choices": rates}},
+        "batch_size": {"schedule": "constant", "size": 128},
+        "weight_sharing": {"class_capsules": "none", "decoder": "full"},
+    }
+    content["baseline"] = {"learning_rate": {"policy": "fixed", "base_rate": rates[1]}}
+    content |= {"objectives": ["train_seconds", "accuracy"], "stopping": "dominated"}
+    space, gaps = parse_space(content, "made up"), Gaps()
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder), "made-up", space, {}) as study:
+        explore(study, space, pretend, trials=recipes, sampler="promising", device="none", watcher=gaps)
+    return gaps.seconds
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipes", type=int, default=1000)
-    table = made_up_table(parser.parse_args().recipes)
+    recipes = parser.parse_args().recipes
+    table = made_up_table(recipes)
     rng, history = np.random.default_rng(0), History()
     began = time.process_time()
     order = Timed(table, rng, history)
@@ -74,3 +137,7 @@ if __name__ == "__main__":
         f"{len(set(found.rows.tolist()))} trials of {len(found.rows) / len(table.runs):.1f} epochs: {whole:.2f} s"
     )
     print(f"slowest question: {order.slowest:.3f} s")
+    last = study_gaps(recipes)[-30:]
+    print(
+        f"study of {recipes}, between its last 30 trials: median {np.median(last):.3f} s, most {max(last):.3f} s"
+    )
