@@ -239,7 +239,7 @@ def find_rate(
 def replay_study(
     folder: str | Path,
     *,
-    samplers: Sequence[str] = ("dse", "exhaustive"),
+    samplers: Sequence[str] | None = None,
     stopping: Sequence[str] = ("none",),
     budgets: Sequence[float] = (),
     repeats: int = 200,
@@ -252,7 +252,7 @@ def replay_study(
     Args:
         folder: The study's folder; its database or its published CSV files.
         samplers: ``dse``, ``promising``, ``exhaustive``, ``random``, ``three-step``, ``tpe``, ``nsga2``, ``gp``,
-            ``optuna-default``.
+            ``optuna-default``; None: all but ``gp``, Optuna's only if every recipe of the space was completed.
         stopping: ``none`` and ``dominated``: with which each of them but ``dse`` is combined.
         budgets: Train seconds at which shares are wanted; the largest is spent. None: what one run of every recipe
             takes.
@@ -264,12 +264,12 @@ def replay_study(
     Raises:
         InputError: A name is unknown, a budget is not above 0, or the study cannot be replayed.
     """
-    from dse.replay.contest import hold_contest, parse_strategies
+    from dse.replay.contest import hold_contest, parse_strategies, usual_samplers
     from dse.replay.table import record_table
     from dse.study.load import load_study
 
-    strategies = parse_strategies(samplers, stopping)
     table = record_table(load_study(folder))
+    strategies = parse_strategies(usual_samplers(table) if samplers is None else samplers, stopping)
     return hold_contest(table, strategies, repeats, budgets, seed=seed, processes=processes, tell=tell)
 
 

@@ -15,8 +15,6 @@ from dse.cli.terminal import console, plain_table
 if TYPE_CHECKING:
     from dse.replay.contest import Contest, Strategy
 
-SAMPLERS = "dse,promising,exhaustive,random,tpe,nsga2,optuna-default,three-step"
-
 
 def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
     return tuple(word for part in value.split(",") if (word := part.strip()))
@@ -36,11 +34,11 @@ def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
 @click.option(
     "--samplers",
     callback=_words,
-    default=SAMPLERS,
-    show_default=True,
+    default="",
     metavar="S,S,...",
-    help="What picks the recipes. dse is promising with dominated, what `dse explore --stopping dominated` does; "
-    "optuna-default is plain Optuna; three-step the paper's own flow; also gp.",
+    help="What picks the recipes: dse (promising with dominated, what `dse explore --stopping dominated` does), "
+    "promising, exhaustive, random, three-step (the paper's own flow); where the study completed every recipe of its "
+    "space also tpe, nsga2, gp, optuna-default (plain Optuna). [default: all of these but gp]",
 )
 @click.option(
     "--stopping",
@@ -112,7 +110,7 @@ def replay(
 
     contest = replay_study(
         folder,
-        samplers=samplers,
+        samplers=samplers or None,
         stopping=stopping,
         budgets=budgets,
         repeats=repeats,

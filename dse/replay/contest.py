@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dse.errors import InputError
-from dse.replay.orders import ORDERS, make_order
+from dse.replay.orders import ORDERS, check_order, make_order
 from dse.replay.score import SHARES, Score, score, share_at
 from dse.replay.simulate import Replay, replay
 from dse.replay.table import RecordedTable
@@ -65,6 +65,12 @@ class Contest:
     strategies: pd.DataFrame
     growth: pd.DataFrame
     searches: pd.DataFrame
+
+
+def usual_samplers(table: RecordedTable) -> tuple[str, ...]:
+    """Name the samplers that are compared where none is named: Optuna's only where the table is whole."""
+    own = ("dse", "promising", "exhaustive", "random", "three-step")
+    return (*own, "tpe", "nsga2", "optuna-default") if table.whole else own
 
 
 def parse_strategies(samplers: Iterable[str], stoppings: Iterable[str]) -> list[Strategy]:
@@ -122,6 +128,8 @@ def hold_contest(
     wrong = [budget for budget in budgets if not budget > 0]
     if wrong:
         raise InputError(f"budget={wrong[0]:g} s: there must be some time to train in.")
+    for strategy in strategies:
+        check_order(strategy.order, table)
     budget = max(budgets, default=table.seconds)
     instants = np.unique([*np.geomspace(budget / INSTANTS, budget, INSTANTS), *budgets])
     searches, growth = [], []

@@ -79,18 +79,10 @@ class Promising:
 class Suggested:
     """What one of Optuna's samplers suggests; a row that comes again costs again.
 
-    It is told train seconds and best accuracy, and parameters where they are weighed.
-
-    Raises:
-        StudyError: The table lacks recipes of the space, which a sampler may suggest.
+    It is told train seconds and best accuracy, and parameters where they are weighed. The table must be whole.
     """
 
     def __init__(self, table: RecordedTable, rng: np.random.Generator, sampler: str) -> None:
-        if len(table.candidates) != table.space.size:
-            raise StudyError(
-                f"{table.name} has complete runs of {len(table.candidates)} of {table.space.size:,.0f} recipes, and "
-                f"{sampler} may suggest any. Replay a study of every recipe, or leave {sampler} out of --samplers."
-            )
         self._weighed = table.reference.parameters > 0
         maximise = (False, True, False)[: 3 if self._weighed else 2]
         self._suggester = Suggester(table.space, sampler, int(rng.integers(2**31)), maximise)
@@ -161,6 +153,19 @@ def baseline_first(table: RecordedTable, rng: np.random.Generator) -> list[int]:
     return [table.baseline, *(row for row in shuffled if row != table.baseline)]
 
 
+def check_order(name: str, table: RecordedTable) -> None:
+    """Refuse an order that may ask for recipes which the table lacks.
+
+    Raises:
+        StudyError: It does.
+    """
+    if name in OPTUNA_SAMPLERS and not table.whole:
+        raise StudyError(
+            f"{table.name} has complete runs of {len(table.candidates)} of {table.space.size:,.0f} recipes, and "
+            f"{name} may suggest any. Replay a study of every recipe, or leave {name} out of --samplers."
+        )
+
+
 def make_order(name: str, table: RecordedTable, rng: np.random.Generator, history: History) -> Order:
     """Make the order of that name.
 
@@ -173,6 +178,7 @@ def make_order(name: str, table: RecordedTable, rng: np.random.Generator, histor
     Raises:
         StudyError: The table is not whole enough for it.
     """
+    check_order(name, table)
     if name in OPTUNA_SAMPLERS:
         return Suggested(table, rng, name)
     if name == "promising":

@@ -43,6 +43,11 @@ class RecordedTable:
     baseline: int
     left_out: int
 
+    @property
+    def whole(self) -> bool:
+        """Whether every recipe of the space can be run."""
+        return len(self.candidates) == self.space.size
+
     @cached_property
     def points(self) -> tuple[Floats, ...]:
         """What each row is worth, one point an epoch: means over its seeds of seconds and best accuracy."""

@@ -18,7 +18,7 @@ import dse
 from dse.cli import commands
 from dse.errors import InputError, SpaceError, StudyError
 from dse.recipe.plan import Plan
-from dse.replay.contest import Strategy, hold_contest, parse_strategies, search
+from dse.replay.contest import Strategy, hold_contest, parse_strategies, search, usual_samplers
 from dse.replay.orders import ORDERS
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
@@ -281,6 +281,9 @@ def test_a_table_with_gaps_cannot_be_searched_by_a_sampler(tmp_path: Path) -> No
     assert score(table, searched(table, "dse")).final_share > 0.8
     with pytest.raises(StudyError, match="95 of 96 recipes, and tpe may suggest any"):
         searched(table, "tpe")
+    with pytest.raises(StudyError, match="95 of 96 recipes, and nsga2 may suggest any"):
+        hold_contest(table, parse_strategies(["dse", "nsga2"], ["none"]), 10**6)
+    assert usual_samplers(table) == ("dse", "promising", "exhaustive", "random", "three-step")
 
 
 def test_recipes_that_never_completed_are_left_out_and_told(tmp_path: Path) -> None:
