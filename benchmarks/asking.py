@@ -16,19 +16,19 @@ from pathlib import Path
 import numpy as np
 
 from dse.recipe.plan import Plan
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.trial import Trial
 from dse.replay.orders import Promising
 from dse.replay.simulate import replay
 from dse.replay.table import RecordedTable
-from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
-from dse.search.promise import Candidate
 from dse.search.stopping import DominanceRule
+from dse.search.surrogate import Candidate
 from dse.space.load import find_space, load_space, parse_space
 from dse.study.explore import explore
 from dse.study.storage import opened
 from dse.study.watcher import Standing
-from dse.trial import Trial
 
 EPOCHS = 10
 

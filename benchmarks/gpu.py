@@ -53,7 +53,7 @@ FIRST_GUESS_SECONDS = {"tests": 60.0, "bench": 40.0, "epoch": 30.0, "target": 20
 # The program ends this long before its minutes do: to stop a process, and to write.
 RESERVE_SECONDS = 5.0
 # What decides a figure: another version of these is another section of the results.
-CODE = ("dse/datasets.py", "dse/run.py", "dse/recipe", "dse/training")
+CODE = ("dse/data/datasets.py", "dse/record/run.py", "dse/recipe", "dse/training")
 
 Measured = dict[str, Any]
 
@@ -201,7 +201,7 @@ class Results:
         """Write both files."""
         from gpu_tables import markdown
 
-        from dse.atomic import write_atomically
+        from dse.files import write_atomically
 
         text = json.dumps({"sections": self._sections}, indent=1)
         write_atomically(self._folder / "gpu.json", text + "\n")
@@ -389,8 +389,8 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _problem(options: argparse.Namespace) -> str | None:
     """Say what is wrong with a call before a GPU waits for it."""
-    from dse.datasets import find_dataset
-    from dse.training.files import find_files
+    from dse.data.datasets import find_dataset
+    from dse.data.files import find_files
 
     dataset = find_dataset(options.dataset)
     if not dataset.built_in and not find_files(dataset, options.data_dir):

@@ -24,18 +24,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from dse.datasets import Protocol
-from dse.environment import describe_environment
+from dse.bench.bench import bench
+from dse.bench.entries import Job
+from dse.bench.worker import peak_memory
+from dse.data.datasets import Protocol
+from dse.data.images import ImageData, load_images
 from dse.recipe.batch_size import Constant
 from dse.recipe.model import CapsNetModel
 from dse.recipe.paper import paper_recipe
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.run import EpochRow, Run
-from dse.training.bench.bench import bench
-from dse.training.bench.entries import Job
-from dse.training.bench.worker import peak_memory
-from dse.training.data import ImageData, load_images
+from dse.record.environment import describe_environment
+from dse.record.run import EpochRow, Run
 from dse.training.device import device_title, find_device, threads_of
 from dse.training.train import train_recipe
 
@@ -46,7 +46,7 @@ Measured = dict[str, Any]
 Tell = Callable[[Measured], None]
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = "tests/training"
+TESTS = ("tests/training", "tests/networks", "tests/bench")
 TAIL_CHARACTERS = 4000
 STOPPING_SECONDS = 2.0
 # An epoch's pilot: enough steps for a rate.
@@ -116,7 +116,7 @@ class Bench:
 
     def tests(self, seconds: float, tell: Tell) -> Measured:
         """Run the tests that need a GPU."""
-        command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", TESTS]
+        command = [sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", *TESTS]
         # Less than it has, so that no tests are left running behind a process that was stopped.
         timeout = max(1.0, seconds - STOPPING_SECONDS)
         result = subprocess.run(

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import torch
 
-from dse.datasets import MNIST_SHAPE
+from dse.bench.bench import describe
+from dse.bench.contest import Contestant, hold_contest, ratio
+from dse.bench.entries import SEED, random_images
+from dse.data.datasets import MNIST_SHAPE
+from dse.networks.build import build_network
 from dse.recipe.batch_size import Constant
 from dse.recipe.model import CapsNetModel, Preset
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
-from dse.training.bench.bench import describe
-from dse.training.bench.contest import Contestant, hold_contest, ratio
-from dse.training.bench.entries import SEED, random_images
-from dse.training.build import build_network
 from dse.training.device import find_device, use_threads
 from dse.training.engine import build_engine
 from dse.training.stopwatch import Stopwatch

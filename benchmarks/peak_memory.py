@@ -13,10 +13,10 @@ import sys
 
 import torch
 
-from dse.datasets import MNIST_SHAPE
+from dse.bench.entries import random_images
+from dse.data.datasets import MNIST_SHAPE
+from dse.networks.build import build_network
 from dse.recipe.recipe import Recipe
-from dse.training.bench.entries import random_images
-from dse.training.build import build_network
 from dse.training.engine import EngineName, build_engine
 from dse.training.train import EVALUATION_BATCH, evaluate
 

@@ -93,7 +93,7 @@ def ratio_of_medians(ours: pd.Series, theirs: pd.Series) -> dict[str, float]:
 
 def measure(folder: Path, repeats: int, python: Path | None, processes: int, out: Path) -> dict[str, Any]:
     """Hold the contest on one table."""
-    from dse.report.static_replay import write_contest
+    from dse.report.figures.replay import write_contest
 
     table = record_table(dse.load_study(folder))
     # Stopping is shown with each of them, to tell what it is worth by itself.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dse.api import explore, replay_study, train, write_views
-    from dse.datasets import find_dataset
+    from dse.data.datasets import find_dataset
     from dse.errors import DseError
     from dse.pareto import front_mask, hypervolume
     from dse.recipe.learning_rate import ExponentialDecay, Fixed, OneCycle, WarmRestarts
@@ -32,7 +32,7 @@ _HOME = {
     "WarmRestarts": "dse.recipe.learning_rate",
     "compile_plan": "dse.recipe.plan",
     "explore": "dse.api",
-    "find_dataset": "dse.datasets",
+    "find_dataset": "dse.data.datasets",
     "front_mask": "dse.pareto",
     "hypervolume": "dse.pareto",
     "load_recipe": "dse.recipe.recipe",

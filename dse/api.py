@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dse.datasets import Protocol
+from dse.data.datasets import Protocol
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
-from dse.run import EpochRow, OnEpoch, Run
+from dse.record.run import EpochRow, OnEpoch, Run
+from dse.record.tables import StudyTables
+from dse.record.trial import Trial
 from dse.space.load import find_space, load_space, parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.watcher import Standing, Watcher
-from dse.tables import StudyTables
-from dse.trial import Trial
 
 if TYPE_CHECKING:
     from dse.replay.contest import Contest, Strategy
@@ -78,14 +78,14 @@ def explore(
     Raises:
         InputError: Space, data, device or study cannot be used.
     """
-    from dse.environment import describe_environment
+    from dse.data.images import load_images
+    from dse.networks.precision import check_precision
+    from dse.record.environment import describe_environment
     from dse.study.explore import explore as run_study
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
     from dse.training.compiling import choose_engine
-    from dse.training.data import load_images
     from dse.training.device import device_title, find_device, threads_of, use_threads
-    from dse.training.precision import check_precision
     from dse.training.train import train_recipe
 
     if not isinstance(space, SearchSpace):
@@ -140,7 +140,7 @@ def read_space(name: str, changes: Mapping[str, Any], dataset: str | None) -> Se
         SpaceError: There is no such file, or it makes no sound study.
     """
     from dse.errors import SpaceError
-    from dse.yaml_file import read_yaml
+    from dse.files import read_yaml
 
     path = find_space(name)
     content = read_yaml(path, SpaceError)
@@ -187,13 +187,13 @@ def train(
     Raises:
         InputError: Recipe, data or device cannot be used.
     """
-    from dse.run import Outcome
-    from dse.training.build import build_network
+    from dse.data.images import load_images
+    from dse.networks.build import build_network
+    from dse.networks.weights import Origin, save_weights
+    from dse.record.run import Outcome
     from dse.training.compiling import choose_engine
-    from dse.training.data import load_images
     from dse.training.device import find_device, use_threads
     from dse.training.train import train as train_network
-    from dse.training.weights import Origin, save_weights
 
     use_threads(threads)
     chosen = find_device(device)
@@ -225,7 +225,7 @@ def find_rate(
     Raises:
         InputError: Recipe, data or device cannot be used.
     """
-    from dse.training.data import load_images
+    from dse.data.images import load_images
     from dse.training.device import find_device, use_threads
     from dse.training.rate_finder import find_rate as search
 
@@ -285,11 +285,11 @@ def write_views(folder: str | Path) -> list[Path]:
     Raises:
         StudyError: There is no study, or the folder cannot be written to.
     """
-    from dse.report.figures import write_figures
-    from dse.report.page import write_page
+    from dse.record.tables import write_tables
+    from dse.report.figures.figures import write_figures
+    from dse.report.page.page import write_page
     from dse.study.load import load_study
     from dse.study.storage import DATABASE
-    from dse.tables import write_tables
 
     folder = Path(folder)
     tables = load_study(folder)

@@ -1,10 +1,15 @@
-"""What several tests need: real MNIST where it is, and studies that train nothing."""
+"""What several tests need: real MNIST where it is, devices, and digits."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from dse.data.datasets import Protocol
+from dse.data.images import ImageData, load_images
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
@@ -15,3 +20,36 @@ def mnist_folder() -> Path:
     if not MNIST.is_dir():
         pytest.skip(f"real MNIST is not in {MNIST}")
     return MNIST
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep two threads from waiting for each other where tests share the processor's cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def cpu() -> torch.device:
+    return torch.device("cpu")
+
+
+@pytest.fixture
+def gpu() -> torch.device:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    return torch.device("cuda", 0)
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageData:
+    return load_images("digits", Protocol.HOLDOUT, Path("unused"))
+
+
+@pytest.fixture(scope="session")
+def few_digits() -> ImageData:
+    return load_images(
+        "digits", Protocol.HOLDOUT, Path("unused"), images=100, validation_images=50, test_images=50
+    )

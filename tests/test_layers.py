@@ -7,33 +7,35 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "dse"
 LAYERS = [
-    "errors atomic duration",
-    "datasets pareto yaml_file environment",
+    "errors",
+    "pareto files units",
+    "data",
     "recipe",
-    "run",
-    "objectives trial search",
+    "record",
+    "search",
     "space",
-    "tables",
-    "training study",
+    "networks",
+    "training",
+    "study",
     "replay",
-    "report",
+    "report bench",
     "api",
     "cli",
     "__init__ __main__",
 ]
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer.split()}
 ONLY_IN = {
-    "torch": {"training"},
-    "torchvision": {"training"},
-    "sklearn": {"training"},
-    "safetensors": {"training"},
+    "torch": {"data", "networks", "training", "bench"},
+    "torchvision": {"data", "bench"},
+    "sklearn": {"data"},
+    "safetensors": {"networks"},
     "optuna": {"study"},
     "plotly": {"report"},
     "matplotlib": {"report"},
     "click": {"cli"},
     "rich": {"cli"},
     "moocore": {"pareto"},
-    "yaml": {"yaml_file"},
+    "yaml": {"files"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -11,8 +11,8 @@ from dse.cli.options import device_option, json_option, print_json, threads_opti
 from dse.cli.terminal import console, plain_table
 
 if TYPE_CHECKING:
-    from dse.training.bench.bench import BenchRow
-    from dse.training.bench.contest import Spread
+    from dse.bench.bench import BenchRow
+    from dse.bench.contest import Spread
 
 
 def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -94,9 +94,9 @@ def bench(
       dse bench --batch-sizes 16 --preset small --sharing per_type
       dse bench --peer ~/FasTrCaps --json
     """
-    from dse.training.bench.bench import bench as measure
-    from dse.training.bench.bench import describe
-    from dse.training.bench.entries import Job
+    from dse.bench.bench import bench as measure
+    from dse.bench.bench import describe
+    from dse.bench.entries import Job
     from dse.training.device import find_device, use_threads
 
     use_threads(threads)
@@ -120,7 +120,7 @@ def bench(
 
 
 def _print_rows(rows: list[BenchRow]) -> None:
-    from dse.training.bench.bench import CONTESTANTS, RATIOS
+    from dse.bench.bench import CONTESTANTS, RATIOS
 
     for names, digits in ((CONTESTANTS, 1), (tuple(RATIOS), 2)):
         shown = [name for name in names if any(name in row.measured for row in rows)]

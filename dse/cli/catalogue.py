@@ -68,8 +68,8 @@ def datasets(data_dir: Path, as_json: bool) -> None:
 
     A data set that is not here is downloaded by the first command that trains on it.
     """
-    from dse.datasets import DATASETS
-    from dse.training.files import find_files
+    from dse.data.datasets import DATASETS
+    from dse.data.files import find_files
 
     rows = []
     for dataset in DATASETS.values():

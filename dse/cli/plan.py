@@ -63,7 +63,7 @@ def plan(
       dse plan paper/warm_ada_batch --dataset mnist --images 60000
       dse plan quickstart:12 --plot plan.png
     """
-    from dse.datasets import Protocol, find_dataset, split_sizes
+    from dse.data.datasets import Protocol, find_dataset, split_sizes
     from dse.recipe.plan import compile_plan
 
     facts = find_dataset(dataset)
@@ -72,7 +72,7 @@ def plan(
     if rates is not None:
         _write_rates(rates, compiled)
     if plot is not None:
-        from dse.report.plan_figure import write_plan_figure
+        from dse.report.figures.plan_figure import write_plan_figure
 
         write_plan_figure(compiled, plot)
     if as_json:

@@ -11,14 +11,14 @@ from rich.live import Live
 from rich.text import Text
 
 from dse.cli.terminal import format_value, plain_table
-from dse.duration import format_duration
-from dse.objectives import directions
 from dse.pareto import front_mask
 from dse.recipe.plan import Plan
-from dse.run import EpochRow
+from dse.record.objectives import directions
+from dse.record.run import EpochRow
+from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
 from dse.study.watcher import Standing
-from dse.trial import Trial
+from dse.units import format_duration
 
 RECENT = 6
 SECONDS_BETWEEN_LINES = 30

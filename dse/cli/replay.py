@@ -21,7 +21,7 @@ def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 
 
 def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
-    from dse.duration import parse_duration
+    from dse.units import parse_duration
 
     try:
         return tuple(parse_duration(word) for word in _words(ctx, param, value))
@@ -99,7 +99,7 @@ def replay(
       dse replay quickstart --samplers dse,exhaustive --budgets 30s,2min --json
     """
     from dse.api import replay_study
-    from dse.report.static_replay import write_contest
+    from dse.report.figures.replay import write_contest
     from dse.study.load import find_study
 
     folder = find_study(study, results)
@@ -143,7 +143,7 @@ def _json(contest: Contest) -> dict[str, Any]:
 
 
 def _print(contest: Contest, budgets: tuple[float, ...]) -> None:
-    from dse.duration import format_duration
+    from dse.units import format_duration
 
     def cell(row: Mapping[Any, Any], name: str, digits: int, scale: float = 1.0) -> str:
         low, middle, high = (scale * row[name + end] for end in ("_p05", "", "_p95"))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from dse.tables import StudyTables
+    from dse.record.tables import StudyTables
 
 
 @click.command()

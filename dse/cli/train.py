@@ -24,7 +24,7 @@ from dse.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from dse.run import EpochRow
+    from dse.record.run import EpochRow
     from dse.training.rate_finder import RateSearch
 
 
@@ -81,7 +81,7 @@ def train(
       dse train quickstart:12 --seed 7 --save net.safetensors
       dse train paper/one_cycle --dataset mnist --find-rate
     """
-    from dse.datasets import Protocol
+    from dse.data.datasets import Protocol
 
     found = find_recipe(recipe, results, epochs)
     if find_rate:
@@ -96,7 +96,7 @@ def train(
 
     from dse.api import train as run_recipe
     from dse.errors import RunError
-    from dse.run import Outcome
+    from dse.record.run import Outcome
 
     if not as_json:
         click.echo(f"{found.label}, on {dataset}")

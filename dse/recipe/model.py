@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dse.datasets import ImageShape
+from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.weight_sharing import WeightSharing
 

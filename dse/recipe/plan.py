@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.datasets import ImageShape
+from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.learning_rate import Rates, Timeline
 from dse.recipe.model import CapsNetModel, LeNet5Size

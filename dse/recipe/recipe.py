@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dse.datasets import ImageShape
+from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
+from dse.files import read_yaml
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.learning_rate import Fixed, LearningRate
 from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Size, Model, capsnet_size
 from dse.recipe.weight_sharing import WeightSharing
-from dse.yaml_file import read_yaml
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 

@@ -12,12 +12,12 @@ import pandas as pd
 from dse.errors import StudyError
 from dse.pareto import front_mask
 from dse.recipe.recipe import parse_recipe
+from dse.record.tables import StudyTables
 from dse.search.progress import Floats, Outline, Progress
-from dse.search.promise import Candidate
+from dse.search.surrogate import Candidate
 from dse.search.volume import Reference, anytime_volume, run_points
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.tables import StudyTables
 
 Run = tuple[Progress, ...]
 """A recorded run as it was after each epoch; the last one is the whole."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dse.objectives import OBJECTIVES, directions
 from dse.pareto import front_mask
-from dse.tables import StudyTables, accuracy_objective, time_objective
+from dse.record.objectives import OBJECTIVES, directions
+from dse.record.tables import StudyTables, accuracy_objective, time_objective
 
 POINT_COLUMNS = [
     *("trial", "recipe_id", "label", "policy", "schedule", "sharing", "seed"),

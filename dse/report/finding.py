@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dse.datasets import Protocol
+from dse.data.datasets import Protocol
+from dse.record.tables import StudyTables
 from dse.report.figure_data import FrontData, front_data
 from dse.report.noise import Noise, accuracy_noise
 from dse.report.wording import count_text, is_share, points_text, value_text, words
-from dse.tables import StudyTables
 
 
 @dataclass(frozen=True)

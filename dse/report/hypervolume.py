@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dse.objectives import directions
 from dse.pareto import front_mask, hypervolume
+from dse.record.objectives import directions
+from dse.record.tables import StudyTables
 from dse.report.figure_data import complete_trials
 from dse.report.wording import value_text, words
-from dse.tables import StudyTables
 
 SMALLEST = 1e-9  # before the logarithm: a clock that did not tick
 MARGIN = 0.1

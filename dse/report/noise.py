@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dse.datasets import Protocol, Split, find_dataset, split_sizes
+from dse.data.datasets import Protocol, Split, find_dataset, split_sizes
 from dse.errors import DataError
-from dse.tables import StudyTables
+from dse.record.tables import StudyTables
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dse.datasets import Protocol
-from dse.objectives import OBJECTIVES
+from dse.data.datasets import Protocol
+from dse.record.objectives import OBJECTIVES
 
 PAPER = Protocol.PAPER.value
 TEST_CHOSE = "the test set chose the epoch"

@@ -29,7 +29,7 @@ class Outline:
         mean_rate: Mean learning rate over the steps.
         parameters: Trained weights; 0 in a study that does not weigh them.
 
-    >>> from dse.datasets import find_dataset
+    >>> from dse.data.datasets import find_dataset
     >>> from dse.recipe.plan import compile_plan
     >>> from dse.recipe.recipe import Recipe
     >>> plan = compile_plan(Recipe(epochs=2), find_dataset("mnist").shape, images=256)

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from dse.errors import DataError, RecipeError, SpaceError
+from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, validation_messages
-from dse.space.domain import Alternatives, Group
 from dse.space.search_space import SearchSpace
-from dse.yaml_file import read_yaml
+from dse.space.tree import Alternatives, Group
 
 
 def load_space(path: Path) -> SearchSpace:

@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from dse.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split_sizes
-from dse.duration import parse_duration
+from dse.data.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split_sizes
 from dse.errors import SpaceError
-from dse.objectives import OBJECTIVES
+from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
+from dse.record.objectives import OBJECTIVES
 from dse.search.progress import Outline
 from dse.search.stopping import CONFIDENCE
-from dse.space.domain import Assignment, Group, Scalar, Suggest, parse_node
-from dse.yaml_file import write_yaml
+from dse.space.tree import Assignment, Group, Scalar, Suggest, parse_node
+from dse.units import parse_duration
 
 BLOCKS = ("model", "learning_rate", "batch_size", "weight_sharing")
 

@@ -9,9 +9,10 @@ import optuna
 from optuna.trial import TrialState as OptunaState
 
 from dse.errors import DeviceError, DeviceLostError
-from dse.objectives import measure
 from dse.recipe.plan import Plan
-from dse.run import EpochRow, Outcome, Run
+from dse.record.objectives import measure
+from dse.record.run import EpochRow, Outcome, Run
+from dse.record.trial import Trial, TrialState
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
 from dse.search.stopping import DominanceRule
@@ -19,7 +20,6 @@ from dse.space.search_space import SearchSpace
 from dse.study.sampling import Listed, next_seed
 from dse.study.storage import write_end, write_epoch, write_start
 from dse.study.watcher import Standing, Train, Watcher
-from dse.trial import Trial, TrialState
 
 
 class Driver:

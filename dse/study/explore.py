@@ -9,13 +9,13 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
+from dse.record.trial import Trial
 from dse.search.history import History
 from dse.space.search_space import SamplerName, SearchSpace
 from dse.study.driver import Driver
 from dse.study.sampling import Listed, choose_sampler, make_sampler
 from dse.study.storage import read_trials, was_interrupted
 from dse.study.watcher import Train, Watcher
-from dse.trial import Trial
 
 
 def explore(

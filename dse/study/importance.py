@@ -13,9 +13,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from dse.objectives import OBJECTIVES
+from dse.record.objectives import OBJECTIVES
+from dse.record.tables import StudyTables
 from dse.study.quiet import quiet_optuna
-from dse.tables import StudyTables
 
 COLUMNS = ["parameter", "objective", "importance"]
 FEWEST_TRIALS = 8

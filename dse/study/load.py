@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dse.errors import StudyError
 from dse.recipe.recipe import Recipe, parse_recipe
+from dse.record.tables import StudyTables, make_tables, read_tables
 from dse.space.load import load_space
 from dse.study.storage import DATABASE, SPACE_FILE, open_database, read_trials, stored_space
-from dse.tables import StudyTables, make_tables, read_tables
 
 
 def load_study(path: str | Path) -> StudyTables:

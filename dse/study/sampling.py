@@ -11,13 +11,13 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
+from dse.record.trial import Trial, TrialState
 from dse.search.history import History
 from dse.search.progress import Progress
-from dse.search.promise import Candidate, Promise
-from dse.space.domain import Assignment
+from dse.search.surrogate import Candidate, Promise
 from dse.space.search_space import SamplerName, SearchSpace
+from dse.space.tree import Assignment
 from dse.study.quiet import quiet_optuna
-from dse.trial import Trial, TrialState
 
 # Above this many recipes the similarity of all pairs takes seconds and hundreds of MB.
 LARGEST_JUDGED = 2_000

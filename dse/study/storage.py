@@ -22,15 +22,15 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from dse.errors import StudyError
-from dse.objectives import directions
 from dse.recipe.recipe import parse_recipe
-from dse.run import EpochRow
+from dse.record.objectives import directions
+from dse.record.run import EpochRow
+from dse.record.tables import write_view
+from dse.record.trial import Trial, TrialState
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.quiet import quiet_optuna
 from dse.study.widening import carried_over, check_space
-from dse.tables import write_view
-from dse.trial import Trial, TrialState
 
 DATABASE = "study.db"
 SPACE_FILE = "space.yaml"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dse.recipe.plan import Plan
-from dse.run import EpochRow, OnEpoch, Run
-from dse.trial import Trial
+from dse.record.run import EpochRow, OnEpoch, Run
+from dse.record.trial import Trial
 
 Train = Callable[[Plan, int, OnEpoch], Run]
 """Trains a plan with a seed, telling each epoch as it ends."""

@@ -12,8 +12,8 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import StudyError
 from dse.recipe.recipe import Recipe, parse_recipe
-from dse.space.domain import Assignment, open_values
 from dse.space.search_space import SearchSpace
+from dse.space.tree import Assignment, open_values
 
 
 def check_space(

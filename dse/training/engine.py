@@ -14,13 +14,13 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from dse.data.images import Images
 from dse.errors import DeviceError
+from dse.networks.capsnet import CapsNet
+from dse.networks.network import Network
 from dse.recipe.recipe import Precision
 from dse.training.allocator import keep_freed_memory
-from dse.training.capsnet import CapsNet
-from dse.training.data import Images
 from dse.training.graphs import Capture, CaptureError, GraphCapture, Work, restored
-from dse.training.network import Network
 from dse.training.step import add_gradients, build_optimizer, train_step
 
 EngineName = Literal["fast", "fast_compiled", "reference"]

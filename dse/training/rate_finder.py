@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dse.data.images import ImageData, Images
 from dse.errors import RunError
+from dse.networks.build import build_network
+from dse.networks.precision import check_precision
 from dse.recipe.learning_rate import rate_finder
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
-from dse.training.build import build_network
-from dse.training.data import ImageData, Images
-from dse.training.precision import check_precision
 from dse.training.step import build_optimizer, train_step
 
 # Up to a rate of 1, the largest that a recipe may have.

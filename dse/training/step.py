@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dse.data.images import Images
+from dse.networks.network import Losses, Network
+from dse.networks.precision import inputs_in, products_in
 from dse.recipe.recipe import Precision
-from dse.training.data import Images
-from dse.training.network import Losses, Network
-from dse.training.precision import inputs_in, products_in
 from dse.training.shift import random_shift
 
 WHITE = 255

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dse.data.images import ImageData, Images
 from dse.errors import DataError
+from dse.networks.build import build_network
+from dse.networks.network import Network
+from dse.networks.precision import check_precision, products_in
 from dse.recipe.plan import EpochPlan, Plan, compile_plan
 from dse.recipe.recipe import Recipe
-from dse.run import EpochRow, OnEpoch, Outcome, Run
-from dse.training.build import build_network
-from dse.training.data import ImageData, Images
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.training.engine import Engine, EngineName, build_engine
 from dse.training.faults import explained_faults
-from dse.training.network import Network
-from dse.training.precision import check_precision, products_in
 from dse.training.step import as_floats
 from dse.training.stopwatch import Stopwatch
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from dse.bench import bench as module
+from dse.bench.bench import CONTESTANTS, BenchRow
+from dse.bench.contest import Spread
+from dse.bench.entries import Job
 from dse.cli import commands
-from dse.training.bench import bench as module
-from dse.training.bench.bench import CONTESTANTS, BenchRow
-from dse.training.bench.contest import Spread
-from dse.training.bench.entries import Job
 
 
 def run(*arguments: object) -> Result:

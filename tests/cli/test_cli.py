@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import dse
 from dse.cli import commands
 from dse.recipe.paper import PAPER_RECIPES
-from dse.tables import FRONT_COLUMNS
+from dse.record.tables import FRONT_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE = {

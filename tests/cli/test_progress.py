@@ -10,7 +10,7 @@ from dse.cli.progress import LineWatcher, LiveWatcher, make_watcher
 from dse.recipe.plan import compile_plan
 from dse.space.load import find_space, load_space
 from dse.study.watcher import Standing
-from tests.test_tables import row, trial
+from tests.record.test_tables import row, trial
 
 SPACE = load_space(find_space("quickstart"))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from dse.datasets import find_dataset
+from dse.data.datasets import find_dataset
 from dse.recipe.learning_rate import (
     POLICIES,
     ExponentialDecay,

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.datasets import ImageShape, Protocol, find_dataset, split_sizes
+from dse.data.datasets import ImageShape, Protocol, find_dataset, split_sizes
 from dse.errors import DataError, RecipeError
+from dse.files import write_yaml
 from dse.recipe.batch_size import AdaBatch, Constant, Stage, Stages
 from dse.recipe.model import CapsNetModel, LeNet5Model
 from dse.recipe.paper import PAPER_RECIPES, paper_recipe
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe, load_recipe, parse_recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.yaml_file import write_yaml
 
 MNIST = find_dataset("mnist").shape
 CIFAR10 = find_dataset("cifar10").shape

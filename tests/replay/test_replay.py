@@ -18,12 +18,12 @@ import dse
 from dse.cli import commands
 from dse.errors import InputError, SpaceError, StudyError
 from dse.recipe.plan import Plan
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.replay.contest import Strategy, hold_contest, parse_strategies, search, usual_samplers
 from dse.replay.orders import ORDERS
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
 from dse.replay.table import RecordedTable, record_table
-from dse.run import EpochRow, OnEpoch, Outcome, Run
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.load import load_study

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hand_made
 import pytest
 
-from dse.tables import StudyTables
+from dse.record.tables import StudyTables
 
 
 @pytest.fixture

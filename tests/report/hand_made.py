@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from dse.datasets import find_dataset
-from dse.objectives import measure
+from dse.data.datasets import find_dataset
 from dse.recipe.batch_size import AdaBatch, Constant, Stage, Stages
 from dse.recipe.learning_rate import ExponentialDecay, Fixed, OneCycle, WarmRestarts
 from dse.recipe.model import CapsNetModel
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.run import EpochRow, Outcome, Run
-from dse.tables import StudyTables, make_tables
-from dse.trial import Trial, TrialState
+from dse.record.objectives import measure
+from dse.record.run import EpochRow, Outcome, Run
+from dse.record.tables import StudyTables, make_tables
+from dse.record.trial import Trial, TrialState
 
 TINY = CapsNetModel(preset="tiny")
 BASELINE = Recipe(model=TINY, epochs=5)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from hand_made import BASELINE, FASTER, make_study, make_trial
 
-from dse.objectives import directions
 from dse.pareto import hypervolume
+from dse.record.objectives import directions
+from dse.record.tables import StudyTables
 from dse.report.encoding import POLICY_COLOURS, choose_encoding, looks
 from dse.report.figure_data import (
     Baseline,
@@ -21,7 +22,6 @@ from dse.report.figure_data import (
 )
 from dse.report.hypervolume import hypervolume_growth
 from dse.report.ticks import log_ticks
-from dse.tables import StudyTables
 
 
 def test_the_front_is_of_time_and_accuracy(small_study: StudyTables) -> None:

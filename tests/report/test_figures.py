@@ -9,9 +9,9 @@ import pytest
 from hand_made import BASELINE, make_study, make_trial
 
 from dse.errors import StudyError
-from dse.report.figures import write_figures
-from dse.tables import StudyTables
-from dse.trial import TrialState
+from dse.record.tables import StudyTables
+from dse.record.trial import TrialState
+from dse.report.figures.figures import write_figures
 
 NAMES = [f"{name}.{ending}" for name in ("front", "front_3d", "curves") for ending in ("png", "svg", "pdf")]
 

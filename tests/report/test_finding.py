@@ -6,10 +6,10 @@ import pytest
 from hand_made import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 
 from dse.recipe.recipe import Recipe
+from dse.record.tables import StudyTables
+from dse.record.trial import Trial, TrialState
 from dse.report.finding import find
 from dse.report.noise import accuracy_noise
-from dse.tables import StudyTables
-from dse.trial import Trial, TrialState
 
 
 def base(accuracy: float = 0.95, seconds: float = 20) -> Trial:

@@ -12,9 +12,9 @@ from hand_made import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_tr
 from hand_made import realistic_study as realistic
 
 from dse.errors import StudyError
-from dse.report.page import page_html, write_page
-from dse.tables import StudyTables, read_tables, write_tables
-from dse.trial import TrialState
+from dse.record.tables import StudyTables, read_tables, write_tables
+from dse.record.trial import TrialState
+from dse.report.page.page import page_html, write_page
 
 SECTIONS = ["The front", "Time saved, accuracy gained", "Curves", "Hypervolume over trials", "Which choices matter",
             "What failed, and why", "All trials", "Terms"]  # fmt: skip

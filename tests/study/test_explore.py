@@ -11,15 +11,15 @@ import yaml
 
 from dse.errors import DeviceError, DeviceLostError, SpaceError, StudyError
 from dse.recipe.plan import Plan
-from dse.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.tables import write_tables
+from dse.record.trial import TrialState
 from dse.space.load import find_space, parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
 from dse.study.watcher import Standing
-from dse.tables import write_tables
-from dse.trial import TrialState
 
 ENVIRONMENT = {"device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
 

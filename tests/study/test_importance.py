@@ -10,8 +10,8 @@ import optuna
 import pandas as pd
 import pytest
 
+from dse.record.tables import StudyTables
 from dse.study.importance import COLUMNS, parameter_importance
-from dse.tables import StudyTables
 
 POLICIES = ("fixed", "one_cycle", "warm_restarts")
 RATES = (0.001, 0.003)

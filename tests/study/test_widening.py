@@ -11,11 +11,11 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import SpaceError, StudyError
 from dse.recipe.recipe import Recipe
+from dse.record.trial import TrialState
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
 from dse.study.storage import open_database, read_trials
-from dse.trial import TrialState
 from tests.study.test_explore import FakeTraining, make_space, run
 
 TWO = ["train_seconds", "accuracy"]

@@ -9,14 +9,14 @@ import torch
 from test_engine import CPU, images
 from test_engine import network as wide_network
 
-from dse.datasets import MNIST_SHAPE, ImageShape
+from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import DeviceError
+from dse.networks.capsnet import CapsNet
 from dse.recipe.batch_size import Constant
 from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Model
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.capsnet import CapsNet
 from dse.training.compiling import choose_engine
 from dse.training.engine import EngineName, build_engine
 

@@ -7,11 +7,11 @@ import gc
 import pytest
 import torch
 
-from dse.datasets import ImageShape
+from dse.data.datasets import ImageShape
+from dse.data.images import Images
+from dse.networks.capsnet import CapsNet
 from dse.recipe.model import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.capsnet import CapsNet
-from dse.training.data import Images
 from dse.training.engine import SPECTRAL_FROM_BATCH, EngineName, build_engine
 
 CPU = torch.device("cpu")

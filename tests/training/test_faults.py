@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from dse.datasets import MNIST_SHAPE
+from dse.data.datasets import MNIST_SHAPE
 from dse.errors import DeviceLostError, RecipeError
+from dse.networks.network import Losses, Network
 from dse.recipe.batch_size import Constant
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.training.faults import explained_faults
-from dse.training.network import Losses, Network
 from dse.training.train import train
 
 
@@ -66,11 +66,11 @@ def test_an_error_of_the_program_stays_as_it_is(cpu) -> None:
 LOST = """
 import dataclasses
 import torch
-from dse.datasets import Protocol
+from dse.data.datasets import Protocol
 from dse.errors import DeviceLostError
 from dse.recipe.model import CapsNetModel
 from dse.recipe.recipe import Recipe
-from dse.training.data import Images, load_images
+from dse.data.images import Images, load_images
 from dse.training.train import train_recipe
 
 data = load_images("digits", Protocol.HOLDOUT, "unused", images=200)

@@ -12,19 +12,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from dse.datasets import MNIST_SHAPE, ImageShape
+from dse.data.datasets import MNIST_SHAPE, ImageShape
+from dse.data.images import Images
 from dse.errors import DeviceError
+from dse.networks.build import build_network
+from dse.networks.capsnet import CapsNet
+from dse.networks.network import Losses, Network
 from dse.recipe.batch_size import AdaBatch
 from dse.recipe.model import CapsNetModel, CapsNetSize
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.build import build_network
-from dse.training.capsnet import CapsNet
-from dse.training.data import Images
 from dse.training.engine import Engine, GraphEngine, StepEngine, build_engine, steps_a_graph
 from dse.training.graphs import CaptureError, Work, restored
-from dse.training.network import Losses, Network
 
 CPU = torch.device("cpu")
 GPU = torch.device("cuda", 0)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from dse.errors import RunError
+from dse.networks.network import Losses
 from dse.recipe.batch_size import Constant
 from dse.recipe.model import CapsNetModel, LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.training import rate_finder
-from dse.training.network import Losses
 from dse.training.rate_finder import find_rate
 
 

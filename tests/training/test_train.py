@@ -7,21 +7,21 @@ import time
 import pytest
 import torch
 
-from dse.datasets import MNIST_SHAPE
+from dse.data.datasets import MNIST_SHAPE
+from dse.data.images import Images
 from dse.errors import DataError
+from dse.networks.build import build_network
+from dse.networks.network import Losses, Network
 from dse.recipe.batch_size import Constant, Stage, Stages
 from dse.recipe.learning_rate import Fixed, OneCycle
 from dse.recipe.model import CapsNetModel, LeNet5Model
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.run import Outcome
+from dse.record.run import Outcome
 from dse.training import step
 from dse.training import train as training
-from dse.training.build import build_network
-from dse.training.data import Images
 from dse.training.engine import build_engine
-from dse.training.network import Losses, Network
 from dse.training.step import as_floats, build_optimizer, train_step
 from dse.training.train import evaluate, train, train_recipe
 

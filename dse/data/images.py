@@ -1,0 +1,232 @@
+"""Images in memory: read once, split by class, held as bytes.
+
+Dimensions: B images, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dse.data.datasets import Dataset, Protocol, find_dataset, split_sizes
+from dse.errors import DataError
+from dse.data.files import fetch_files
+from dse.data.idx import read_idx
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """Images with their classes.
+
+    Attributes:
+        pixels: 0..255, uint8, shape (B, C, H, W).
+        labels: Classes counted from 0, int64, shape (B,).
+    """
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, chosen_B: Tensor | slice) -> Images:
+        return Images(self.pixels[chosen_B], self.labels[chosen_B])
+
+    def to(self, device: torch.device) -> Images:
+        """Give the same images on a device."""
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageData:
+    """The images that train, choose and test.
+
+    Attributes:
+        dataset: The facts of the data set that they come from.
+        train: Images to train on.
+        validation: Images to choose on; None where the test images choose.
+        test: Images to report on.
+        fingerprint: SHA-256 of all of them, so of the split too; hexadecimal.
+    """
+
+    dataset: Dataset
+    train: Images
+    validation: Images | None
+    test: Images
+    fingerprint: str
+
+    def to(self, device: torch.device) -> ImageData:
+        """Give the same images on a device."""
+        validation = None if self.validation is None else self.validation.to(device)
+        return ImageData(
+            self.dataset, self.train.to(device), validation, self.test.to(device), self.fingerprint
+        )
+
+
+def load_images(
+    dataset_name: str,
+    protocol: Protocol,
+    data_dir: Path,
+    images: int | None = None,
+    validation_images: int | None = None,
+    test_images: int | None = None,
+    split_seed: int = 0,
+) -> ImageData:
+    """Read a data set, downloading it where it is not found, and split it by class.
+
+    The validation images depend on the seed and their own number alone, not on how many images train.
+
+    Args:
+        dataset_name: A name of ``dse.data.datasets.DATASETS``.
+        protocol: Which images choose the best epoch.
+        data_dir: Where files are looked for (see ``files.find_files``) and downloaded to.
+        images: Training images; all that validation leaves if None.
+        validation_images: Images set aside under ``holdout``; the data set's own number if None.
+        test_images: Test images; all if None.
+        split_seed: Decides which images play which part; at least 0.
+
+    Returns:
+        The images, on the processor.
+
+    Raises:
+        DataError: The name is unknown, the numbers do not fit, or files are missing, cut short or corrupt.
+    """
+    dataset = find_dataset(dataset_name)
+    split = split_sizes(dataset, protocol, images, validation_images, test_images)
+    train, test = _read(dataset, data_dir)
+    chosen = stratified_choice(train[1], split.validation_images, split_seed)
+    left = np.setdiff1d(np.arange(dataset.train_images), chosen)
+    trained = left[stratified_choice(train[1][left], split.train_images, split_seed)]
+    tested = stratified_choice(test[1], split.test_images, split_seed)
+    parts = [(train, trained), (train, chosen), (test, tested)]
+    held = [(pixels[indices], labels[indices]) for (pixels, labels), indices in parts]
+    train_part, validation_part, test_part = (
+        Images(torch.from_numpy(pixels), torch.from_numpy(labels)) for pixels, labels in held
+    )
+    return ImageData(
+        dataset, train_part, validation_part if len(validation_part) else None, test_part, _fingerprint(held)
+    )
+
+
+def stratified_choice(labels: Labels, size: int, seed: int) -> Indices:
+    """Choose so many items that every class keeps its share, to within one item.
+
+    Args:
+        labels: Class of each item, shape (items,).
+        size: How many to choose, at most all.
+        seed: At least 0. The same seed chooses the same items.
+
+    Returns:
+        Indices in increasing order, exactly ``size`` of them.
+
+    >>> stratified_choice(np.array([0, 0, 0, 0, 1, 1]), 3, seed=0)
+    array([0, 2, 5])
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    # Largest remainder: round every share down, then give what is left to those that lost most.
+    shares, remainders = np.divmod(counts * size, len(labels))
+    shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
+    generator = np.random.default_rng(seed)
+    chosen = [
+        generator.permutation(np.flatnonzero(labels == label))[:share]
+        for label, share in zip(classes, shares, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _read(dataset: Dataset, data_dir: Path) -> tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]:
+    """Give all pixels (B, C, H, W) and labels (B,) of the official training part and of the test part."""
+    if dataset.built_in:
+        return _read_digits(dataset)
+    files = fetch_files(dataset, data_dir)
+    if dataset.name == "cifar10":
+        return _read_cifar10(files[0].parent)
+    train_pixels, train_labels, test_pixels, test_labels = files
+    return (
+        _read_part(dataset, dataset.train_images, train_pixels, train_labels),
+        _read_part(dataset, dataset.test_images, test_pixels, test_labels),
+    )
+
+
+def _read_part(dataset: Dataset, images: int, pixel_file: Path, label_file: Path) -> tuple[Pixels, Labels]:
+    shape = dataset.shape
+    pixels = read_idx(pixel_file, (images, shape.height, shape.width))[:, None]
+    labels = read_idx(label_file, (images,)).astype(np.int64)
+    if labels.max() >= shape.classes:
+        raise DataError(
+            f"{label_file}: image {labels.argmax()} has label {labels.max()}, but labels run from 0 to "
+            f"{shape.classes - 1}. Replace the file by a sound copy."
+        )
+    return pixels, labels
+
+
+def _read_cifar10(folder: Path) -> tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]:
+    import torchvision  # here alone: it takes a second to import
+
+    def part(train: bool) -> tuple[Pixels, Labels]:
+        images = torchvision.datasets.CIFAR10(folder.parent, train=train)
+        # It gives height x width x channels.
+        return np.moveaxis(images.data, 3, 1), np.array(images.targets, dtype=np.int64)
+
+    try:
+        with warnings.catch_warnings():
+            # Its pickles are older than NumPy's rule on what may stand for a boolean in a dtype.
+            warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
+            return part(train=True), part(train=False)
+    except RuntimeError as error:
+        raise DataError(
+            f"{folder}: a file does not have CIFAR-10's checksum ({error}). "
+            "Delete the folder to have the data set downloaded again."
+        ) from None
+
+
+def _read_digits(dataset: Dataset) -> tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]:
+    from sklearn.datasets import load_digits  # here alone: it takes a second to import
+
+    digits = load_digits()
+    pixels = upscale_digits(digits.images.astype(np.int64))[:, None]
+    labels = digits.target.astype(np.int64)
+    # scikit-learn names no test part. This one is a fact of the data set here, the same for every split seed.
+    tested = stratified_choice(labels, dataset.test_images, seed=0)
+    trained = np.setdiff1d(np.arange(len(labels)), tested)
+    return (pixels[trained], labels[trained]), (pixels[tested], labels[tested])
+
+
+def upscale_digits(digits_BHW: NDArray[np.int64]) -> Pixels:
+    """Enlarge 8x8 images of 0..16 to 28x28 images of 0..255 by bilinear interpolation, edges held.
+
+    In whole numbers throughout, so that the bytes are the same on every machine.
+
+    >>> upscale_digits(np.full((1, 8, 8), 16)).min()
+    np.uint8(255)
+    """
+    small, large = 8, 28
+    # Pixel centres: x' = (x + 1/2) * 8/28 - 1/2 = (4 x - 5) / 14, so weights are whole fourteenths.
+    denominator = 14
+    position = np.clip(4 * np.arange(large) - 5, 0, denominator * (small - 1))
+    distance = np.abs(position[:, None] - denominator * np.arange(small))
+    weights = np.maximum(denominator - distance, 0)
+    enlarged = weights @ digits_BHW @ weights.T
+    whole = 16 * denominator**2
+    pixels: Pixels = ((enlarged * 255 + whole // 2) // whole).astype(np.uint8)
+    return pixels
+
+
+def _fingerprint(parts: list[tuple[Pixels, Labels]]) -> str:
+    digest = hashlib.sha256()
+    for pixels, labels in parts:
+        digest.update(f"{pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+        digest.update(labels.astype("<i8").data)
+    return digest.hexdigest()

@@ -1,0 +1,182 @@
+"""CapsNet (Sabour, Frosst & Hinton 2017) with the weight sharing of Marchisio et al. 2019.
+
+Dimensions: B images of a batch, C channels, H height, W width, X = C * H * W pixels; F channels of the first
+convolution, Q channels of the primary convolution = T capsule types * D numbers of a primary capsule;
+P positions of the grid, N = T * P primary capsules, type-major; K classes, E numbers of a class capsule.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dse.networks.loss import RECONSTRUCTION_WEIGHT, margin_loss, reconstruction_loss
+from dse.networks.network import Losses, Network
+from dse.networks.precision import in_full
+from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
+from dse.networks.spectral import SpectralConvolution
+from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
+
+EPSILON = 1e-7
+
+
+def capsule_lengths(capsules: Tensor, keepdim: bool = False) -> Tensor:
+    """Give Euclidean lengths over the last dimension, with slope 0 at 0."""
+    # The slope of sqrt(sum of squares) is infinite at 0, and ends in NaN.
+    lengths: Tensor = torch.linalg.vector_norm(capsules, dim=-1, keepdim=keepdim)
+    return lengths
+
+
+def squash_exact(capsules: Tensor) -> Tensor:
+    """Bring lengths into [0, 1): ``|s|^2 / (1 + |s|^2) * s / (|s| + eps)`` over the last dimension.
+
+    Source: Sabour et al. 2017, eq. 1.
+
+    >>> squash_exact(torch.tensor([3.0, 4.0])) * 26 / 25
+    tensor([0.6000, 0.8000])
+    """
+    length = capsule_lengths(capsules, keepdim=True)
+    square = length.square()
+    return square / (1 + square) / (length + EPSILON) * capsules
+
+
+def squash_approximate(capsules: Tensor) -> Tensor:
+    """Bring lengths into [0, 1]: ``s / 2`` where ``|s| <= 2``, else ``s / |s|``, over the last dimension.
+
+    Source: the released code of Marchisio et al. 2019.
+
+    >>> squash_approximate(torch.tensor([[0.6, 0.8], [3.0, 4.0]]))
+    tensor([[0.3000, 0.4000],
+            [0.6000, 0.8000]])
+    """
+    return capsules / capsule_lengths(capsules, keepdim=True).clamp(min=2)
+
+
+SQUASHES: dict[str, Squash] = {"exact": squash_exact, "approximate": squash_approximate}
+
+
+class CapsNet(Network):
+    """CapsNet: convolution, primary capsules, class capsules by routing, and a decoder that reconstructs.
+
+    Where a filter is shared by a factor, output channel c uses stored filter c modulo (channels / factor).
+
+    Args:
+        size: Every size, with the weight sharing.
+        routing_iterations: Iterations of routing by agreement, at least 1.
+        squash: How capsule lengths are bounded.
+
+    Attributes:
+        spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis,
+            the same up to rounding; never if None, which is the reference.
+        one_pass_votes: Whether the votes' gradient is computed in one pass; if not, which is the reference, in one
+            pass for each use.
+        fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
+    """
+
+    def __init__(
+        self,
+        size: CapsNetSize,
+        routing_iterations: int = 3,
+        squash: Literal["exact", "approximate"] = "exact",
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.routing_iterations = routing_iterations
+        self.squash = SQUASHES[squash]
+        image, sharing = size.image, size.sharing
+        channels = size.types * size.primary_size
+        self.convolution = nn.Conv2d(image.channels, size.filters // sharing.convolution, KERNEL)
+        self.primary = nn.Conv2d(
+            size.filters, channels // sharing.primary_capsules, KERNEL, stride=PRIMARY_STRIDE, bias=False
+        )
+        self.spectral = SpectralConvolution(*size.convolved, KERNEL)
+        self.spectral_from_batch: int | None = None
+        self.one_pass_votes = False
+        self.fused_routing = False
+        # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
+        self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
+        matrices = size.types * (1 if sharing.class_capsules == "per_type" else size.positions)
+        self.class_matrices_NDKE = nn.Parameter(
+            torch.randn(matrices, size.primary_size, image.classes, size.class_size)
+        )
+        self.class_bias_KE = nn.Parameter(torch.zeros(image.classes, size.class_size))
+        first, second = size.hidden
+        self.decoder = nn.Sequential(
+            nn.Linear(size.decoder_inputs, first),
+            nn.ReLU(),
+            nn.Linear(first, second),
+            nn.ReLU(),
+            nn.Linear(second, image.pixels),
+            nn.Sigmoid(),
+        )
+
+    def _convolve(self, features: Tensor, kernels: Tensor) -> Tensor:
+        if self.spectral_from_batch is not None and len(features) >= self.spectral_from_batch:
+            return self.spectral(features, kernels)  # type: ignore[no-any-return]
+        return functional.conv2d(features, kernels, stride=PRIMARY_STRIDE)
+
+    def primary_capsules(self, images_BCHW: Tensor) -> Tensor:
+        """Give the primary capsules of images in [0, 1]; shape (B, N, D), type-major."""
+        size = self.size
+        features = self.convolution(images_BCHW).relu()
+        # Channels that share a filter of the first convolution are equal, so the primary kernels over them
+        # can be added up instead: the same sums from fewer channels.
+        folded = self.primary.weight
+        if size.sharing.convolution > 1:
+            folded = torch.unflatten(folded, 1, (size.sharing.convolution, -1)).sum(1)
+        convolved = self._convolve(features, folded).flatten(2).to(images_BCHW.dtype)
+        # One routing iteration from one capsule type: each of the T couplings is 1 / T.
+        votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
+        capsules_BTDP = torch.unflatten(votes_BQP + self.primary_bias_Q[:, None], 1, (size.types, -1))
+        return self.squash(capsules_BTDP.transpose(2, 3).flatten(1, 2))
+
+    def class_capsules(self, images_BCHW: Tensor) -> Tensor:
+        """Give the class capsules of images in [0, 1]; shape (B, K, E)."""
+        primary_BND = self.primary_capsules(images_BCHW)
+        if self.fused_routing and self.size.sharing.class_capsules == "none":
+            from dse.networks.triton_routing import route_fused  # Triton is there on GPUs alone
+
+            with in_full(primary_BND.device):
+                return route_fused(
+                    primary_BND,
+                    self.class_matrices_NDKE,
+                    self.class_bias_KE,
+                    self.routing_iterations,
+                    self.squash,
+                )
+        form: type[SharedVotes | OwnVotes] = OnePassVotes if self.one_pass_votes else OwnVotes
+        if self.size.sharing.class_capsules == "per_type":
+            form = SharedVotes
+        votes = form(primary_BND, self.class_matrices_NDKE)
+        batch, capsules, _ = primary_BND.shape
+        logits_BKN = primary_BND.new_zeros(batch, len(self.class_bias_KE), capsules)
+        with in_full(primary_BND.device):
+            return route(votes, logits_BKN, self.class_bias_KE, self.routing_iterations, self.squash)
+
+    def reconstruct(self, class_BKE: Tensor, chosen_B: Tensor) -> Tensor:
+        """Decode images from the chosen class capsules alone; shape (B, X), within [0, 1]."""
+        mask_BK1 = functional.one_hot(chosen_B, class_BKE.shape[1]).to(class_BKE.dtype)[..., None]
+        masked_BKE = class_BKE * mask_BK1
+        reduced = self.size.sharing.decoder == "reduced"
+        reconstructed_BX: Tensor = self.decoder(masked_BKE.sum(1) if reduced else masked_BKE.flatten(1))
+        return reconstructed_BX.to(class_BKE.dtype)
+
+    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Give lengths of the class capsules, (B, K), and the reconstruction from the longest, (B, C, H, W)."""
+        class_BKE = self.class_capsules(images_BCHW)
+        lengths_BK = capsule_lengths(class_BKE)
+        return lengths_BK, self.reconstruct(class_BKE, lengths_BK.argmax(1)).view_as(images_BCHW)
+
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+        """Give margin and reconstruction loss; the decoder is fed the capsule of the true class."""
+        class_BKE = self.class_capsules(images_BCHW)
+        margin = margin_loss(capsule_lengths(class_BKE), labels_B)
+        reconstruction = reconstruction_loss(self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1))
+        return Losses(margin + RECONSTRUCTION_WEIGHT * reconstruction, margin, reconstruction)
+
+    def predict(self, images_BCHW: Tensor) -> Tensor:
+        """Give the class of the longest capsule; shape (B,), int64."""
+        return capsule_lengths(self.class_capsules(images_BCHW)).argmax(1)

@@ -1,0 +1,105 @@
+"""Trained weights as a safetensors file, with all that is needed to build their network again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from dse.data.datasets import ImageShape
+from dse.errors import InputError
+from dse.files import write_atomically
+from dse.networks.build import build_network
+from dse.networks.network import Network
+from dse.recipe.recipe import Recipe, parse_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where weights come from.
+
+    Attributes:
+        recipe: How the network was trained.
+        image: Shape of its images.
+        dataset: Name of the data set that it was trained on.
+        seed: Seed of the run.
+    """
+
+    recipe: Recipe
+    image: ImageShape
+    dataset: str
+    seed: int
+
+
+def save_weights(path: Path, network: Network, origin: Origin) -> None:
+    """Write a network's weights and where they come from; the file is whole or not there.
+
+    Args:
+        path: The file; an older one is replaced. Its folder is made if missing.
+        network: The network.
+        origin: Where its weights come from, kept as the file's metadata.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = {
+        "recipe": origin.recipe.model_dump_json(),
+        "image": json.dumps(asdict(origin.image)),
+        "dataset": origin.dataset,
+        "seed": str(origin.seed),
+    }
+    content = safetensors.torch.save(tensors, metadata)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise InputError(
+            f"{path}: the weights cannot be written ({error.strerror}). Choose another file."
+        ) from None
+
+
+def load_weights(path: Path, device: torch.device) -> tuple[Network, Origin]:
+    """Build the network that a file holds the weights of.
+
+    Args:
+        path: A file written by ``save_weights``.
+        device: Where the network shall live.
+
+    Raises:
+        InputError: There is no such file, it is corrupt, or it was not written by ``save_weights``.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except OSError as error:
+        raise InputError(f"{path}: the weights cannot be read ({error.strerror or error}).") from None
+    except safetensors.SafetensorError as error:
+        raise InputError(
+            f"{path}: this is no sound safetensors file ({error}). Was it cut short? Save the weights again."
+        ) from None
+    origin = _parse_origin(path, metadata)
+    network = build_network(origin.recipe, origin.image, origin.seed, device)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError:
+        raise InputError(
+            f"{path}: the weights do not fit the recipe that the file names. Save the weights again."
+        ) from None
+    return network, origin
+
+
+def _parse_origin(path: Path, metadata: dict[str, str]) -> Origin:
+    try:
+        recipe = parse_recipe(json.loads(metadata["recipe"]), f"{path}: recipe")
+        image = ImageShape(**json.loads(metadata["image"]))
+        return Origin(recipe, image, metadata["dataset"], int(metadata["seed"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: the file does not say which recipe its weights belong to ({error!r}). "
+            "Only files that dse saved can be loaded."
+        ) from None

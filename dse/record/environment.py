@@ -1,0 +1,60 @@
+"""Where a study was measured: machine, device, versions and code."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "scikit-learn")
+
+
+def describe_environment(
+    device: str, device_type: str, threads: int | None, engine: str, data_fingerprint: str
+) -> dict[str, object]:
+    """Describe this machine and this code, so that figures can be judged later.
+
+    Args:
+        device: Name of what trains, as in "NVIDIA H200" or a processor's model with its threads.
+        device_type: ``cpu`` or ``cuda``.
+        threads: Threads of the processor that train; None if a GPU does.
+        engine: What was asked to run the steps.
+        data_fingerprint: Hash of the images, so that a study is not gone on with on others.
+    """
+    return {
+        "dse": _version("capsnet-dse"),
+        "commit": _commit(),
+        "device": device,
+        "device_type": device_type,
+        "threads": threads,
+        "engine": engine,
+        "data_fingerprint": data_fingerprint,
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {package: _version(package) for package in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Name the commit of a source checkout, with ``+`` if files differ from it; None for an installed package."""
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder.parent / ".git").exists():
+        return None
+    try:
+        result = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+            cwd=folder, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

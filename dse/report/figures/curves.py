@@ -1,0 +1,46 @@
+"""The curves as a figure of matplotlib."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dse.report.encoding import Encoding
+from dse.report.figure_data import CurveData, pale_opacity
+from dse.report.figures.parts import (
+    GREY,
+    figure_with_legend,
+    legends_below,
+    log_x_axis,
+    note_empty,
+    policy_handles,
+)
+from dse.report.wording import axis_title, chosen_on
+
+
+def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
+    """Draw each trial's accuracy against its train seconds, the front's trials above the others."""
+    figure = figure_with_legend(2.3, max(len(encoding.colours), 2))
+    axes = figure.subplots()
+    if data.rows.empty:
+        note_empty(axes, "No epoch has been trained.")
+        return figure
+    pale = pale_opacity(data.rows)
+    for _, rows in data.rows.groupby("trial"):
+        shown = bool(rows["on_front"].iloc[0])
+        colour = encoding.colours[rows["policy"].iloc[0]]
+        axes.plot(
+            rows["train_seconds"], 100 * rows["accuracy"], color=colour, zorder=3 if shown else 2,
+            linewidth=1.3 if shown else 0.5, alpha=1.0 if shown else pale,
+            marker="o" if shown or len(rows) == 1 else "", markersize=2,
+        )  # fmt: skip
+    axes.set_ylim(100 * data.span.low, 100 * data.span.high)
+    log_x_axis(axes, data.rows.loc[data.rows["accuracy"] >= data.span.low, "train_seconds"])
+    axes.set(xlabel=axis_title("train_seconds"), ylabel=f"{chosen_on(protocol)} accuracy (%)")
+    axes.grid(True)
+    kinds = [
+        Line2D([], [], color=GREY, linewidth=1.3, marker="o", markersize=2, label="on the front"),
+        Line2D([], [], color=GREY, linewidth=0.5, alpha=0.6, label="other trials"),
+    ]
+    legends_below(figure, [("policy", policy_handles(encoding, lines=True)), ("trials", kinds)])
+    return figure

@@ -1,0 +1,162 @@
+"""The front as a figure of matplotlib, in two and in three dimensions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dse.report.encoding import Encoding, looks
+from dse.report.figure_data import FrontData
+from dse.report.figures.parts import (
+    GREY,
+    figure_with_legend,
+    legend_above,
+    legends_below,
+    log_x_axis,
+    marker,
+    note_empty,
+    policy_handles,
+    schedule_handles,
+    sharing_handles,
+)
+from dse.report.ticks import log_ticks, tick_text
+from dse.report.wording import accuracy_title, axis_title, is_share
+
+NOTHING = "No trial is complete."
+
+
+def draw_front(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
+    """Draw the complete trials, both fronts and the baseline in the plane of time and accuracy."""
+    figure = figure_with_legend(2.55, max(len(encoding.colours), len(encoding.shapes), 2))
+    axes = figure.subplots()
+    if data.points.empty:
+        note_empty(axes, NOTHING)
+        return figure
+    scale = 100 if is_share(data.y) else 1
+    lines: list[Line2D] = []
+    if data.baseline:
+        dashes: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": (0, (4, 3)), "zorder": 1}
+        axes.axhline(scale * data.baseline.y, **dashes)
+        lines.append(axes.axvline(data.baseline.x, label="baseline", **dashes))
+    for front, style, label in (
+        (data.anytime_front, {"color": "#999999", "linestyle": ":"}, "anytime front"),
+        (data.trial_front, {"color": "black", "linestyle": "-"}, "trial front"),
+    ):
+        if len(front):
+            steps: dict[str, Any] = {
+                "drawstyle": "steps-post",
+                "linewidth": 0.9,
+                "zorder": 2,
+                "label": label,
+                **style,
+            }
+            lines += axes.plot(front["x"], scale * front["y"], **steps)
+    _points(axes, data, encoding, scale)
+    axes.set_ylim(scale * data.span.low, scale * data.span.high)
+    inside = data.anytime_front.loc[data.anytime_front["y"] >= data.span.low, "x"]
+    log_x_axis(axes, pd.concat([data.points["x"], inside]))
+    axes.set(xlabel=axis_title(data.x), ylabel=accuracy_title(data.y, protocol).replace("; ", "\n"))
+    axes.grid(True)
+    legend_above(axes, lines[::-1])
+    legends_below(
+        figure,
+        [
+            ("policy", policy_handles(encoding)),
+            ("batch schedule", schedule_handles(encoding)),
+            ("weight sharing", sharing_handles(encoding)),
+        ],
+    )
+    return figure
+
+
+def _points(axes: Any, data: FrontData, encoding: Encoding, scale: float) -> None:
+    look = looks(data.points, encoding)
+    for row, colour, shape, filled in zip(
+        data.points.to_dict("records"), look["colour"], look["shape"], look["filled"], strict=True
+    ):
+        on_front = bool(row["on_front"])
+        axes.plot(
+            [row["x"]], [scale * row["y"]], clip_on=not on_front,
+            zorder=5 if on_front else 4 if row["is_baseline"] else 3,
+            alpha=1.0 if on_front or row["is_baseline"] else 0.4,
+            **marker(shape, colour, bool(filled), 5 if on_front else 4),
+        )  # fmt: skip
+    if data.baseline:
+        axes.annotate(
+            "baseline", (data.baseline.x, scale * data.baseline.y), xytext=(5, -9), textcoords="offset points",
+            fontsize=6.5, color="black", zorder=6,
+        )  # fmt: skip
+
+
+def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
+    """Draw the complete trials by time, parameters and accuracy; a stem ties each to the floor."""
+    figure = figure_with_legend(2.6, max(len(encoding.colours), len(encoding.shapes), 2))
+    if data.points.empty:
+        note_empty(figure.subplots(), NOTHING)
+        return figure
+    below = 1 - 2.6 / figure.get_figheight()
+    figure.set_layout_engine("none")
+    axes: Any = figure.add_axes((-0.02, below, 0.97, 1 - below), projection="3d")
+    scale = 100 if is_share(data.y) else 1
+    points = data.points.dropna(subset=["parameters"])
+    points = points[(points["y"] >= data.span.low) & (points["x"] > 0)]
+    x = np.log10(points["x"].to_numpy(dtype=float))
+    y = np.log10(points["parameters"].to_numpy(dtype=float))
+    z = scale * points["y"].to_numpy(dtype=float)
+    look = looks(points, encoding)
+    floor = scale * data.span.low
+    for k, (_, row) in enumerate(points.iterrows()):
+        shown = bool(row["on_front"])
+        colour = look["colour"].iloc[k]
+        axes.plot(
+            [x[k], x[k]], [y[k], y[k]], [floor, z[k]], color=colour if shown else "#bbbbbb",
+            linewidth=0.7, alpha=0.8 if shown else 0.45,
+        )  # fmt: skip
+        style = marker(look["shape"].iloc[k], colour, bool(look["filled"].iloc[k]), 5 if shown else 3.6)
+        alpha = 1.0 if shown or row["is_baseline"] else 0.45
+        axes.plot([x[k]], [y[k]], [z[k]], alpha=alpha, zorder=100 if shown else 50, **style)
+    if data.baseline and len(points):
+        weights = math.log10(float(points.loc[points["is_baseline"], "parameters"].mean()))
+        axes.text(
+            math.log10(data.baseline.x),
+            weights,
+            scale * data.baseline.y,
+            "  baseline",
+            fontsize=6.5,
+            zorder=200,
+        )
+    _log_ticks_3d(axes, "x", x)
+    _log_ticks_3d(axes, "y", y)
+    axes.set_zlim(floor, scale * data.span.high)
+    axes.set_xlabel(axis_title(data.x), labelpad=-5)
+    axes.set_ylabel("parameters", labelpad=-3)
+    axes.set_zlabel(accuracy_title(data.y, protocol).replace("; ", "\n"), labelpad=-5)
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_pane_color((1, 1, 1, 0))
+        axis._axinfo["grid"].update(color="#e6e6e6", linewidth=0.5)
+        axis.set_tick_params(pad=-2.5)
+    axes.view_init(elev=22, azim=-58)
+    axes.set_box_aspect((1.15, 1.15, 0.9), zoom=1.02)
+    legends_below(
+        figure,
+        [
+            ("policy", policy_handles(encoding)),
+            ("batch schedule", schedule_handles(encoding)),
+            ("weight sharing", sharing_handles(encoding)),
+        ],
+    )
+    return figure
+
+
+def _log_ticks_3d(axes: Any, which: str, logs: np.ndarray) -> None:
+    """Write the ticks of an axis that holds logarithms; three-dimensional axes have no log scale."""
+    low, high = (float(logs.min()), float(logs.max())) if len(logs) else (0.0, 1.0)
+    margin = max(0.06 * (high - low), 0.02)
+    ticks = log_ticks(10 ** (low - margin), 10 ** (high + margin), fewest=3)
+    getattr(axes, f"set_{which}lim")(low - margin, high + margin)
+    getattr(axes, f"set_{which}ticks")(np.log10(ticks), [tick_text(tick) for tick in ticks])

@@ -1,0 +1,197 @@
+"""The CapsNet against plain references: expanded matrices, repeated filters, formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from dse.data.datasets import ImageShape
+from dse.networks.capsnet import CapsNet, squash_approximate, squash_exact
+from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, route
+from dse.recipe.model import CapsNetSize
+from dse.recipe.weight_sharing import WeightSharing
+
+MINI_IMAGE = ImageShape(2, 19, 21, 4)
+
+
+def mini_size(**sharing: object) -> CapsNetSize:
+    """2 types on a grid of 2x3."""
+    return CapsNetSize(MINI_IMAGE, WeightSharing(**sharing), filters=4, types=2, hidden=(12, 14))
+
+
+def mini_network(squash: str = "exact", **sharing: object) -> CapsNet:
+    torch.manual_seed(0)
+    network = CapsNet(mini_size(**sharing), squash=squash).double()
+    with torch.no_grad():
+        # Large enough to tell routings apart, and no bias at its initial 0.
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.5)
+    return network
+
+
+@pytest.fixture
+def images_BCHW() -> torch.Tensor:
+    return torch.rand(5, 2, 19, 21, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def labels_B() -> torch.Tensor:
+    return torch.tensor([0, 3, 1, 1, 2])
+
+
+def reference_capsules(network: CapsNet, images_BCHW: torch.Tensor) -> torch.Tensor:
+    """Class capsules with every shared filter repeated and every shared matrix expanded, image by image."""
+    size, sharing = network.size, network.size.sharing
+    factor = sharing.convolution
+    kernels = network.convolution.weight.repeat(factor, 1, 1, 1)
+    features = functional.conv2d(images_BCHW, kernels, network.convolution.bias.repeat(factor)).relu()
+    kernels = network.primary.weight.repeat(sharing.primary_capsules, 1, 1, 1)
+    convolved = functional.conv2d(features, kernels, stride=2) / size.types
+    convolved = convolved + network.primary_bias_Q[None, :, None, None]
+    results = []
+    for image_QHW in convolved:
+        capsules = torch.stack([
+            network.squash(image_QHW[8 * t : 8 * t + 8, y, x])
+            for t in range(size.types) for y in range(size.grid[0]) for x in range(size.grid[1])
+        ])  # fmt: skip
+        matrices = network.class_matrices_NDKE
+        if sharing.class_capsules == "per_type":
+            matrices = matrices.repeat_interleave(size.positions, 0)
+        votes = torch.einsum("nd,ndke->nke", capsules, matrices)
+        logits = torch.zeros(votes.shape[:2], dtype=votes.dtype)
+        for _ in range(network.routing_iterations):
+            result = network.squash((logits.softmax(1)[..., None] * votes).sum(0) + network.class_bias_KE)
+            logits = logits + (votes * result).sum(-1)
+        results.append(result)
+    return torch.stack(results)
+
+
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        {},
+        {"class_capsules": "per_type"},
+        {"convolution": 2},
+        {"primary_capsules": 4},
+        {"class_capsules": "per_type", "decoder": "reduced", "convolution": 4, "primary_capsules": 2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("squash", ["exact", "approximate"])
+def test_sharing_equals_expanding_and_repeating(sharing, squash, images_BCHW):
+    network = mini_network(squash, **sharing)
+    weights = torch.randn(5, 4, 16, dtype=torch.float64)
+
+    def values_and_gradients(capsules: torch.Tensor) -> list[torch.Tensor]:
+        used = [parameter for name, parameter in network.named_parameters() if "decoder" not in name]
+        return [capsules, *torch.autograd.grad((capsules * weights).sum(), used)]
+
+    found = values_and_gradients(network.class_capsules(images_BCHW))
+    expected = values_and_gradients(reference_capsules(network, images_BCHW))
+    for value, reference in zip(found, expected, strict=True):
+        assert reference.abs().max() > 0
+        torch.testing.assert_close(value, reference, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 5])
+def test_shared_votes_equal_expanded_votes(iterations):
+    torch.manual_seed(iterations)
+    primary_BND = torch.randn(3, 2 * 6, 8, dtype=torch.float64)
+    matrices_TDKE = torch.randn(2, 8, 4, 16, dtype=torch.float64)
+    logits_BKN, bias_KE = torch.zeros(3, 4, 12, dtype=torch.float64), torch.randn(4, 16, dtype=torch.float64)
+    shared = SharedVotes(primary_BND, matrices_TDKE)
+    expanded = OwnVotes(primary_BND, matrices_TDKE.repeat_interleave(6, 0))
+    torch.testing.assert_close(
+        route(shared, logits_BKN, bias_KE, iterations, squash_exact),
+        route(expanded, logits_BKN, bias_KE, iterations, squash_exact),
+    )
+
+
+def test_shared_matrices_are_never_expanded():
+    network = mini_network(class_capsules="per_type")
+    assert network.class_matrices_NDKE.shape == (2, 8, 4, 16)
+
+
+@pytest.mark.parametrize("sharing", [{}, {"decoder": "reduced"}], ids=["full", "reduced"])
+def test_the_decoder_sees_the_chosen_capsule_alone(sharing, images_BCHW, labels_B):
+    network = mini_network(**sharing)
+    class_BKE = network.class_capsules(images_BCHW).detach().requires_grad_()
+    network.reconstruct(class_BKE, labels_B).sum().backward()
+    touched_BK = class_BKE.grad.abs().sum(-1) > 0
+    assert torch.equal(touched_BK, functional.one_hot(labels_B, 4).bool())
+    expected = class_BKE[torch.arange(5), labels_B]
+    if not sharing:
+        expected = torch.zeros(5, 4, 16, dtype=torch.float64)
+        expected[torch.arange(5), labels_B] = class_BKE[torch.arange(5), labels_B]
+    assert torch.equal(network.reconstruct(class_BKE, labels_B), network.decoder(expected.reshape(5, -1)))
+
+
+def test_losses_feed_the_true_class_and_testing_the_longest(images_BCHW, labels_B):
+    network = mini_network()
+    class_BKE = network.class_capsules(images_BCHW)
+    lengths_BK, reconstructed_BCHW = network(images_BCHW)
+    torch.testing.assert_close(lengths_BK, class_BKE.norm(dim=-1))
+    assert torch.equal(network.predict(images_BCHW), lengths_BK.argmax(1))
+    assert torch.equal(reconstructed_BCHW.flatten(1), network.reconstruct(class_BKE, lengths_BK.argmax(1)))
+    losses = network.losses(images_BCHW, labels_B)
+    errors = network.reconstruct(class_BKE, labels_B) - images_BCHW.flatten(1)
+    torch.testing.assert_close(losses.reconstruction, errors.square().sum() / 5)
+    torch.testing.assert_close(losses.total, losses.margin + 0.0005 * losses.reconstruction)
+
+
+def test_squash_by_formula():
+    capsules = (
+        torch.randn(100, 8, dtype=torch.float64) * torch.logspace(-3, 3, 100, dtype=torch.float64)[:, None]
+    )
+    length = capsules.square().sum(-1, keepdim=True).sqrt()
+    exact = length**2 / (1 + length**2) * capsules / (length + 1e-7)
+    approximate = torch.where(length <= 2, capsules / 2, capsules / length)
+    torch.testing.assert_close(squash_exact(capsules), exact)
+    torch.testing.assert_close(squash_approximate(capsules), approximate)
+    assert (squash_exact(capsules).norm(dim=-1) < 1).all()
+    assert (squash_approximate(capsules).norm(dim=-1) <= 1 + 1e-12).all()
+
+
+@pytest.mark.parametrize(("squash", "slope"), [(squash_exact, 0.0), (squash_approximate, 0.5)])
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-20])
+def test_squash_has_a_finite_slope_at_zero(squash, slope, scale):
+    capsule = torch.full((2, 8), scale, requires_grad=True)
+    squash(capsule).sum().backward()
+    torch.testing.assert_close(capsule.grad, torch.full((2, 8), slope), atol=1e-6, rtol=0)
+
+
+def test_black_images_give_finite_gradients():
+    torch.manual_seed(0)
+    network = CapsNet(mini_size())
+    with torch.no_grad():
+        network.convolution.bias.zero_()
+    network.losses(torch.zeros(2, 2, 19, 21), torch.tensor([0, 1])).total.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3, 5])
+def test_one_pass_votes_are_the_twins_of_plain_ones(iterations: int) -> None:
+    generator = torch.Generator().manual_seed(iterations)
+    primary_BND = torch.randn(3, 7, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    matrices_NDKE = torch.randn(7, 2, 4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    bias_KE = torch.randn(4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    slope_BKE = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+    logits_BKN = torch.zeros(3, 4, 7, dtype=torch.float64)
+    found = []
+    for form in (OwnVotes, OnePassVotes):
+        votes = form(primary_BND, matrices_NDKE)
+        class_BKE = route(votes, logits_BKN, bias_KE, iterations, squash_exact)
+        gradients = torch.autograd.grad(class_BKE, (primary_BND, matrices_NDKE, bias_KE), slope_BKE)
+        found.append((class_BKE, *gradients))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_one_pass_votes_predict_without_gradients() -> None:
+    network = mini_network().float()
+    images_BCHW = torch.rand(4, 2, 19, 21)
+    with torch.inference_mode():
+        plain = network.predict(images_BCHW)
+        network.one_pass_votes = True
+        assert torch.equal(network.predict(images_BCHW), plain)

@@ -1,0 +1,77 @@
+"""The fused kernels are routing's twin: on a GPU as they are, elsewhere by Triton's interpreter.
+
+The interpreter must be chosen before Triton is imported, so the twins run in a process of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dse.data.datasets import MNIST_SHAPE
+from dse.networks.build import build_network
+from dse.networks.capsnet import squash_exact
+from dse.networks.routing import OwnVotes, route
+from dse.recipe.recipe import Recipe
+
+pytest.importorskip("triton")
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+twin = pytest.mark.skipif(
+    not (INTERPRETED or torch.cuda.is_available()), reason="run by the interpreter in a process of its own"
+)
+
+
+@pytest.mark.slow
+def test_the_twins_agree_in_the_interpreter() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("the twins run on the GPU here")
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "twin_", __file__]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
+
+
+# One image; a group that is not full; more than one group. Sizes that are no powers of two, and one iteration.
+@twin
+@pytest.mark.parametrize(
+    ("batch", "capsules", "numbers", "classes", "size", "iterations"),
+    [(1, 4, 8, 10, 16, 3), (5, 3, 2, 3, 5, 2), (17, 2, 2, 3, 5, 3), (3, 6, 8, 10, 16, 1)],
+)
+def test_twin_kernels_route_alike(batch, capsules, numbers, classes, size, iterations) -> None:
+    from dse.networks.triton_routing import route_fused
+
+    device = torch.device("cpu" if INTERPRETED else "cuda")
+    generator = torch.Generator().manual_seed(0)
+    shapes = (batch, capsules, numbers), (capsules, numbers, classes, size), (classes, size)
+    inputs = [torch.randn(shape, generator=generator).to(device).requires_grad_() for shape in shapes]
+    gradient = torch.randn(batch, classes, size, generator=generator).to(device)
+
+    def with_gradients(routed: torch.Tensor) -> list[torch.Tensor]:
+        return [routed, *torch.autograd.grad(routed, inputs, gradient)]
+
+    primary, matrices, bias = inputs
+    logits = torch.zeros(batch, classes, capsules, device=device)
+    plain = route(OwnVotes(primary, matrices), logits, bias, iterations, squash_exact)
+    fused = route_fused(primary, matrices, bias, iterations, squash_exact)
+    torch.testing.assert_close(with_gradients(fused), with_gradients(plain), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("batch", [1, 16, 128])
+def test_the_full_capsnet_loses_alike_with_fused_kernels(gpu, batch) -> None:
+    network = build_network(Recipe(), MNIST_SHAPE, 0, gpu)
+    images, labels = torch.rand(batch, 1, 28, 28, device=gpu), torch.randint(10, (batch,), device=gpu)
+    results = []
+    for fused in (False, True):
+        network.fused_routing = fused
+        network.zero_grad()
+        losses = network.losses(images, labels)
+        losses.total.backward()
+        results.append([*losses, *(parameter.grad for parameter in network.parameters())])
+    torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=1e-4)

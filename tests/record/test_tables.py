@@ -1,0 +1,187 @@
+"""Tables: documented columns, ranks and comparison, and both fronts against brute force."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dse.errors import StudyError
+from dse.recipe.batch_size import Constant
+from dse.recipe.learning_rate import Fixed
+from dse.recipe.recipe import Recipe
+from dse.record.objectives import OBJECTIVES
+from dse.record.run import EpochRow
+from dse.record.tables import StudyTables, make_tables, read_tables, write_tables, write_view
+from dse.record.trial import Trial, TrialState
+
+ROOT = Path(__file__).resolve().parents[2]
+BASELINE = Recipe(epochs=3)
+
+
+def row(epoch: int, seconds: float, accuracy: float) -> EpochRow:
+    return EpochRow(
+        epoch=epoch,
+        batch_size=128,
+        steps=10,
+        images_seen=epoch * 1280,
+        first_rate=0.001,
+        last_rate=0.001,
+        train_seconds=seconds,
+        eval_seconds=0.1 * epoch,
+        loss=1.0,
+        margin_loss=0.5,
+        reconstruction_loss=20.0,
+        validation_accuracy=accuracy,
+        test_accuracy=accuracy - 0.01,
+    )
+
+
+def trial(
+    number: int, seconds: float, accuracies: list[float], recipe: Recipe = BASELINE, **changes
+) -> Trial:
+    curve = tuple(row(i + 1, seconds * (i + 1), accuracy) for i, accuracy in enumerate(accuracies))
+    best = max(curve, key=lambda epoch: epoch.accuracy)
+    measures = {
+        "train_seconds": curve[-1].train_seconds,
+        "seconds_to_best": best.train_seconds,
+        "seconds_to_target": None,
+        "accuracy": best.accuracy,
+        "final_accuracy": curve[-1].accuracy,
+        "parameters": 1000,
+        "train_flops": 3_000_000,
+    }
+    settings = {"state": TrialState.COMPLETE, "measures": measures, "curve": curve, "setup_seconds": 1.0}
+    return Trial(number=number, recipe=recipe, seed=number, **(settings | changes))
+
+
+def tables_of(trials: list[Trial], objectives=("train_seconds", "accuracy"), target=None) -> StudyTables:
+    space = {"objectives": list(objectives), "protocol": "holdout", "target": target}
+    return make_tables("t", trials, space, BASELINE.id, {})
+
+
+FASTER = Recipe(epochs=3, learning_rate=Fixed(base_rate=0.002))
+SLOWER = Recipe(epochs=3, batch_size=Constant(size=64))
+
+
+def test_ranks_and_comparison_with_the_mean_of_the_baseline() -> None:
+    tables = tables_of(
+        [
+            trial(0, 10, [0.90, 0.92, 0.91]),
+            trial(1, 12, [0.90, 0.94, 0.93]),
+            trial(2, 5, [0.85, 0.91, 0.93], FASTER),
+            trial(3, 20, [0.5, 0.6, 0.7], SLOWER),
+            trial(4, 1, [0.9], state=TrialState.DIVERGED, reason="nan"),
+        ]
+    )
+    table = tables.trials
+    assert table["on_front"].tolist() == [False, True, True, False, False]
+    assert table["rank"].fillna(0).tolist() == [2, 1, 1, 3, 0]
+    assert table["is_baseline"].tolist() == [True, True, False, False, True]
+    assert table["best_epoch"].tolist() == [2, 2, 3, 3, 1]
+    assert table["time_ratio"].tolist()[:4] == pytest.approx([30 / 33, 36 / 33, 15 / 33, 60 / 33])
+    assert table["accuracy_gain"].tolist()[:4] == pytest.approx([-0.01, 0.01, 0.0, -0.23])
+    front = tables.front[tables.front["front"] == "trial"]
+    assert front["trial"].tolist() == [2, 1]
+    assert front["time_saved_percent"].tolist() == pytest.approx([100 * (1 - 15 / 33), 100 * (1 - 36 / 33)])
+
+
+def test_the_anytime_front_stops_runs_early() -> None:
+    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 6, [0.5, 0.91, 0.95], FASTER)])
+    anytime = tables.front[tables.front["front"] == "anytime"]
+    assert list(zip(anytime["trial"], anytime["epoch"], anytime["accuracy"], strict=True)) == [
+        (1, 1, 0.5), (0, 1, 0.90), (1, 2, 0.91), (1, 3, 0.95)]  # fmt: skip
+    assert anytime["train_flops"].tolist() == [1_000_000, 1_000_000, 2_000_000, 3_000_000]
+    assert anytime["test_accuracy"].tolist() == pytest.approx([0.49, 0.89, 0.90, 0.94])
+
+
+def test_the_target_is_reached_where_the_cut_curve_reaches_it() -> None:
+    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.95])], target=0.91)
+    anytime = tables.front[tables.front["front"] == "anytime"]
+    assert anytime["seconds_to_target"].fillna(-1).tolist() == [-1, 20, 20]
+
+
+curves = st.lists(
+    st.tuples(st.floats(0.5, 20), st.lists(st.floats(0, 1), min_size=1, max_size=3)), min_size=1, max_size=8
+)
+
+
+@given(curves=curves)
+def test_the_anytime_front_agrees_with_brute_force(curves: list[tuple[float, list[float]]]) -> None:
+    tables = tables_of([trial(i, seconds, accuracies) for i, (seconds, accuracies) in enumerate(curves)])
+    points = {
+        (i, e + 1): (seconds * (e + 1), max(accuracies[: e + 1]))
+        for i, (seconds, accuracies) in enumerate(curves)
+        for e in range(len(accuracies))
+    }
+    expected = {
+        key
+        for key, (time, accuracy) in points.items()
+        if not any(t <= time and a >= accuracy and (t, a) != (time, accuracy) for t, a in points.values())
+    }
+    anytime = tables.front[tables.front["front"] == "anytime"]
+    assert set(zip(anytime["trial"], anytime["epoch"], strict=True)) == expected
+    assert np.all(np.diff(anytime["train_seconds"]) >= 0)
+
+
+@pytest.mark.parametrize("trials", [[], [trial(0, 1, [0.5], state=TrialState.FAILED, curve=(), measures={})]])
+def test_a_study_without_a_complete_trial_has_empty_fronts(trials: list[Trial]) -> None:
+    tables = tables_of(trials)
+    assert len(tables.trials) == len(trials)
+    assert tables.front.empty
+    assert tables.curves.empty
+
+
+def documented(heading: str) -> set[str]:
+    text = (ROOT / "docs" / "results.md").read_text()
+    section = re.split(r"^## ", text.split(f"## {heading}", 1)[1], flags=re.M)[0]
+    return {
+        name
+        for line in re.findall(r"^\| (.*?) \|", section, flags=re.M)
+        for name in re.findall(r"`(.*?)`", line)
+    }
+
+
+def test_every_column_is_documented() -> None:
+    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91])])
+    recipe_columns = {name for name in tables.trials.columns if "." in name}
+    assert set(tables.trials.columns) - recipe_columns == documented("trials.csv") - {
+        "model.*", "learning_rate.*", "batch_size.*", "weight_sharing.*"}  # fmt: skip
+    assert set(tables.curves.columns) == documented("curves.csv")
+    assert set(tables.front.columns) == documented("front.csv")
+    assert set(OBJECTIVES) <= documented("trials.csv")
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "trials.csv"
+    write_view(path, "old\n")
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(StudyError, match=r"trials.csv: cannot be written \(No space left on device\)"):
+        write_view(path, "new\n")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_words_that_look_like_numbers_stay_words(tmp_path: Path) -> None:
+    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 10, [0.8])])
+    tables.trials["recipe_id"] = "12345678e901"
+    write_tables(tables, tmp_path)
+    again = read_tables(tmp_path, tables.space)
+    assert again.trials["recipe_id"].tolist() == ["12345678e901"] * 2
+    assert again.trials["schedule"].tolist() == ["128", "128"]
+    assert again.trials["sharing"].tolist() == ["none", "none"]
+
+
+def test_frames_are_plain_pandas() -> None:
+    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91])])
+    assert isinstance(tables.trials, pd.DataFrame)
+    assert tables.trials["parameters"].dtype == "Int64"
