@@ -17,28 +17,9 @@ import dse
 from dse.cli import commands
 from dse.recipe.paper import PAPER_RECIPES
 from dse.record.tables import FRONT_COLUMNS
+from tests.fakes import SMALL_SPACE
 
 ROOT = Path(__file__).resolve().parents[2]
-SPACE = {
-    "name": "mini",
-    "data": {"name": "digits", "images": 60, "validation_images": 40, "test_images": 40},
-    "objectives": ["train_seconds", "accuracy"],
-    "recipe": {
-        "model": {"name": "capsnet", "preset": "tiny", "routing_iterations": {"choices": [1, 2]}},
-        "learning_rate": [
-            {"policy": "fixed", "base_rate": 0.001},
-            {"policy": "one_cycle", "base_rate": 0.001},
-        ],
-        "batch_size": {"schedule": "constant", "size": {"choices": [20, 60]}},
-        "epochs": 2,
-    },
-    "baseline": {
-        "model": {"routing_iterations": 1},
-        "learning_rate": {"policy": "fixed", "base_rate": 0.001},
-        "batch_size": {"size": 60},
-    },
-    "trials": 3,
-}
 
 
 def run(*arguments: object) -> Result:
@@ -48,7 +29,7 @@ def run(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("studies")
-    (folder / "mini.yaml").write_text(yaml.safe_dump(SPACE))
+    (folder / "mini.yaml").write_text(yaml.safe_dump(SMALL_SPACE))
     result = run("explore", folder / "mini.yaml", "--results", folder / "results", "--device", "cpu")
     assert result.exit_code == 0, result.output
     return folder

@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 import dse
-from tests.cli.test_cli import SPACE
+from tests.fakes import SMALL_SPACE
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    space = {**SPACE, "recipe": {**SPACE["recipe"], "epochs": 30}, "trials": 4}
+    space = {**SMALL_SPACE, "recipe": {**SMALL_SPACE["recipe"], "epochs": 30}, "trials": 4}
     (folder / "mini.yaml").write_text(yaml.safe_dump(space))
     command = [sys.executable, "-m", "dse", "explore", "mini.yaml", "--device", "cpu"]
     return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -10,7 +10,7 @@ from dse.cli.progress import LineWatcher, LiveWatcher, make_watcher
 from dse.recipe.plan import compile_plan
 from dse.space.load import find_space, load_space
 from dse.study.watcher import Standing
-from tests.record.test_tables import row, trial
+from tests.fakes import BASELINE, epoch_row, make_trial
 
 SPACE = load_space(find_space("quickstart"))
 
@@ -23,14 +23,14 @@ def lines_of(watcher: LiveWatcher) -> list[str]:
 
 def test_the_live_view() -> None:
     watcher = LiveWatcher(Console(file=io.StringIO(), force_terminal=True, width=140), SPACE)
-    done, running = trial(0, 10, [0.5, 0.75]), trial(1, 10, [0.25])
+    done, running = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)]), make_trial(1, BASELINE, [(10, 0.25)])
     watcher.trial_started(done, compile_plan(done.recipe, SPACE.data.dataset.shape, 1200))
     watcher.trial_ended(done, [done], Standing(1, 20.0, 0.05))
-    watcher.epoch_ended(running, row(1, 12.5, 0.25))
+    watcher.epoch_ended(running, epoch_row(1, 12.5, 0.25))
     text = lines_of(watcher)
     first, second = (next(line for line in text if line.split()[:1] == [number]) for number in ("0", "1"))
     assert "accuracy 75.00" in first
-    assert "epoch 1/3: 25.00" in second
+    assert "epoch 1/5: 25.00" in second
     assert first.index(done.recipe.label) == second.index(running.recipe.label)
     assert any("front so far" in line for line in text)
     assert any("1/24 trials" in line and "the rest may add 5 %" in line for line in text)
@@ -40,16 +40,16 @@ def test_plain_lines_elsewhere() -> None:
     console = Console(file=io.StringIO(), width=80)
     watcher = make_watcher(console, SPACE)
     assert isinstance(watcher, LineWatcher)
-    done = trial(0, 10, [0.5, 0.75])
+    done = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)])
     watcher.trial_ended(done, [done], Standing(1, 20.0, None))
     (line,) = console.file.getvalue().splitlines()
-    assert line.startswith("trial 0 [full · fixed 0.001 · batch 128, seed 0] train_seconds 20.0")
+    assert line.startswith("trial 0 [tiny · fixed 0.001 · batch 128, seed 0] train_seconds 20.0")
 
 
 def test_a_budget_is_counted_in_train_seconds() -> None:
     console = Console(file=io.StringIO(), width=80)
     watcher = make_watcher(console, SPACE.model_copy(update={"budget": "1min"}))
-    done = trial(0, 10, [0.5, 0.75])
+    done = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)])
     watcher.trial_ended(done, [done], Standing(1, 20.0, None))
     watcher.study_ended("the budget of 1min is spent")
     first, last = console.file.getvalue().splitlines()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hand_made
 import pytest
 
 from dse.record.tables import StudyTables
+from tests import fakes
 
 
 @pytest.fixture
 def small_study() -> StudyTables:
-    return hand_made.small_study()
+    return fakes.small_study()
 
 
 @pytest.fixture(scope="session")
 def realistic_study() -> StudyTables:
-    return hand_made.realistic_study()
+    return fakes.realistic_study()

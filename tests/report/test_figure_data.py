@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hand_made import BASELINE, FASTER, make_study, make_trial
 
 from dse.pareto import hypervolume
 from dse.record.objectives import directions
@@ -22,6 +21,7 @@ from dse.report.figure_data import (
 )
 from dse.report.hypervolume import hypervolume_growth
 from dse.report.ticks import log_ticks
+from tests.fakes import BASELINE, FASTER, make_study, make_trial
 
 
 def test_the_front_is_of_time_and_accuracy(small_study: StudyTables) -> None:

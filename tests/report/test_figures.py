@@ -6,12 +6,12 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from hand_made import BASELINE, make_study, make_trial
 
 from dse.errors import StudyError
 from dse.record.tables import StudyTables
 from dse.record.trial import TrialState
 from dse.report.figures.figures import write_figures
+from tests.fakes import BASELINE, make_study, make_trial
 
 NAMES = [f"{name}.{ending}" for name in ("front", "front_3d", "curves") for ending in ("png", "svg", "pdf")]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hand_made import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 
 from dse.recipe.recipe import Recipe
 from dse.record.tables import StudyTables
 from dse.record.trial import Trial, TrialState
 from dse.report.finding import find
 from dse.report.noise import accuracy_noise
+from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 
 
 def base(accuracy: float = 0.95, seconds: float = 20) -> Trial:

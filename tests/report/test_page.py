@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_made import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
-from hand_made import realistic_study as realistic
 
 from dse.errors import StudyError
 from dse.record.tables import StudyTables, read_tables, write_tables
 from dse.record.trial import TrialState
 from dse.report.page.page import page_html, write_page
+from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
+from tests.fakes import realistic_study as realistic
 
 SECTIONS = ["The front", "Time saved, accuracy gained", "Curves", "Hypervolume over trials", "Which choices matter",
             "What failed, and why", "All trials", "Terms"]  # fmt: skip

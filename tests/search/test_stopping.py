@@ -10,7 +10,7 @@ from dse.errors import InputError
 from dse.search.history import History
 from dse.search.progress import Progress
 from dse.search.stopping import DominanceRule
-from tests.search.hand_made import run
+from tests.fakes import make_progress as run
 
 EARLY = (0.80, 0.90, 0.92, 0.93, 0.93)
 LATE = (0.30, 0.40, 0.60, 0.90, 0.98)

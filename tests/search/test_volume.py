@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dse.errors import InputError
 from dse.search.history import History
 from dse.search.volume import Reference, anytime_volume, run_points
-from tests.search.hand_made import run
+from tests.fakes import make_progress as run
 
 REFERENCE = Reference(seconds=100.0, accuracy=0.5, parameters=0)
 

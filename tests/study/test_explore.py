@@ -7,107 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from dse.errors import DeviceError, DeviceLostError, SpaceError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.run import OnEpoch, Run
 from dse.record.tables import write_tables
 from dse.record.trial import TrialState
-from dse.space.load import find_space, parse_space
-from dse.space.search_space import SearchSpace
-from dse.study.explore import explore
+from dse.space.load import parse_space
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
-from dse.study.watcher import Standing
-
-ENVIRONMENT = {"device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
-
-
-def make_space(**changes: object) -> SearchSpace:
-    content = yaml.safe_load(find_space("quickstart").read_text())
-    return parse_space(content | changes, "test")
-
-
-class FakeTraining:
-    """Trains nothing: seconds and accuracy follow from the plan, and some recipes misbehave."""
-
-    def __init__(self) -> None:
-        self.trained: list[tuple[str, int]] = []
-        self.interrupt_at: int | None = None
-
-    def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
-        self.trained.append((plan.recipe.id, seed))
-        sharing = plan.recipe.weight_sharing
-        diverges = sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003
-        rows = []
-        for epoch in plan.epochs[:1] if diverges else plan.epochs:
-            row = EpochRow(
-                epoch=epoch.epoch,
-                batch_size=epoch.batch_size,
-                steps=epoch.steps,
-                images_seen=epoch.epoch * plan.images,
-                first_rate=epoch.first_rate,
-                last_rate=epoch.last_rate,
-                train_seconds=epoch.epoch * (1 + 10 / epoch.batch_size),
-                eval_seconds=0.5 * epoch.epoch,
-                loss=1 / epoch.epoch,
-                margin_loss=0.5 / epoch.epoch,
-                reconstruction_loss=30.0,
-                validation_accuracy=0.8 + 0.02 * epoch.epoch + 0.1 / (5 + epoch.batch_size) + seed * 1e-3,
-                test_accuracy=0.8,
-            )
-            rows.append(row)
-            enough = on_epoch(row)
-            if enough is not None:
-                return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "fake")
-            if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
-                raise KeyboardInterrupt
-        if diverges:
-            return Run(tuple(rows), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1, "fake")
-        if sharing.class_capsules == "per_type" and plan.recipe.learning_rate.policy == "one_cycle":
-            raise RuntimeError("out of memory")
-        return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "fake")
-
-
-class Quiet:
-    def __init__(self) -> None:
-        self.standings: list[Standing] = []
-        self.ending = ""
-
-    def trial_started(self, *_): ...
-    def epoch_ended(self, *_): ...
-    def trial_ended(self, _trial, _trials, standing):
-        self.standings.append(standing)
-
-    def study_ended(self, reason):
-        self.ending = reason
-
-
-def run(
-    folder: Path,
-    space: SearchSpace,
-    train=None,
-    *,
-    name="s",
-    trials=12,
-    sampler="auto",
-    environment=ENVIRONMENT,
-    watcher=None,
-    widen=False,
-    warm_start=(),
-):
-    with opened(folder, name, space, environment, widen=widen) as study:
-        return explore(
-            study,
-            space,
-            train or FakeTraining(),
-            trials=trials,
-            sampler=sampler,
-            device="test",
-            watcher=watcher or Quiet(),
-            warm_start=warm_start,
-        )
+from tests.fakes import ENVIRONMENT, FakeTraining, Quiet, make_space
+from tests.fakes import run_study as run
 
 
 def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:

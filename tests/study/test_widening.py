@@ -16,7 +16,8 @@ from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
 from dse.study.storage import open_database, read_trials
-from tests.study.test_explore import FakeTraining, make_space, run
+from tests.fakes import FakeTraining, make_space
+from tests.fakes import run_study as run
 
 TWO = ["train_seconds", "accuracy"]
 NARROW = make_space(objectives=TWO, sampler="tpe")

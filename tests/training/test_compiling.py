@@ -6,8 +6,6 @@ import shutil
 
 import pytest
 import torch
-from test_engine import CPU, images
-from test_engine import network as wide_network
 
 from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import DeviceError
@@ -19,6 +17,8 @@ from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.compiling import choose_engine
 from dse.training.engine import EngineName, build_engine
+from tests.training.test_engine import CPU, images
+from tests.training.test_engine import network as wide_network
 
 BATCH = 8
 IMAGES = 2 * BATCH + 3

@@ -1,24 +1,32 @@
-"""Studies for the report: recipes drawn by hand, curves by a formula, no training."""
+"""Fakes that tests share: studies drawn by hand, a training that trains nothing, images out of a generator."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from dse.data.datasets import find_dataset
 from dse.recipe.batch_size import AdaBatch, Constant, Stage, Stages
 from dse.recipe.learning_rate import ExponentialDecay, Fixed, OneCycle, WarmRestarts
 from dse.recipe.model import CapsNetModel
-from dse.recipe.plan import compile_plan
+from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.record.objectives import measure
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial, TrialState
+from dse.search.progress import Outline, Progress
+from dse.space.load import find_space, parse_space
+from dse.space.search_space import SearchSpace
+from dse.study.explore import explore
+from dse.study.storage import opened
+from dse.study.watcher import Standing
 
 TINY = CapsNetModel(preset="tiny")
 BASELINE = Recipe(model=TINY, epochs=5)
@@ -205,3 +213,130 @@ def realistic_study(count: int = 40, seed: int = 0, epochs: int = 5, **space: An
     }
     baseline = Recipe(model=TINY, epochs=epochs)
     return make_tables("quickstart", trials, content, baseline.id, environment)
+
+
+ENVIRONMENT = {"device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
+
+
+def make_space(**changes: object) -> SearchSpace:
+    content = yaml.safe_load(find_space("quickstart").read_text())
+    return parse_space(content | changes, "test")
+
+
+class FakeTraining:
+    """Trains nothing: seconds and accuracy follow from the plan, and some recipes misbehave."""
+
+    def __init__(self) -> None:
+        self.trained: list[tuple[str, int]] = []
+        self.interrupt_at: int | None = None
+
+    def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+        self.trained.append((plan.recipe.id, seed))
+        sharing = plan.recipe.weight_sharing
+        diverges = sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003
+        rows = []
+        for epoch in plan.epochs[:1] if diverges else plan.epochs:
+            row = EpochRow(
+                epoch=epoch.epoch,
+                batch_size=epoch.batch_size,
+                steps=epoch.steps,
+                images_seen=epoch.epoch * plan.images,
+                first_rate=epoch.first_rate,
+                last_rate=epoch.last_rate,
+                train_seconds=epoch.epoch * (1 + 10 / epoch.batch_size),
+                eval_seconds=0.5 * epoch.epoch,
+                loss=1 / epoch.epoch,
+                margin_loss=0.5 / epoch.epoch,
+                reconstruction_loss=30.0,
+                validation_accuracy=0.8 + 0.02 * epoch.epoch + 0.1 / (5 + epoch.batch_size) + seed * 1e-3,
+                test_accuracy=0.8,
+            )
+            rows.append(row)
+            enough = on_epoch(row)
+            if enough is not None:
+                return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "fake")
+            if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
+                raise KeyboardInterrupt
+        if diverges:
+            return Run(tuple(rows), Outcome.DIVERGED, "the loss of epoch 2 is nan", 0.1, "fake")
+        if sharing.class_capsules == "per_type" and plan.recipe.learning_rate.policy == "one_cycle":
+            raise RuntimeError("out of memory")
+        return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "fake")
+
+
+class Quiet:
+    def __init__(self) -> None:
+        self.standings: list[Standing] = []
+        self.ending = ""
+
+    def trial_started(self, *_): ...
+    def epoch_ended(self, *_): ...
+    def trial_ended(self, _trial, _trials, standing):
+        self.standings.append(standing)
+
+    def study_ended(self, reason):
+        self.ending = reason
+
+
+def run_study(
+    folder: Path,
+    space: SearchSpace,
+    train=None,
+    *,
+    name="s",
+    trials=12,
+    sampler="auto",
+    environment=ENVIRONMENT,
+    watcher=None,
+    widen=False,
+    warm_start=(),
+):
+    with opened(folder, name, space, environment, widen=widen) as study:
+        return explore(
+            study,
+            space,
+            train or FakeTraining(),
+            trials=trials,
+            sampler=sampler,
+            device="test",
+            watcher=watcher or Quiet(),
+            warm_start=warm_start,
+        )
+
+
+EVEN = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def make_progress(
+    accuracies: tuple[float, ...],
+    epoch_seconds: float = 1.0,
+    parameters: int = 0,
+    rate_shares: tuple[float, ...] = EVEN,
+    batch_sizes: tuple[int, ...] = (32,) * 5,
+) -> Progress:
+    seconds = tuple(epoch_seconds * (i + 1) for i in range(len(accuracies)))
+    outline = Outline(batch_sizes, rate_shares, total_steps=50, mean_rate=0.001, parameters=parameters)
+    return Progress(outline, seconds, accuracies)
+
+
+# A search space whose trials take a second, for the tests that really train.
+SMALL_SPACE = {
+    "name": "mini",
+    "data": {"name": "digits", "images": 60, "validation_images": 40, "test_images": 40},
+    "objectives": ["train_seconds", "accuracy"],
+    "recipe": {
+        "model": {"name": "capsnet", "preset": "tiny", "routing_iterations": {"choices": [1, 2]}},
+        "learning_rate": [
+            {"policy": "fixed", "base_rate": 0.001},
+            {"policy": "one_cycle", "base_rate": 0.001},
+        ],
+        "batch_size": {"schedule": "constant", "size": {"choices": [20, 60]}},
+        "epochs": 2,
+    },
+    "baseline": {
+        "model": {"routing_iterations": 1},
+        "learning_rate": {"policy": "fixed", "base_rate": 0.001},
+        "batch_size": {"size": 60},
+    },
+    "trials": 3,
+}
