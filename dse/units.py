@@ -1,11 +1,13 @@
-"""Durations as people write them."""
+"""Durations, numbers and names as people write and read them."""
 
 from __future__ import annotations
 
+import math
 import re
 
 UNIT_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*")
 
 
@@ -40,3 +42,58 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def value_text(value: object, unit: str) -> str:
+    """Write a value with its unit for readers; empty if it is missing (None, NaN, NA).
+
+    Args:
+        value: A number.
+        unit: ``s`` (seconds), ``share`` (between 0 and 1, read in per cent), ``flops``, or ``count``.
+
+    >>> value_text(0.98765, "share"), value_text(2.2, "s"), value_text(8215728, "count")
+    ('98.77 %', '2.20 s', '8,215,728')
+    >>> value_text(3.14e12, "flops"), value_text(None, "s")
+    ('3.14 × 10¹²', '')
+    """
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except TypeError:
+        return ""
+    if math.isnan(number):
+        return ""
+    if unit == "share":
+        return f"{100 * number:.2f} %"
+    if unit == "s":
+        return f"{number:#.3g} s".replace(". s", " s") if number < 99.95 else f"{number:,.0f} s"
+    if unit == "flops" and abs(number) >= 1e6:
+        digits, exponent = f"{number:.2e}".split("e")
+        return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{number:,.0f}"
+
+
+def points_text(difference: float) -> str:
+    """Write a difference of two shares in percentage points, with its sign.
+
+    >>> points_text(-0.0125)
+    '−1.25 points'
+    """
+    return f"{100 * difference:+.2f} points".replace("-", "−")
+
+
+def count_text(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    >>> count_text(1, "trial"), count_text(1200, "trial")
+    ('1 trial', '1,200 trials')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def words(name: str) -> str:
+    """Write a key of the tables for readers.
+
+    >>> words("exponential_decay")
+    'exponential decay'
+    """
+    return name.replace("_", " ")

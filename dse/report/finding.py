@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from dse.data.datasets import Protocol
+from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
 from dse.report.figure_data import FrontData, front_data
 from dse.report.noise import Noise, accuracy_noise
-from dse.report.wording import count_text, is_share, points_text, value_text, words
+from dse.report.wording import is_share, value_text
+from dse.units import count_text, points_text, words
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def find(tables: StudyTables) -> Finding:
     data = front_data(tables)
     if data.points.empty:
         return Finding(_nothing_yet(tables), ())
-    if data.baseline is None or not is_share(data.y) or "seconds" not in data.x:
+    if data.baseline is None or not is_share(data.y) or not OBJECTIVES[data.x].is_time:
         return Finding(_front_alone(data), _caveats(tables, data, None))
     noise = accuracy_noise(tables, data.baseline.y)
     others = data.points[~data.points["is_baseline"] & (data.points["x"] < data.baseline.x)]

@@ -12,7 +12,8 @@ from dse.pareto import front_mask, hypervolume
 from dse.record.objectives import directions
 from dse.record.tables import StudyTables
 from dse.report.figure_data import complete_trials
-from dse.report.wording import value_text, words
+from dse.report.wording import value_text
+from dse.units import words
 
 SMALLEST = 1e-9  # before the logarithm: a clock that did not tick
 MARGIN = 0.1

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dse.report.encoding import Encoding
 from dse.report.ticks import log_ticks, tick_text
-from dse.report.wording import words
+from dse.units import words
 
 MARKERS = {
     "circle": "o",

@@ -6,7 +6,8 @@ from dse.data.datasets import DATASETS
 from dse.record.tables import StudyTables
 from dse.report.noise import known_split
 from dse.report.page.html_parts import terms
-from dse.report.wording import PAPER, value_text, words
+from dse.report.wording import PAPER, value_text
+from dse.units import words
 
 
 def study_facts(tables: StudyTables) -> list[tuple[str, str]]:

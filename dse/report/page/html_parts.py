@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from dse.report.encoding import Encoding
-from dse.report.wording import words
+from dse.units import words
 
 _CORNERS = {
     "square": (4, 45, 1.15),

@@ -21,7 +21,8 @@ from dse.report.page.facts import definitions, study_facts
 from dse.report.page.html_parts import facts, legend
 from dse.report.page.plots import curves_plot, front_plot, growth_plot
 from dse.report.page.tables import all_trials, failures_table, front_table, importance_table
-from dse.report.wording import PAPER, chosen_on, count_text, value_text, words
+from dse.report.wording import PAPER, chosen_on, value_text
+from dse.units import count_text, words
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,8 @@ from dse.report.encoding import Encoding, looks
 from dse.report.figure_data import CurveData, FrontData, Span, pale_opacity
 from dse.report.hypervolume import Growth
 from dse.report.ticks import log_ticks, tick_text
-from dse.report.wording import (
-    PAPER,
-    TEST_CHOSE,
-    accuracy_title,
-    axis_title,
-    chosen_on,
-    is_share,
-    points_text,
-    value_text,
-    words,
-)
+from dse.report.wording import PAPER, TEST_CHOSE, accuracy_title, axis_title, chosen_on, is_share, value_text
+from dse.units import points_text, words
 
 FEW_TRIALS = 10
 # The page replaces these by the colours of its light or dark style.
@@ -117,7 +108,7 @@ def _hover(row: dict[Hashable, Any], data: FrontData, protocol: str) -> str:
     if protocol == PAPER:
         lines.append(TEST_CHOSE)
     else:
-        lines.append(f"test accuracy  {value_text('test_accuracy', row['test_accuracy'])}")
+        lines.append(f"test accuracy  {value_text('accuracy', row['test_accuracy'])}")
     ratio, gain = row["time_ratio"], row["accuracy_gain"]
     if isinstance(ratio, float) and isinstance(gain, float) and math.isfinite(ratio):
         lines += ["", f"{ratio:.2f} × the baseline's time, {points_text(gain)}"]

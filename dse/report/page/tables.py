@@ -12,8 +12,9 @@ from dse.record.tables import StudyTables
 from dse.report.figure_data import Baseline, failures, front_data, front_rows
 from dse.report.noise import accuracy_noise
 from dse.report.page.html_parts import Cell, Row, bars_table, table
-from dse.report.wording import PAPER, TEST_CHOSE, count_text, is_share, points_text, value_text, words
+from dse.report.wording import PAPER, TEST_CHOSE, is_share, value_text
 from dse.study.importance import parameter_importance
+from dse.units import count_text, points_text, words
 
 Record = Mapping[Hashable, Any]
 
@@ -146,7 +147,7 @@ def _whole(value: Any) -> Cell:
 
 
 def _value(name: str, row: Record) -> Cell:
-    text = value_text(name, row[name])
+    text = value_text("accuracy" if name == "test_accuracy" else name, row[name])
     return Cell(text, float(row[name]) if text else None, number=True)
 
 
