@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dse.data.datasets import Dataset, Protocol, find_dataset, split_sizes
-from dse.errors import DataError
 from dse.data.files import fetch_files
 from dse.data.idx import read_idx
+from dse.errors import DataError
 
 Pixels = NDArray[np.uint8]
 Labels = NDArray[np.int64]

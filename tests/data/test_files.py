@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torchvision
 
+from dse.data import files
+from dse.data import images as data
 from dse.data.datasets import DATASETS, Dataset, ImageShape
-from dse.errors import DataError
-from dse.data import files, images as data
 from dse.data.files import IDX_FILES, fetch_files, find_files
 from dse.data.idx import read_idx
+from dse.errors import DataError
 
 MNIST = DATASETS["mnist"]
 SHAPES = ((20, 3, 4), (20,), (10, 3, 4), (10,))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from dse.data.datasets import Protocol
-from dse.errors import DataError
 from dse.data.images import ImageData, load_images, stratified_choice, upscale_digits
+from dse.errors import DataError
 
 NOWHERE = Path("unused")
 
