@@ -30,7 +30,7 @@ from dse.bench.worker import peak_memory
 from dse.data.datasets import Protocol
 from dse.data.images import ImageData, load_images
 from dse.recipe.batch_size import Constant
-from dse.recipe.model import CapsNetModel
+from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.paper import paper_recipe
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing

@@ -18,7 +18,7 @@ from dse.bench.entries import SEED, random_images
 from dse.data.datasets import MNIST_SHAPE
 from dse.networks.build import build_network
 from dse.recipe.batch_size import Constant
-from dse.recipe.model import CapsNetModel, Preset
+from dse.recipe.models.capsnet import CapsNetModel, Preset
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.training.device import find_device, use_threads

@@ -13,7 +13,7 @@ import yaml
 from dse.data.datasets import find_dataset
 from dse.recipe.batch_size import AdaBatch, Constant, Stage, Stages
 from dse.recipe.learning_rate import ExponentialDecay, Fixed, OneCycle, WarmRestarts
-from dse.recipe.model import CapsNetModel
+from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "dse"
 LAYERS = [
     "errors",
-    "pareto files units",
+    "pareto files units section",
     "data",
     "recipe",
     "record",

@@ -120,7 +120,7 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
         }
         contestants = [each for worker in workers.values() for each in worker.contestants()]
         turns = hold_contest(contestants, seconds, repeats)
-    cost = step_cost(job.size, job.model.routing_iterations, job.batch_size, job.precision)
+    cost = step_cost(job.size, job.batch_size, job.precision)
     for turn in turns:
         turn["limit"] = limit_seconds(cost, turn)
     rates = {

@@ -16,7 +16,7 @@ from dse.bench.worker import Entry
 from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.data.images import Images
 from dse.networks.build import build_network
-from dse.recipe.model import CapsNetModel, CapsNetSize, Preset
+from dse.recipe.models.capsnet import CapsNetModel, CapsNetSize, Preset
 from dse.recipe.recipe import Precision, Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.allocator import keep_freed_memory
@@ -62,9 +62,7 @@ class Job:
     @property
     def size(self) -> CapsNetSize:
         """Every size of the CapsNet."""
-        size = self.recipe.size(MNIST_SHAPE)
-        assert isinstance(size, CapsNetSize)
-        return size
+        return self.model.size(MNIST_SHAPE, self.recipe.weight_sharing)
 
 
 def engine_entry(job: Job, name: Literal["reference", "fast"]) -> Entry:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dse.bench.worker import Run
 from dse.networks.precision import products_in
-from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
+from dse.recipe.models.capsnet import KERNEL, PRIMARY_STRIDE, CapsNetSize
 from dse.recipe.recipe import Precision
 
 FLOAT_BYTES = 4
@@ -156,14 +156,11 @@ class StepCost:
     bytes: int
 
 
-def step_cost(
-    size: CapsNetSize, routing_iterations: int, batch_size: int, precision: Precision = "float32"
-) -> StepCost:
+def step_cost(size: CapsNetSize, batch_size: int, precision: Precision = "float32") -> StepCost:
     """Count the operations and the bytes of a step; weights, gradients and moments are float32 in any precision."""
-    multiplications = size.multiplications(routing_iterations)
     activations = 2 * activation_floats(size) * batch_size
     return StepCost(
-        operations=PASSES * OPERATIONS_PER_MULTIPLICATION * multiplications * batch_size,
+        operations=PASSES * OPERATIONS_PER_MULTIPLICATION * size.multiplications * batch_size,
         bytes=FLOAT_BYTES * ADAM_TRANSFERS * size.parameters + ACTIVATION_BYTES[precision] * activations,
     )
 

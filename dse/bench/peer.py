@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from dse.data.images import Images
 from dse.errors import InputError
-from dse.recipe.model import CapsNetSize
+from dse.recipe.models.capsnet import CapsNetSize
 from dse.training.step import as_floats
 
 # Its defaults: src/main.py, arguments of the parser.

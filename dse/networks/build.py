@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet
 from dse.networks.lenet import LeNet5
 from dse.networks.network import Network
-from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Size
+from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.recipe import Recipe
+
+
+def _capsnet(size: CapsNetSize) -> CapsNet:
+    return CapsNet(size, size.routing_iterations, size.squash)
+
+
+# What builds each registered model of its own size.
+BUILDERS: dict[str, Callable[[Any], Network]] = {"capsnet": _capsnet, "lenet5": LeNet5}
 
 
 def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.device) -> Network:
@@ -31,13 +42,5 @@ def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.de
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also seed the GPUs, which fork_rng does not restore.
         torch.default_generator.manual_seed(seed)
-        network = _build(recipe, size)
+        network = BUILDERS[recipe.model.name](size)
     return network.to(device)
-
-
-def _build(recipe: Recipe, size: CapsNetSize | LeNet5Size) -> Network:
-    if isinstance(recipe.model, CapsNetModel):
-        assert isinstance(size, CapsNetSize)
-        return CapsNet(size, recipe.model.routing_iterations, recipe.model.squash)
-    assert isinstance(size, LeNet5Size)
-    return LeNet5(size)

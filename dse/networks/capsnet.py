@@ -18,7 +18,7 @@ from dse.networks.network import Losses, Network
 from dse.networks.precision import in_full
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
 from dse.networks.spectral import SpectralConvolution
-from dse.recipe.model import KERNEL, PRIMARY_STRIDE, CapsNetSize
+from dse.recipe.models.capsnet import KERNEL, PRIMARY_STRIDE, CapsNetSize
 
 EPSILON = 1e-7
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dse.networks.network import Losses, Network
-from dse.recipe.model import LeNet5Size
+from dse.recipe.models.lenet5 import LeNet5Size
 
 
 class LeNet5(Network):

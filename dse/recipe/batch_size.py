@@ -5,17 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from dse.errors import RecipeError
+from dse.section import OneOf, Section
 
 Size = Annotated[int, Field(ge=1)]
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Stage(_Block):
+class Stage(Section):
     """Some epochs at one batch size."""
+
+    refusal = RecipeError
 
     epochs: Annotated[int, Field(ge=1)] | Literal["rest"] = Field(
         description="epochs of the stage, or rest: all that remain (last stage only)"
@@ -23,8 +25,12 @@ class Stage(_Block):
     size: Size = Field(description="images a step")
 
 
-class Schedule(_Block, ABC):
+class Schedule(Section, ABC):
     """What all batch schedules share."""
+
+    refusal = RecipeError
+
+    schedule: str
 
     @abstractmethod
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
@@ -53,13 +59,13 @@ class Constant(Schedule):
     schedule: Literal["constant"] = "constant"
     size: Size = Field(default=128, description="images a step")
 
+    @override
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        """One stage."""
         return ((epochs, self.size),)
 
     @property
+    @override
     def label(self) -> str:
-        """The size."""
         return str(self.size)
 
 
@@ -83,8 +89,8 @@ class Stages(Schedule):
             )
         return self
 
+    @override
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        """Those stages that begin before the run ends."""
         begun: list[tuple[int, int]] = []
         done = 0
         for stage in self.stages:
@@ -101,6 +107,7 @@ class Stages(Schedule):
         return tuple(begun)
 
     @property
+    @override
     def label(self) -> str:
         """The sizes with their epochs, as in ``1 (3 ep) → 16``."""
         *earlier, last = self.stages
@@ -119,17 +126,18 @@ class AdaBatch(Schedule):
     growth: Annotated[int, Field(ge=2)] = Field(default=2, description="factor between two periods")
     period: Annotated[int, Field(ge=1)] = Field(default=10, description="epochs of a period")
 
+    @override
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        """One stage a period."""
         periods = -(-epochs // self.period)
         return tuple((self.period, self.start * self.growth**i) for i in range(periods))
 
     @property
+    @override
     def label(self) -> str:
         """Start, growth and period, as in ``16 ×2 every 10 ep``."""
         return f"{self.start} ×{self.growth} every {self.period} ep"
 
 
-BatchSize = Annotated[Constant | Stages | AdaBatch, Field(discriminator="schedule")]
-
 SCHEDULES: dict[str, type[Schedule]] = {"constant": Constant, "stages": Stages, "adabatch": AdaBatch}
+
+BatchSize = Annotated[Schedule, OneOf("schedule", SCHEDULES)]

@@ -12,7 +12,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from dse.errors import RecipeError
+from dse.section import OneOf, Section
 
 Rates = NDArray[np.float64]
 
@@ -50,12 +54,13 @@ class Timeline:
         return sum(self.epoch_steps[:done]) + round((epochs - done) * following)
 
 
-class Policy(BaseModel, ABC):
+class Policy(Section, ABC):
     """What all policies share: a base rate, and rates that stay within bounds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    refusal = RecipeError
 
     base_rate: Rate = Field(default=0.001, description="rate that the policy starts from or returns to")
+    policy: str
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -82,6 +87,7 @@ class Fixed(Policy):
     policy: Literal["fixed"] = "fixed"
 
     @property
+    @override
     def label(self) -> str:
         """As in ``fixed 0.001``."""
         return f"fixed {self.base_rate:g}"
@@ -106,6 +112,7 @@ class ExponentialDecay(Policy):
     staircase: bool = Field(default=False, description="decay in stairs instead of smoothly")
 
     @property
+    @override
     def label(self) -> str:
         """As in ``exponential decay 0.001``."""
         return f"exponential decay {self.base_rate:g}{' in stairs' if self.staircase else ''}"
@@ -135,6 +142,7 @@ class OneCycle(Policy):
     )
 
     @property
+    @override
     def label(self) -> str:
         """As in ``one cycle 0.001 to 0.01``."""
         return f"one cycle {self.base_rate:g} to {self.base_rate * self.peak_ratio:g}"
@@ -181,6 +189,7 @@ class WarmRestarts(Policy):
         return self
 
     @property
+    @override
     def label(self) -> str:
         """As in ``warm restarts 0.01 to 0.001 per stage``."""
         when = "per stage" if self.cycle_epochs == "per_stage" else f"every {self.cycle_epochs:g} ep"
@@ -212,14 +221,14 @@ class WarmRestarts(Policy):
         return low + (high - low) / 2 * (1 + np.cos(np.pi * position))
 
 
-LearningRate = Annotated[Fixed | ExponentialDecay | OneCycle | WarmRestarts, Field(discriminator="policy")]
-
 POLICIES: dict[str, type[Policy]] = {
     "fixed": Fixed,
     "exponential_decay": ExponentialDecay,
     "one_cycle": OneCycle,
     "warm_restarts": WarmRestarts,
 }
+
+LearningRate = Annotated[Policy, OneOf("policy", POLICIES)]
 
 
 def rate_finder(steps: int) -> Rates:

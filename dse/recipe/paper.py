@@ -5,7 +5,7 @@ from __future__ import annotations
 from dse.errors import RecipeError
 from dse.recipe.batch_size import Stage, Stages
 from dse.recipe.learning_rate import ExponentialDecay, LearningRate, OneCycle, WarmRestarts
-from dse.recipe.model import LeNet5Model
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 

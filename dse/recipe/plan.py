@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.learning_rate import Rates, Timeline
-from dse.recipe.model import CapsNetModel, LeNet5Size
 from dse.recipe.recipe import Recipe
 
 # A multiply-add is two operations, and the backward pass costs about two forward passes.
@@ -68,12 +67,7 @@ class Plan:
     @property
     def train_flops(self) -> int:
         """Floating-point operations of the whole run, forward and backward."""
-        size = self.recipe.size(self.image)
-        if isinstance(size, LeNet5Size):
-            multiplications = size.multiplications
-        else:
-            assert isinstance(self.recipe.model, CapsNetModel)
-            multiplications = size.multiplications(self.recipe.model.routing_iterations)
+        multiplications = self.recipe.size(self.image).multiplications
         return FLOPS_PER_MULTIPLICATION * multiplications * self.images * self.recipe.epochs
 
     @cached_property

@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.files import read_yaml
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.learning_rate import Fixed, LearningRate
-from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Size, Model, capsnet_size
+from dse.recipe.models.capsnet import CapsNetModel
+from dse.recipe.models.model import NetworkSize
+from dse.recipe.models.registry import MODELS, AnyModel
 from dse.recipe.weight_sharing import WeightSharing
+from dse.section import Section
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 
 
-class Recipe(BaseModel):
+class Recipe(Section):
     """How to train one network: model, learning-rate policy, batch schedule, weight sharing, precision, epochs.
 
     A recipe is frozen and complete: what a file leaves out is filled in when it is read, and never later.
@@ -29,9 +32,9 @@ class Recipe(BaseModel):
     ('fixed', '128', 30)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    refusal = RecipeError
 
-    model: Model = Field(default_factory=CapsNetModel)
+    model: AnyModel = Field(default_factory=CapsNetModel)
     learning_rate: LearningRate = Field(default_factory=Fixed)
     batch_size: BatchSize = Field(default_factory=Constant)
     weight_sharing: WeightSharing = Field(default_factory=WeightSharing)
@@ -47,10 +50,11 @@ class Recipe(BaseModel):
             self.batch_size.stages_over(self.epochs)
         except ValueError as reason:
             raise ValueError(f"batch_size: {reason}") from None
-        if self.model.name == "lenet5" and not self.weight_sharing.is_none:
+        if not (self.model.has_capsules or self.weight_sharing.is_none):
+            capable = " or ".join(name for name, model in MODELS.items() if model.has_capsules)
             raise ValueError(
-                f"weight_sharing: {self.weight_sharing.label} is for capsules, and lenet5 has none. "
-                "Leave it out, or use the model capsnet."
+                f"weight_sharing: {self.weight_sharing.label} is for capsules, and {self.model.name} has none. "
+                f"Leave it out, or use the model {capable}."
             )
         return self
 
@@ -72,61 +76,18 @@ class Recipe(BaseModel):
         parts += [] if self.precision == "float32" else [self.precision]
         return " · ".join(parts)
 
-    def size(self, image: ImageShape) -> CapsNetSize | LeNet5Size:
+    def size(self, image: ImageShape) -> NetworkSize:
         """Work out the network's sizes for images of this shape.
 
         Raises:
-            RecipeError: The images leave no capsules, or a sharing factor does not divide its channels.
+            RecipeError: The images or the sharing do not fit the model.
         """
-        if isinstance(self.model, CapsNetModel):
-            return capsnet_size(self.model.preset, image, self.weight_sharing)
-        return LeNet5Size(image)
+        return self.model.size(image, self.weight_sharing)
 
 
 def parse_recipe(content: object, source: str) -> Recipe:
-    """Make a recipe of what a file holds.
-
-    Args:
-        content: Nested dictionaries and lists, as YAML or JSON gives them.
-        source: Where it comes from, for the error's text.
-
-    Raises:
-        RecipeError: A key is unknown, or a value is of the wrong type or out of its limits.
-    """
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(f"{source}: " + "; ".join(validation_messages(error))) from None
-
-
-def validation_messages(error: ValidationError) -> list[str]:
-    """Say what pydantic found in the words of the file: key, value, limit."""
-    return [_message(details) for details in error.errors()]
-
-
-def _message(details: Any) -> str:
-    # Discriminated unions put the chosen tag into the location; the file's user wrote no such key.
-    tags = {"capsnet", "lenet5", "fixed", "exponential_decay", "one_cycle", "warm_restarts", "constant", "stages",
-            "adabatch"}  # fmt: skip
-    location: list[str] = []
-    for i, part in enumerate(details["loc"]):
-        follows_union = bool(location) and location[-1] in ("model", "learning_rate", "batch_size") and i == 1
-        if isinstance(part, int):
-            location[-1] = f"{location[-1]}[{part}]" if location else f"[{part}]"
-        elif not (follows_union and part in tags) and part not in ("float", "int", "literal['per_stage']"):
-            location.append(str(part))
-    key = ".".join(location) or "the whole"
-    text = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
-        return f"{key}: unknown key. Remove it or correct its spelling"
-    if details["type"] == "value_error":
-        return f"{key}: {text}" if location else text
-    if details["type"] == "union_tag_invalid":
-        tag = details["ctx"]["discriminator"].strip("'")
-        return f"{key}.{tag}={details['ctx']['tag']!r} is unknown. Choose one of {details['ctx']['expected_tags']}"
-    if details["type"] == "union_tag_not_found":
-        return f"{key}: the key {details['ctx']['discriminator']} is missing"
-    return f"{key}={details['input']!r}: {text}"
+    """Make a recipe of what a file holds; see ``Section.parse``."""
+    return Recipe.parse(content, source)
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dse.errors import RecipeError
+from dse.section import Section
 
 
-class WeightSharing(BaseModel):
+class WeightSharing(Section):
     """Where weights are shared or cut (Marchisio et al. 2019, section on complexity).
 
     >>> WeightSharing(class_capsules="per_type", decoder="reduced").label
     'per_type, reduced decoder'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    refusal = RecipeError
 
     class_capsules: Literal["none", "per_type"] = Field(
         default="none",

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from dse.errors import DataError, RecipeError, SpaceError
 from dse.files import read_yaml
-from dse.recipe.recipe import Recipe, validation_messages
+from dse.recipe.recipe import Recipe
+from dse.section import messages
 from dse.space.search_space import SearchSpace
 from dse.space.tree import Alternatives, Group
 
@@ -38,10 +39,7 @@ def parse_space(content: object, source: str) -> SearchSpace:
     """
     if not isinstance(content, dict):
         raise SpaceError(f"{source}: holds no keys. A search space needs at least name, recipe and baseline.")
-    try:
-        space = SearchSpace.model_validate(content)
-    except ValidationError as error:
-        raise SpaceError(f"{source}: " + "; ".join(validation_messages(error))) from None
+    space = SearchSpace.parse(content, source)
     try:
         _check(space)
     except (SpaceError, RecipeError) as error:
@@ -97,8 +95,8 @@ def _checked_recipe(content: dict[str, Any], places: dict[str, str]) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        messages = dict.fromkeys(_renamed(message, places) for message in validation_messages(error))
-        raise SpaceError("; ".join(f"recipe.{message}" for message in messages)) from None
+        renamed = dict.fromkeys(_renamed(message, places) for message in messages(error, content))
+        raise SpaceError("; ".join(f"recipe.{message}" for message in renamed)) from None
 
 
 def _renamed(message: str, places: dict[str, str]) -> str:

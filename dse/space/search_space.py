@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dse.data.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split_sizes
-from dse.errors import SpaceError
+from dse.errors import DataError, SpaceError
 from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES
 from dse.search.progress import Outline
 from dse.search.stopping import CONFIDENCE
+from dse.section import Section
 from dse.space.tree import Assignment, Group, Scalar, Suggest, parse_node
 from dse.units import parse_duration
 
@@ -44,10 +45,10 @@ SPENDING = frozenset({"stopping", "confidence", "budget", "until_stable", "stabl
 LARGEST_LISTED = 100_000
 
 
-class DataSection(BaseModel):
+class DataSection(Section):
     """Which images are trained on, chosen on and tested on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    refusal = DataError
 
     name: str = Field(default="digits", description=f"one of {', '.join(DATASETS)}")
     images: int | None = Field(
@@ -69,7 +70,7 @@ class DataSection(BaseModel):
         return split_sizes(self.dataset, protocol, self.images, self.validation_images, self.test_images)
 
 
-class SearchSpace(BaseModel):
+class SearchSpace(Section):
     """What a study explores. Read one with ``dse.space.load.load_space``.
 
     In ``recipe`` any value may be left open: ``{choices: [...]}`` or ``{low: ..., high: ...}`` (with
@@ -77,7 +78,7 @@ class SearchSpace(BaseModel):
     lists of alternatives, each with values of its own.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    refusal = SpaceError
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the study, unless --name is given"

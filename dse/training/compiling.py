@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 
 from dse.errors import DeviceError
-from dse.recipe.model import CapsNetSize
+from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.plan import Plan
 from dse.training.engine import EngineName, is_wide
 

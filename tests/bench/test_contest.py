@@ -79,7 +79,7 @@ def test_the_limit_multiplies_what_a_step_must(job: Job) -> None:
     per_capsule = outputs if job.sharing == "none" else size.primary_size * size.image.classes
     routing = 5 * capsules * per_capsule
     first = size.filters * size.convolved[0] * size.convolved[1] * 81
-    products = 3 * (size.multiplications(3) - routing) - first
+    products = 3 * (size.multiplications - routing) - first
     assert counter.get_total_flops() == 2 * products * job.batch_size
 
 
@@ -88,14 +88,14 @@ def test_the_cost_of_a_step_is_counted_as_documented() -> None:
     features, capsules, votes, classes, decoder = 256 * 400, 1152 * 8, 1152 * 160, 160, 160 + 512 + 1024 + 784
     activations = 784 + features + capsules + votes + classes + decoder
     assert activation_floats(size) == activations
-    cost = step_cost(size, 3, batch_size=2)
-    assert cost.operations == 2 * 6 * size.multiplications(3)
+    cost = step_cost(size, batch_size=2)
+    assert cost.operations == 2 * 6 * size.multiplications
     assert cost.bytes == 4 * (ADAM_TRANSFERS * 8_215_728 + 2 * 2 * activations)
 
 
 def test_bfloat16_halves_the_activations_and_nothing_else() -> None:
     size = Job(batch_size=1, device=CPU).size
-    float32, tf32, bfloat16 = (step_cost(size, 3, 128, name) for name in ("float32", "tf32", "bfloat16"))
+    float32, tf32, bfloat16 = (step_cost(size, 128, name) for name in ("float32", "tf32", "bfloat16"))
     # By hand: 784 + 102,400 + 9,216 + 184,320 + 160 + 2,480 = 299,360 numbers an image, written and read once.
     adam, activations = 32 * 8_215_728, 2 * 128 * 299_360
     assert (adam, activations) == (262_903_296, 76_636_160)
@@ -106,7 +106,7 @@ def test_bfloat16_halves_the_activations_and_nothing_else() -> None:
 
 
 def test_a_faster_product_lowers_the_limit_until_the_bytes_are_it() -> None:
-    cost = step_cost(Job(batch_size=1, device=CPU).size, 3, 128, "bfloat16")
+    cost = step_cost(Job(batch_size=1, device=CPU).size, 128, "bfloat16")
     # 800 TFLOP/s and 3 TB/s: 6 x 203 million x 128 operations take 0.2 ms, 416 MB take 0.14 ms.
     rates = {"matrix_product": 2 * MATRIX_SIDE**3 / 800e12, "copy": 2 * COPIED_BYTES / 3e12}
     assert limit_seconds(cost, rates) == pytest.approx(cost.operations / 800e12)

@@ -10,7 +10,8 @@ import torch
 from dse.data.datasets import DATASETS, MNIST_SHAPE
 from dse.errors import RecipeError
 from dse.networks.build import build_network
-from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.models.capsnet import CapsNetModel
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet, squash_approximate, squash_exact
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, route
-from dse.recipe.model import CapsNetSize
+from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
 
 MINI_IMAGE = ImageShape(2, 19, 21, 4)

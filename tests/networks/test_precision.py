@@ -11,7 +11,8 @@ from dse.networks.build import build_network
 from dse.networks.network import Network
 from dse.networks.precision import check_precision, in_full, inputs_in, products_in
 from dse.recipe.batch_size import Constant
-from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.models.capsnet import CapsNetModel
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.engine import build_engine

@@ -8,7 +8,8 @@ from dse.data.datasets import MNIST_SHAPE
 from dse.errors import InputError
 from dse.networks.build import build_network
 from dse.networks.weights import Origin, load_weights, save_weights
-from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.models.capsnet import CapsNetModel
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.paper import paper_recipe
 from dse.recipe.recipe import Recipe
 

@@ -11,7 +11,8 @@ from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import DeviceError
 from dse.networks.capsnet import CapsNet
 from dse.recipe.batch_size import Constant
-from dse.recipe.model import CapsNetModel, CapsNetSize, LeNet5Model
+from dse.recipe.models.capsnet import CapsNetModel, CapsNetSize
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing

@@ -10,7 +10,7 @@ import torch
 from dse.data.datasets import ImageShape
 from dse.data.images import Images
 from dse.networks.capsnet import CapsNet
-from dse.recipe.model import CapsNetSize
+from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.engine import SPECTRAL_FROM_BATCH, EngineName, build_engine
 

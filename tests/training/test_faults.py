@@ -68,7 +68,7 @@ import dataclasses
 import torch
 from dse.data.datasets import Protocol
 from dse.errors import DeviceLostError
-from dse.recipe.model import CapsNetModel
+from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.recipe import Recipe
 from dse.data.images import Images, load_images
 from dse.training.train import train_recipe

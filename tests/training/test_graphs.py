@@ -19,7 +19,7 @@ from dse.networks.build import build_network
 from dse.networks.capsnet import CapsNet
 from dse.networks.network import Losses, Network
 from dse.recipe.batch_size import AdaBatch
-from dse.recipe.model import CapsNetModel, CapsNetSize
+from dse.recipe.models.capsnet import CapsNetModel, CapsNetSize
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing

@@ -7,7 +7,8 @@ import torch
 from dse.errors import RunError
 from dse.networks.network import Losses
 from dse.recipe.batch_size import Constant
-from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.models.capsnet import CapsNetModel
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.training import rate_finder
 from dse.training.rate_finder import find_rate

@@ -14,7 +14,8 @@ from dse.networks.build import build_network
 from dse.networks.network import Losses, Network
 from dse.recipe.batch_size import Constant, Stage, Stages
 from dse.recipe.learning_rate import Fixed, OneCycle
-from dse.recipe.model import CapsNetModel, LeNet5Model
+from dse.recipe.models.capsnet import CapsNetModel
+from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing

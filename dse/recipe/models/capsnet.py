@@ -1,63 +1,61 @@
-"""The two models of the paper, as numbers: sizes, weights and multiplications. No torch here.
-
-The training part builds its layers from the same sizes, and a test compares the weights of both.
-"""
+"""CapsNet (Sabour, Frosst & Hinton 2017), with the weight sharing of Marchisio et al. 2019."""
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from typing_extensions import override
 
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
+from dse.recipe.models.model import Model
 from dse.recipe.weight_sharing import WeightSharing
 
 Preset = Literal["full", "small", "tiny"]
+Squash = Literal["exact", "approximate"]
 
 KERNEL = 9
 PRIMARY_STRIDE = 2
 
 
-class CapsNetModel(BaseModel):
-    """CapsNet (Sabour, Frosst & Hinton 2017) in one of three sizes."""
+class CapsNetModel(Model):
+    """A CapsNet in one of three sizes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    >>> CapsNetModel().size(ImageShape(1, 28, 28, 10), WeightSharing()).parameters
+    8215728
+    """
+
+    has_capsules = True
 
     name: Literal["capsnet"] = "capsnet"
     preset: Preset = Field(
         default="full", description="full: the paper's; small: 64 filters, 8 types; tiny: 32 filters, 4 types"
     )
     routing_iterations: int = Field(default=3, ge=1, le=10, description="iterations of routing by agreement")
-    squash: Literal["exact", "approximate"] = Field(
-        default="exact", description="how capsule lengths are bounded"
-    )
+    squash: Squash = Field(default="exact", description="how capsule lengths are bounded")
 
     @property
+    @override
     def label(self) -> str:
-        """The preset, and what differs from the paper's routing."""
         parts: list[str] = [self.preset]
         parts += [f"{self.routing_iterations} routing"] if self.routing_iterations != 3 else []
         parts += ["approximate squash"] if self.squash == "approximate" else []
         return ", ".join(parts)
 
-
-class LeNet5Model(BaseModel):
-    """LeNet-5, the paper's comparison: images resized to 32x32, ReLU, maximum pooling."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    name: Literal["lenet5"] = "lenet5"
-
-    @property
-    def label(self) -> str:
-        """Its name."""
-        return self.name
+    @override
+    def size(self, image: ImageShape, sharing: WeightSharing) -> CapsNetSize:
+        filters, types, hidden = _PRESETS[self.preset]
+        return CapsNetSize(image, sharing, filters, types, hidden, self.routing_iterations, self.squash)
 
 
-Model = Annotated[CapsNetModel | LeNet5Model, Field(discriminator="name")]
+_PRESETS: dict[Preset, tuple[int, int, tuple[int, int]]] = {
+    "full": (256, 32, (512, 1024)),
+    "small": (64, 8, (512, 1024)),
+    "tiny": (32, 4, (64, 128)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +66,10 @@ class CapsNetSize:
         filters: Channels of the first convolution, before sharing.
         types: Primary capsule types, each ``primary_size`` numbers at every position of the grid.
         grid: Height and width of the primary capsules' grid.
-        class_size: Numbers in a class capsule.
         hidden: Widths of the decoder's two hidden layers.
+        routing_iterations: Iterations of routing by agreement.
+        squash: How capsule lengths are bounded.
+        class_size: Numbers in a class capsule.
     """
 
     image: ImageShape
@@ -77,6 +77,8 @@ class CapsNetSize:
     filters: int
     types: int
     hidden: tuple[int, int]
+    routing_iterations: int = 3
+    squash: Squash = "exact"
     primary_size: int = 8
     class_size: int = 16
 
@@ -139,7 +141,8 @@ class CapsNetSize:
         decoder = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
         return convolution + primary + class_capsules + decoder
 
-    def multiplications(self, routing_iterations: int) -> int:
+    @property
+    def multiplications(self) -> int:
         """Multiplications of one forward pass of one image, as this library computes it.
 
         Convolutions, class-capsule matrices, routing sums and decoder; sums and squashing are left out.
@@ -150,64 +153,14 @@ class CapsNetSize:
         channels = self.types * self.primary_size // self.sharing.primary_capsules
         primary = self.positions * channels * filters * KERNEL**2
         outputs = self.image.classes * self.class_size
-        agreements = routing_iterations - 1
+        agreements = self.routing_iterations - 1
         if self.sharing.class_capsules == "per_type":
             matrix = self.types * self.primary_size * outputs
             weighted_sum = self.types * self.positions * self.primary_size * self.image.classes
-            routing = (routing_iterations + agreements) * (matrix + weighted_sum)
+            routing = (self.routing_iterations + agreements) * (matrix + weighted_sum)
         else:
             capsules = self.types * self.positions
-            routing = capsules * outputs * (self.primary_size + routing_iterations + agreements)
+            routing = capsules * outputs * (self.primary_size + self.routing_iterations + agreements)
         widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
         decoder = sum(fan_in * fan_out for fan_in, fan_out in itertools.pairwise(widths))
         return convolution + primary + routing + decoder
-
-
-_PRESETS: dict[Preset, tuple[int, int, tuple[int, int]]] = {
-    "full": (256, 32, (512, 1024)),
-    "small": (64, 8, (512, 1024)),
-    "tiny": (32, 4, (64, 128)),
-}
-
-
-def capsnet_size(preset: Preset, image: ImageShape, sharing: WeightSharing) -> CapsNetSize:
-    """Work out every size of a CapsNet.
-
-    Raises:
-        RecipeError: The images leave no capsules, or a sharing factor does not divide its channels.
-
-    >>> capsnet_size("full", ImageShape(1, 28, 28, 10), WeightSharing()).parameters
-    8215728
-    """
-    filters, types, hidden = _PRESETS[preset]
-    return CapsNetSize(image, sharing, filters, types, hidden)
-
-
-@dataclass(frozen=True, slots=True)
-class LeNet5Size:
-    """Every size of LeNet-5 (LeCun et al. 1998) on images of one shape, resized to 32x32."""
-
-    image: ImageShape
-    side: int = 32
-    channels: tuple[int, int, int] = (6, 16, 120)
-    hidden: int = 84
-    kernel: int = 5
-
-    @property
-    def parameters(self) -> int:
-        """Trained weights."""
-        first, second, third = self.channels
-        convolutions = sum(
-            out * (fan_in * self.kernel**2 + 1)
-            for fan_in, out in ((self.image.channels, first), (first, second), (second, third))
-        )
-        return convolutions + (third + 1) * self.hidden + (self.hidden + 1) * self.image.classes
-
-    @property
-    def multiplications(self) -> int:
-        """Multiplications of one forward pass of one image."""
-        first, second, third = self.channels
-        convolutions = (28 * 28 * self.image.channels * first + 10 * 10 * first * second + second * third) * (
-            self.kernel**2
-        )
-        return convolutions + third * self.hidden + self.hidden * self.image.classes

@@ -1,0 +1,57 @@
+"""What all models share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Protocol
+
+from dse.data.datasets import ImageShape
+from dse.errors import RecipeError
+from dse.recipe.weight_sharing import WeightSharing
+from dse.section import Section
+
+
+class NetworkSize(Protocol):
+    """Every size of a network on images of one shape."""
+
+    @property
+    def image(self) -> ImageShape:
+        """Shape of the images."""
+
+    @property
+    def parameters(self) -> int:
+        """Trained weights."""
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications of one forward pass of one image, as this library computes it."""
+
+
+class Model(Section, ABC):
+    """A network's settings, from which its sizes follow.
+
+    Attributes:
+        has_capsules: Whether there are capsules, whose weights can be shared.
+    """
+
+    refusal = RecipeError
+    has_capsules: ClassVar[bool] = False
+
+    name: str
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The model in a few words."""
+
+    @abstractmethod
+    def size(self, image: ImageShape, sharing: WeightSharing) -> NetworkSize:
+        """Work out the network's sizes.
+
+        Args:
+            image: Shape of the images.
+            sharing: Which weights are shared; none of a model without capsules.
+
+        Raises:
+            RecipeError: The images or the sharing do not fit the model.
+        """

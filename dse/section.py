@@ -1,0 +1,119 @@
+"""Sections of a file as frozen objects: their errors name key, value and limit in the words of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
+
+from dse.errors import InputError
+
+
+class Section(BaseModel):
+    """A group of keys, frozen and complete: values are never converted, and unknown keys are refused.
+
+    Attributes:
+        refusal: The error that is raised for a bad value, from a file and in Python alike.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    refusal: ClassVar[type[InputError]] = InputError
+
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise self.refusal(f"{type(self).__name__}: {'; '.join(messages(error, values))}") from None
+
+    # To pydantic this is still its own constructor. A part of a larger section is so validated without it, and
+    # the larger one's error names the whole path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def parse(cls, content: object, source: str) -> Self:
+        """Make a section of what a file holds.
+
+        Args:
+            content: Nested dictionaries and lists, as YAML or JSON gives them.
+            source: Where it comes from, for the error's text.
+
+        Raises:
+            InputError: As ``refusal``: a key is unknown, or a value is of the wrong type or out of its limits.
+        """
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise cls.refusal(f"{source}: {'; '.join(messages(error, content))}") from None
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotates a section that is one of several kinds, told apart by a key.
+
+    Attributes:
+        tag: The key that names the kind.
+        kinds: The registry of the kinds, by that name.
+    """
+
+    tag: str
+    kinds: Mapping[str, type[Section]]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        kinds = {name: handler.generate_schema(kind) for name, kind in self.kinds.items()}
+        return core_schema.tagged_union_schema(kinds, self.tag)
+
+
+@dataclass(frozen=True)
+class NameIn:
+    """Annotates a string that is the name of an entry of a registry."""
+
+    registry: Mapping[str, object]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(list(self.registry))
+
+
+def messages(error: ValidationError, content: object) -> list[str]:
+    """Say what pydantic found in the words of the file that held the content: key, value, limit."""
+    return list(dict.fromkeys(_message(details, content) for details in error.errors()))
+
+
+def _message(details: ErrorDetails, content: object) -> str:
+    key = _key(details, content)
+    text = details["msg"].removeprefix("Value error, ")
+    match details["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key. Remove it or correct its spelling"
+        case "missing":
+            return f"{key}: the key is missing"
+        case "value_error":
+            return f"{key}: {text}" if key else text
+        case "union_tag_invalid":
+            context = details["ctx"]
+            tag = f"{key}.{context['discriminator'].strip(_QUOTE)}"
+            return f"{tag}={context['tag']!r} is unknown. Choose one of {context['expected_tags']}"
+        case "union_tag_not_found":
+            return f"{key}: the key {details['ctx']['discriminator']} is missing"
+    return f"{key or 'the whole'}={details['input']!r}: {text}"
+
+
+_QUOTE = "'"
+
+
+def _key(details: ErrorDetails, content: object) -> str:
+    """Give the place in the file. Pydantic's also holds the chosen kinds of unions, which are no keys."""
+    key, here = "", content
+    for i, part in enumerate(details["loc"], start=1):
+        if isinstance(part, int):
+            key += f"[{part}]"
+            here = here[part] if isinstance(here, list | tuple) else None
+        elif isinstance(here, Mapping) and (
+            part in here or (i == len(details["loc"]) and details["type"] == "missing")
+        ):
+            key += f".{part}"
+            here = here.get(part)
+    return key.removeprefix(".")

@@ -1,0 +1,53 @@
+"""Recipes: their ids stay what they were, and bad ones are refused from files and in Python alike."""
+
+import pytest
+
+from dse.errors import RecipeError
+from dse.recipe.batch_size import Stage, Stages
+from dse.recipe.learning_rate import OneCycle
+from dse.recipe.models.lenet5 import LeNet5Model
+from dse.recipe.paper import PAPER_RECIPES
+from dse.recipe.recipe import Recipe
+from dse.recipe.weight_sharing import WeightSharing
+
+# Studies and published tables name recipes by these: they must never change.
+IDS = {
+    "paper/baseline": "b59bb660ed12",
+    "paper/exponential_decay": "fb1361404a25",
+    "paper/one_cycle": "f2789f5c71fe",
+    "paper/warm_restarts": "34de39279d85",
+    "paper/adabatch": "a4978efcd3fb",
+    "paper/warm_ada_batch": "06b16ae9cf16",
+    "paper/weight_sharing": "8ac5b6150374",
+    "paper/warm_ada_batch_weight_sharing": "853bd433546c",
+    "paper/lenet5_baseline": "d6a25aa375bc",
+    "paper/lenet5_exponential_decay": "d8c5313e1811",
+    "paper/lenet5_one_cycle": "52edd8f033e2",
+    "paper/lenet5_warm_restarts": "bb6eb290932d",
+    "paper/lenet5_adabatch": "0e2dc5821bbd",
+}
+
+
+def test_recipes_keep_their_ids() -> None:
+    assert {name: recipe.id for name, recipe in PAPER_RECIPES.items()} == IDS
+
+
+BAD = {
+    "Recipe: epochs=0: .*greater than or equal to 1": lambda: Recipe(epochs=0),
+    "Recipe: epocs: unknown key. Remove it or correct its spelling": lambda: Recipe(epocs=1),
+    "OneCycle: base_rate=5: .*less than or equal to 1": lambda: OneCycle(base_rate=5),
+    "WeightSharing: decoder='half': .*'full' or 'reduced'": lambda: WeightSharing(decoder="half"),
+    "Stage: size: the key is missing": lambda: Stage(epochs=1),
+    "Stages: epochs: rest stands before the last": lambda: Stages(stages=[Stage(epochs="rest", size=1)] * 2),
+    r"Stages: stages\[0\]\.size=0: .*greater than": lambda: Stages(stages=[{"epochs": 1, "size": 0}]),
+    "Recipe: weight_sharing: reduced decoder is for capsules, and lenet5 has none. .* use the model capsnet":
+        lambda: Recipe(model=LeNet5Model(), weight_sharing=WeightSharing(decoder="reduced")),
+    r"Recipe: learning_rate.cycle_epochs='often': .*number; .*'per_stage'":
+        lambda: Recipe(learning_rate={"policy": "warm_restarts", "cycle_epochs": "often"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("expected", BAD)
+def test_a_bad_value_in_python_is_told_as_in_a_file(expected: str) -> None:
+    with pytest.raises(RecipeError, match=f"^{expected}"):
+        BAD[expected]()
