@@ -11,7 +11,6 @@ from dse.cli.options import json_option, json_rows, print_json, results_option, 
 from dse.cli.terminal import console, format_value, plain_table
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.table import Table
 
     from dse.record.tables import StudyTables
@@ -49,43 +48,38 @@ def trials(study: str, results: Path, as_json: bool) -> None:
 
 @click.command()
 @study_argument
-@click.option(
-    "--anytime", is_flag=True, help="The front over every epoch of every curve, instead of whole runs."
-)
 @results_option
 @json_option
-def front(study: str, anytime: bool, results: Path, as_json: bool) -> None:
-    """Show the trials that no other trial beats in every objective.
+def front(study: str, results: Path, as_json: bool) -> None:
+    """Show the answer, and the points that no other beats: a recipe, stopped after an epoch.
 
-    STUDY is a name below --results, or a folder. --json prints the rows of front.csv, both fronts marked
-    in the column "front"; with --anytime only those of the anytime front.
+    STUDY is a name below --results, or a folder. --json prints the answer and the rows of front.csv.
     """
     from dse.study.load import find_study, load_study
 
     tables = load_study(find_study(study, results))
-    kind = "anytime" if anytime else "trial"
     if as_json:
-        print_json(json_rows(tables.front[tables.front["front"] == kind] if anytime else tables.front))
+        print_json({"answer": tables.answer.as_dict(), "front": json_rows(tables.front)})
         return
     output = console()
-    output.print(front_table(tables, kind))
-    if not (tables.trials["is_baseline"] & (tables.trials["state"] == "complete")).any():
-        output.print("No baseline trial is complete yet, so nothing is compared.")
+    output.print(str(tables.answer), soft_wrap=True, highlight=False, markup=False)
+    output.print(front_table(tables))
 
 
-def front_table(tables: StudyTables, kind: str = "trial") -> Table:
-    """Lay a front out for the terminal; time saved and accuracy gained are against the baseline."""
-    rows: pd.DataFrame = tables.front[tables.front["front"] == kind]
-    names = tables.objectives if kind == "trial" else ("train_seconds", "accuracy")
-    at = [] if kind == "trial" else ["epoch"]
-    table = plain_table("trial", *at, *names, "saved", "gained", "recipe", title=f"{kind} front")
-    for row in rows.to_dict("records"):
+def front_table(tables: StudyTables) -> Table:
+    """Lay the front out for the terminal; time saved is against the baseline at the same accuracy."""
+    curves = tables.front_of_curves
+    names = ("train_seconds", "accuracy") if curves else tables.objectives
+    at = ["epoch"] if curves else []
+    table = plain_table("trial", *at, *names, "seeds", "saved", "gained", "recipe")
+    for row in tables.front.to_dict("records"):
         saved, gained = row["time_saved_percent"], row["accuracy_gain"]
         table.add_row(
             str(row["trial"]),
             *(str(row[column]) for column in at),
             *(format_value(name, row[name]) for name in names),
-            f"{saved:+.1f}\u00a0%" if saved == saved else "",
+            str(row["seeds"]),
+            f"{saved:.1f}\u00a0%" if saved == saved else "",
             f"{100 * gained:+.2f}\u00a0pt" if gained == gained else "",
             row["label"],
         )

@@ -95,9 +95,7 @@ def front_data(tables: StudyTables) -> FrontData:
     x, y = front_axes(tables.objectives)
     complete = complete_trials(tables)
     points = _points(complete, x, y)
-    anytime = tables.front[tables.front["front"] == "anytime"]
-    if not (OBJECTIVES[x].is_time and OBJECTIVES[y].maximise):
-        anytime = tables.front[:0]
+    anytime = tables.front if tables.front_of_curves else tables.front[:0]
     # A published study may carry more columns than its front.csv: both fronts are drawn from what is there.
     anytime = anytime.assign(x=anytime[x].astype(float), y=anytime[y].astype(float)).dropna(subset=["x", "y"])
     columns = ["trial", "epoch", "label", "policy", "x", "y", "test_accuracy"]
@@ -106,7 +104,7 @@ def front_data(tables: StudyTables) -> FrontData:
         x=x,
         y=y,
         points=points,
-        trial_front=staircase(points, x, y)[["trial", "x", "y"]],
+        trial_front=staircase(points[:0] if tables.front_of_curves else points, x, y)[["trial", "x", "y"]],
         anytime_front=staircase(anytime, x, y)[columns],
         baseline=Baseline(
             tuple(int(number) for number in baseline["trial"]),
@@ -194,8 +192,8 @@ def failures(tables: StudyTables) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def front_rows(tables: StudyTables, front: str) -> pd.DataFrame:
-    """Give the rows of one front, ``trial`` or ``anytime``, by rising time, each marked if it is the baseline's."""
-    rows = tables.front[tables.front["front"] == front]
+def front_rows(tables: StudyTables) -> pd.DataFrame:
+    """Give the rows of the front, by rising time, each marked if it is the baseline's."""
+    rows = tables.front
     baseline = tables.trials.loc[tables.trials["is_baseline"].astype(bool), "recipe_id"]
     return rows.assign(is_baseline=rows["recipe_id"].isin(baseline)).reset_index(drop=True)

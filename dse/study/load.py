@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dse.errors import StudyError
 from dse.recipe.recipe import Recipe, parse_recipe
-from dse.record.tables import StudyTables, make_tables, read_tables
+from dse.record.published import read_tables
+from dse.record.tables import StudyTables, make_tables
 from dse.space.load import load_space
 from dse.study.storage import DATABASE, SPACE_FILE, open_database, read_trials, stored_space
 
@@ -42,9 +43,8 @@ def load_study(path: str | Path) -> StudyTables:
 
 
 def front_recipes(tables: StudyTables) -> list[Recipe]:
-    """Give the recipes of a study's trial front, each once, the fastest first."""
-    on_front = tables.front[tables.front["front"] == "trial"]["trial"]
-    contents = tables.trials.set_index("trial")["recipe"][on_front]
+    """Give the recipes of a study's front, each once, the fastest first."""
+    contents = tables.trials.set_index("trial")["recipe"][tables.front["trial"]]
     recipes = [
         parse_recipe(json.loads(content), f"{tables.name}:{trial}") for trial, content in contents.items()
     ]

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import dse
 from dse.cli import commands
 from dse.recipe.paper import PAPER_RECIPES
-from dse.record.tables import FRONT_COLUMNS
+from dse.record.front import FRONT_COLUMNS
 from tests.fakes import SMALL_SPACE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,16 +60,12 @@ def test_the_same_command_goes_on_and_adds_nothing_when_done(studies: Path) -> N
     assert len(dse.load_study(studies / "results" / "mini").trials) == 4
 
 
-def test_the_front_as_json_has_the_columns_of_the_csv(studies: Path) -> None:
-    rows = json.loads(run("front", "mini", "--results", studies / "results", "--json").stdout)
-    assert {row["front"] for row in rows} == {"trial", "anytime"}
-    assert (
-        list(rows[0])
-        == FRONT_COLUMNS
-        == pd.read_csv(studies / "results" / "mini" / "front.csv").columns.tolist()
-    )
-    anytime = json.loads(run("front", "mini", "--results", studies / "results", "--json", "--anytime").stdout)
-    assert anytime == [row for row in rows if row["front"] == "anytime"]
+def test_the_front_as_json_has_the_answer_and_the_columns_of_the_csv(studies: Path) -> None:
+    found = json.loads(run("front", "mini", "--results", studies / "results", "--json").stdout)
+    assert {"sentence", "share", "baseline", "fastest", "missing", "caveats"} == set(found["answer"])
+    published = pd.read_csv(studies / "results" / "mini" / "front.csv")
+    assert list(found["front"][0]) == FRONT_COLUMNS == published.columns.tolist()
+    assert len(found["front"]) == len(published)
 
 
 def test_trials_and_front_for_people(studies: Path) -> None:

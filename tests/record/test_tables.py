@@ -1,4 +1,4 @@
-"""Tables: documented columns, ranks and comparison, and both fronts against brute force."""
+"""Tables: documented columns, comparison with the baseline, the front against brute force, published files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from dse.recipe.batch_size import Constant
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import Recipe
 from dse.record.objectives import OBJECTIVES
+from dse.record.published import read_tables
 from dse.record.run import EpochRow
-from dse.record.tables import StudyTables, make_tables, read_tables, write_tables, write_view
+from dse.record.tables import StudyTables, make_tables, write_tables, write_view
 from dse.record.trial import Trial, TrialState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,41 +70,61 @@ FASTER = Recipe(epochs=3, learning_rate=Fixed(base_rate=0.002))
 SLOWER = Recipe(epochs=3, batch_size=Constant(size=64))
 
 
-def test_ranks_and_comparison_with_the_mean_of_the_baseline() -> None:
+def test_trials_are_compared_with_the_mean_of_the_baseline() -> None:
     tables = tables_of(
         [
             trial(0, 10, [0.90, 0.92, 0.91]),
             trial(1, 12, [0.90, 0.94, 0.93]),
             trial(2, 5, [0.85, 0.91, 0.93], FASTER),
             trial(3, 20, [0.5, 0.6, 0.7], SLOWER),
-            trial(4, 1, [0.9], state=TrialState.DIVERGED, reason="nan"),
+            trial(4, 1, [0.9], SLOWER, state=TrialState.FAILED, reason="out of memory"),
         ]
     )
     table = tables.trials
-    assert table["on_front"].tolist() == [False, True, True, False, False]
-    assert table["rank"].fillna(0).tolist() == [2, 1, 1, 3, 0]
-    assert table["is_baseline"].tolist() == [True, True, False, False, True]
+    assert table["on_front"].tolist() == [False, False, True, False, False]
+    assert table["is_baseline"].tolist() == [True, True, False, False, False]
     assert table["best_epoch"].tolist() == [2, 2, 3, 3, 1]
-    assert table["time_ratio"].tolist()[:4] == pytest.approx([30 / 33, 36 / 33, 15 / 33, 60 / 33])
-    assert table["accuracy_gain"].tolist()[:4] == pytest.approx([-0.01, 0.01, 0.0, -0.23])
-    front = tables.front[tables.front["front"] == "trial"]
-    assert front["trial"].tolist() == [2, 1]
-    assert front["time_saved_percent"].tolist() == pytest.approx([100 * (1 - 15 / 33), 100 * (1 - 36 / 33)])
+    assert table["seconds_to_baseline_accuracy"].fillna(-1).tolist() == [-1, 24, 15, -1, -1]
+    assert table["time_ratio"].fillna(-1).tolist() == pytest.approx([-1, 24 / 22, 15 / 22, -1, -1])
+    assert table["accuracy_gain"].tolist() == pytest.approx([-0.01, 0.01, 0.0, -0.23, -0.03])
 
 
-def test_the_anytime_front_stops_runs_early() -> None:
+def test_the_front_is_of_recipes_stopped_after_an_epoch() -> None:
     tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 6, [0.5, 0.91, 0.95], FASTER)])
-    anytime = tables.front[tables.front["front"] == "anytime"]
-    assert list(zip(anytime["trial"], anytime["epoch"], anytime["accuracy"], strict=True)) == [
+    front = tables.front
+    assert list(zip(front["trial"], front["epoch"], front["accuracy"], strict=True)) == [
         (1, 1, 0.5), (0, 1, 0.90), (1, 2, 0.91), (1, 3, 0.95)]  # fmt: skip
-    assert anytime["train_flops"].tolist() == [1_000_000, 1_000_000, 2_000_000, 3_000_000]
-    assert anytime["test_accuracy"].tolist() == pytest.approx([0.49, 0.89, 0.90, 0.94])
+    assert front["train_flops"].tolist() == [1_000_000, 1_000_000, 2_000_000, 3_000_000]
+    assert front["test_accuracy"].tolist() == pytest.approx([0.49, 0.89, 0.90, 0.94])
+    # The baseline reaches 0.5 and 0.90 after 10 s, 0.91 after 20 s, 0.95 never.
+    assert front["time_saved_percent"].fillna(-1).tolist() == pytest.approx([40, 0, 40, -1])
+    assert front["accuracy_gain"].fillna(-1).tolist() == pytest.approx([-1, -1, -1, 0.03])
+
+
+def test_a_recipe_with_several_seeds_is_one_row_of_means() -> None:
+    tables = tables_of([trial(0, 10, [0.875]), trial(1, 8, [1.0], FASTER), trial(2, 6, [0.75], FASTER)])
+    (row,) = tables.front.to_dict("records")
+    assert (row["trial"], row["seeds"]) == (1, 2)
+    assert (row["train_seconds"], row["accuracy"]) == (7, 0.875)
+    assert (row["train_seconds_sd"], row["accuracy_sd"]) == pytest.approx((2**0.5, 0.25 / 2**0.5))
+    assert row["time_saved_percent"] == pytest.approx(30)
 
 
 def test_the_target_is_reached_where_the_cut_curve_reaches_it() -> None:
     tables = tables_of([trial(0, 10, [0.90, 0.92, 0.95])], target=0.91)
-    anytime = tables.front[tables.front["front"] == "anytime"]
-    assert anytime["seconds_to_target"].fillna(-1).tolist() == [-1, 20, 20]
+    assert tables.front["seconds_to_target"].fillna(-1).tolist() == [-1, 20, 20]
+
+
+def test_where_objectives_are_of_whole_runs_so_is_the_front() -> None:
+    runs = [trial(0, 10, [0.9, 0.92]), trial(1, 5, [0.80, 0.90], FASTER), trial(2, 7, [0.82, 0.90], FASTER),
+            trial(3, 20, [0.99], SLOWER, state=TrialState.STOPPED)]  # fmt: skip
+    tables = tables_of(runs, objectives=("train_seconds", "final_accuracy"))
+    assert not tables.front_of_curves
+    assert tables.front["trial"].tolist() == [1, 0]
+    assert tables.front["epoch"].isna().all()
+    assert tables.front["train_seconds"].tolist() == [12, 20]
+    assert tables.front["final_accuracy"].tolist() == pytest.approx([0.90, 0.92])
+    assert tables.trials["on_front"].tolist() == [True, True, True, False]
 
 
 curves = st.lists(
@@ -112,8 +133,11 @@ curves = st.lists(
 
 
 @given(curves=curves)
-def test_the_anytime_front_agrees_with_brute_force(curves: list[tuple[float, list[float]]]) -> None:
-    tables = tables_of([trial(i, seconds, accuracies) for i, (seconds, accuracies) in enumerate(curves)])
+def test_the_front_agrees_with_brute_force(curves: list[tuple[float, list[float]]]) -> None:
+    recipes = [Recipe(epochs=3, learning_rate=Fixed(base_rate=0.001 * (i + 1))) for i in range(len(curves))]
+    tables = tables_of(
+        [trial(i, seconds, accuracies, recipes[i]) for i, (seconds, accuracies) in enumerate(curves)]
+    )
     points = {
         (i, e + 1): (seconds * (e + 1), max(accuracies[: e + 1]))
         for i, (seconds, accuracies) in enumerate(curves)
@@ -124,9 +148,8 @@ def test_the_anytime_front_agrees_with_brute_force(curves: list[tuple[float, lis
         for key, (time, accuracy) in points.items()
         if not any(t <= time and a >= accuracy and (t, a) != (time, accuracy) for t, a in points.values())
     }
-    anytime = tables.front[tables.front["front"] == "anytime"]
-    assert set(zip(anytime["trial"], anytime["epoch"], strict=True)) == expected
-    assert np.all(np.diff(anytime["train_seconds"]) >= 0)
+    assert set(zip(tables.front["trial"], tables.front["epoch"], strict=True)) == expected
+    assert np.all(np.diff(tables.front["train_seconds"]) >= 0)
 
 
 @pytest.mark.parametrize("trials", [[], [trial(0, 1, [0.5], state=TrialState.FAILED, curve=(), measures={})]])
@@ -171,14 +194,37 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_words_that_look_like_numbers_stay_words(tmp_path: Path) -> None:
-    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 10, [0.8])])
-    tables.trials["recipe_id"] = "12345678e901"
+def test_a_published_study_is_the_study_that_was_published(tmp_path: Path) -> None:
+    tables = tables_of(
+        [
+            trial(0, 10, [0.90, 1 / 3, 0.91], setup_seconds=None, reason="none"),
+            trial(
+                1, 7 / 3, [0.8], FASTER, state=TrialState.STOPPED, possible_accuracy=0.9, possible_seconds=9.5
+            ),
+            trial(2, 1, [0.5], SLOWER, started="2026-01-02T03:04:05+00:00", device="1e5", engine="fast"),
+        ],
+        target=0.9,
+    )
     write_tables(tables, tmp_path)
-    again = read_tables(tmp_path, tables.space)
-    assert again.trials["recipe_id"].tolist() == ["12345678e901"] * 2
-    assert again.trials["schedule"].tolist() == ["128", "128"]
-    assert again.trials["sharing"].tolist() == ["none", "none"]
+    for front_is_there in (True, False):
+        again = read_tables(tmp_path, tables.space)
+        for name in ("trials", "curves", "points", "front"):
+            pd.testing.assert_frame_equal(getattr(again, name), getattr(tables, name))
+        assert again.answer == tables.answer
+        if front_is_there:
+            (tmp_path / "front.csv").unlink()
+
+
+def test_a_published_trial_that_is_none_is_refused(tmp_path: Path) -> None:
+    tables = tables_of([trial(0, 10, [0.90])])
+    write_tables(tables, tmp_path)
+    sheet = pd.read_csv(tmp_path / "trials.csv")
+    sheet.assign(state="finished").to_csv(tmp_path / "trials.csv", index=False)
+    with pytest.raises(StudyError, match="trials.csv: trial 0 cannot be read .*'finished'"):
+        read_tables(tmp_path, tables.space)
+    sheet.drop(columns="seed").to_csv(tmp_path / "trials.csv", index=False)
+    with pytest.raises(StudyError, match="trials.csv: lacks the column seed"):
+        read_tables(tmp_path, tables.space)
 
 
 def test_frames_are_plain_pandas() -> None:

@@ -30,7 +30,7 @@ def test_the_front_is_of_time_and_accuracy(small_study: StudyTables) -> None:
     assert data.points["trial"].tolist() == [0, 1, 2, 3, 4]
     assert data.points["x"].tolist() == [30, 34, 16, 60, 40]
     assert data.points["on_front"].tolist() == [False, False, True, True, False]
-    assert data.trial_front.to_dict("list") == {"trial": [2, 3], "x": [16.0, 60.0], "y": [0.97, 0.985]}
+    assert data.trial_front.to_dict("list") == {"trial": [], "x": [], "y": []}
     anytime = data.anytime_front
     assert list(zip(anytime["trial"], anytime["epoch"], anytime["x"], anytime["y"], strict=True)) == [
         (2, 1, 5.0, 0.70), (2, 2, 10.0, 0.90), (2, 3, 16.0, 0.97), (3, 2, 60.0, 0.985)]  # fmt: skip
@@ -87,9 +87,13 @@ def test_failures_say_what_and_why(small_study: StudyTables) -> None:
 
 
 def test_front_rows_carry_the_comparison(small_study: StudyTables) -> None:
-    rows = front_rows(small_study, "trial")
-    assert rows["time_saved_percent"].tolist() == pytest.approx([50.0, -87.5])
-    assert rows["accuracy_gain"].tolist() == pytest.approx([0.04, 0.055])
+    rows = front_rows(small_study)
+    # The baseline's mean: 81 % after 10.5 s, 91 % after 21 s, 93 % after 32 s.
+    assert rows["accuracy"].tolist() == pytest.approx([0.70, 0.90, 0.97, 0.985])
+    assert rows["time_saved_percent"].tolist() == pytest.approx(
+        [52.38, 52.38, np.nan, np.nan], abs=0.01, nan_ok=True
+    )
+    assert rows["accuracy_gain"].tolist() == pytest.approx([np.nan, np.nan, 0.04, 0.055], nan_ok=True)
     assert not rows["is_baseline"].any()
 
 

@@ -10,6 +10,7 @@ import optuna
 import pandas as pd
 import pytest
 
+from dse.record.answer import Answer
 from dse.record.tables import StudyTables
 from dse.study.importance import COLUMNS, parameter_importance
 
@@ -19,7 +20,7 @@ RATES = (0.001, 0.003)
 
 def study(trials: pd.DataFrame, objectives: tuple[str, ...] = ("train_seconds", "accuracy")) -> StudyTables:
     empty = pd.DataFrame()
-    return StudyTables("t", objectives, "holdout", None, trials, empty, empty)
+    return StudyTables("t", objectives, "holdout", None, trials, empty, empty, empty, Answer(None, None))
 
 
 def grid(repeats: int = 4) -> pd.DataFrame:

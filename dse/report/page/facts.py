@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dse.data.datasets import DATASETS
+from dse.record.noise import known_split
 from dse.record.tables import StudyTables
-from dse.report.noise import known_split
 from dse.report.page.html_parts import terms
 from dse.report.wording import PAPER, value_text
 from dse.units import words
@@ -38,7 +38,7 @@ def _data(tables: StudyTables) -> str:
     name = str(section.get("name", "")) if isinstance(section, dict) else ""
     if name in DATASETS:
         name = f"{name} ({DATASETS[name].title})"
-    split = known_split(tables)
+    split = known_split(tables.space, tables.protocol)
     if split is None:
         return name
     parts = [

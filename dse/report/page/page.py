@@ -15,7 +15,6 @@ from plotly.offline import get_plotlyjs
 from dse.record.tables import StudyTables, write_view
 from dse.report.encoding import Encoding, choose_encoding
 from dse.report.figure_data import curve_data, front_data
-from dse.report.finding import find
 from dse.report.hypervolume import hypervolume_growth, reference_text
 from dse.report.page.facts import definitions, study_facts
 from dse.report.page.html_parts import facts, legend
@@ -51,7 +50,6 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
         plotly_js: The library that draws the figures, embedded as it is.
     """
     encoding = choose_encoding(tables.trials)
-    finding = find(tables)
     sections = [
         front_section(tables, encoding),
         Section(_section("Time saved, accuracy gained", front_table(tables))),
@@ -64,11 +62,11 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
     ]
     labels = dict(zip(tables.trials["trial"].astype(int), tables.trials["label"].astype(str), strict=True))
     drawn = {part.plot_id: json.loads(part.plot.to_json()) for part in sections if part.plot is not None}
-    caveats = "".join(f"<li>{escape(caveat)}</li>" for caveat in finding.caveats)
+    caveats = "".join(f"<li>{escape(caveat)}</li>" for caveat in tables.answer.caveats)
     template = Template(files("dse.report.page").joinpath("page.html").read_text(encoding="utf-8"))
     return template.substitute(
         title=escape(f"{tables.name}: Pareto report"),
-        finding=escape(finding.sentence),
+        finding=escape(str(tables.answer)),
         caveats=f'<ul class="caveats">{caveats}</ul>' if caveats else "",
         facts=facts(study_facts(tables)),
         sections="\n".join(part.html for part in sections),

@@ -20,22 +20,16 @@ Record = Mapping[Hashable, Any]
 
 
 def front_table(tables: StudyTables) -> str:
-    """The trial front, and the anytime front folded below it."""
-    trial, anytime = front_rows(tables, "trial"), front_rows(tables, "anytime")
-    if trial.empty and anytime.empty:
+    """The front."""
+    rows = front_rows(tables)
+    if rows.empty:
         return _note("There is no front yet.")
     data = front_data(tables)
     noise = accuracy_noise(tables, data.baseline.y) if data.baseline and is_share(data.y) else None
     error = noise.standard_error if noise else None
     notes = _compared(data.baseline, error) + _chosen(tables)
-    parts = [_note(notes), _front(trial, tables.objectives, error, "best epoch")] if len(trial) else []
-    if len(anytime):
-        parts.append(
-            f"<details><summary>The anytime front: {count_text(len(anytime), 'place')} to stop</summary>"
-            + _front(anytime, ("train_seconds", "accuracy"), error, "stop after epoch")
-            + "</details>"
-        )
-    return "".join(parts)
+    names = ("train_seconds", "accuracy") if tables.front_of_curves else tables.objectives
+    return _note(notes) + _front(rows, names, error)
 
 
 def _compared(baseline: Baseline | None, error: float | None) -> str:
@@ -52,18 +46,22 @@ def _chosen(tables: StudyTables) -> str:
     return f" Protocol paper: {TEST_CHOSE} of each accuracy." if tables.protocol == PAPER else ""
 
 
-def _front(rows: pd.DataFrame, objectives: tuple[str, ...], error: float | None, epoch: str) -> str:
-    compared = bool(rows["time_ratio"].notna().any())
+def _front(rows: pd.DataFrame, objectives: tuple[str, ...], error: float | None) -> str:
+    compared = bool((rows["time_saved_percent"].notna() | rows["accuracy_gain"].notna()).any())
     # The test accuracy is another number only where a validation split chose.
     tested = not rows["test_accuracy"].equals(rows["accuracy"])
     headers = ["trial", "recipe", *(["time saved", "accuracy gained"] if compared else [])]
-    headers += [*(words(name) for name in objectives), *(["test accuracy"] if tested else []), epoch, "seed"]
+    headers += [
+        *(words(name) for name in objectives),
+        *(["test accuracy"] if tested else []),
+        "stop after epoch",
+        "seeds",
+    ]
     lines = []
     for row in rows.to_dict("records"):
-        number, recipe, seed = _who(row)
-        cells = [number, recipe, *([_saved(row), _gain(row, error)] if compared else [])]
+        cells = [_whole(row["trial"]), _recipe(row), *([_saved(row), _gain(row, error)] if compared else [])]
         cells += [_value(name, row) for name in (*objectives, *(["test_accuracy"] if tested else []))]
-        lines.append(Row([*cells, _whole(row["epoch"]), seed], bool(row["is_baseline"])))
+        lines.append(Row([*cells, _whole(row["epoch"]), _whole(row["seeds"])], bool(row["is_baseline"])))
     return table(headers, lines)
 
 
@@ -91,11 +89,11 @@ def all_trials(tables: StudyTables) -> str:
     if tables.trials.empty:
         return _note("The study has no trials yet.")
     tested = not tables.trials["test_accuracy"].equals(tables.trials["accuracy"])
-    headers = ["trial", "recipe", "seed", "state", "rank", *(words(name) for name in tables.objectives)]
+    headers = ["trial", "recipe", "seed", "state", *(words(name) for name in tables.objectives)]
     headers += [*(["test accuracy"] if tested else []), "time ratio", "accuracy gained"]
     lines = []
     for row in tables.trials.to_dict("records"):
-        cells = [*_who(row), _state(row), _whole(row["rank"])]
+        cells = [*_who(row), _state(row)]
         cells += [_value(name, row) for name in tables.objectives]
         cells += [_value("test_accuracy", row)] if tested else []
         lines.append(Row([*cells, _ratio(row), _gain(row, None)], bool(row["is_baseline"])))
@@ -130,12 +128,11 @@ def _note(text: str) -> str:
 
 
 def _who(row: Record) -> list[Cell]:
-    baseline = bool(row.get("is_baseline"))
-    return [
-        _whole(row["trial"]),
-        Cell(str(row["label"]), tag="baseline" if baseline else "", wide=True),
-        _whole(row["seed"]),
-    ]
+    return [_whole(row["trial"]), _recipe(row), _whole(row["seed"])]
+
+
+def _recipe(row: Record) -> Cell:
+    return Cell(str(row["label"]), tag="baseline" if row.get("is_baseline") else "", wide=True)
 
 
 def _state(row: Record) -> Cell:

@@ -1,0 +1,142 @@
+"""Trials and curves as pandas frames; docs/results.md documents every column."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from dse.recipe.recipe import Recipe
+from dse.record.front import RECIPE_WORDS, compare, recipe_words
+from dse.record.objectives import OBJECTIVES
+from dse.record.replicates import Replicates
+from dse.record.run import EpochRow
+from dse.record.trial import Trial
+
+CURVE_COLUMNS = ["trial", *(row.name for row in dataclasses.fields(EpochRow)), "accuracy", "best_accuracy"]
+MEASURED = ["setup_seconds", "eval_seconds", "best_epoch", "validation_accuracy", "test_accuracy"]
+COMPARED = ["on_front", "is_baseline", "seconds_to_baseline_accuracy", "time_ratio", "accuracy_gain"]
+FLOATS = ["possible_accuracy", "possible_seconds", "setup_seconds", "seconds_to_target", *COMPARED[2:]]
+WHOLE_NUMBERS = [
+    *("model.routing_iterations", "learning_rate.decay_steps", "weight_sharing.convolution"),
+    *("batch_size.size", "batch_size.start", "batch_size.growth", "batch_size.period"),
+    *("weight_sharing.primary_capsules", "best_epoch", "epoch", "seeds", "parameters", "train_flops"),
+]
+
+
+def trials_frame(
+    trials: Iterable[Trial], on_front: frozenset[str], baseline_id: str, baseline: Replicates | None
+) -> pd.DataFrame:
+    """Make one row a trial, with its comparison to the baseline.
+
+    Args:
+        trials: In their order.
+        on_front: Ids of the recipes on the front.
+        baseline_id: Id of the recipe that others are compared with.
+        baseline: Its complete runs.
+    """
+    rows = [_trial_row(trial, on_front, baseline_id, baseline) for trial in trials]
+    recipe_columns = dict.fromkeys(flat(Recipe().model_dump(mode="json")))
+    recipe_columns |= dict.fromkeys(key for row in rows for key in flat(json.loads(row["recipe"])))
+    columns = [
+        *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "state", "reason"),
+        *(*OBJECTIVES, *MEASURED, "possible_accuracy", "possible_seconds", *COMPARED),
+        *("started", "device", "engine", "recipe"),
+    ]
+    return typed(pd.DataFrame(rows, columns=columns))
+
+
+def _trial_row(
+    trial: Trial, on_front: frozenset[str], baseline_id: str, baseline: Replicates | None
+) -> dict[str, Any]:
+    recipe = trial.recipe
+    content = recipe.model_dump(mode="json")
+    row: dict[str, Any] = {
+        "trial": trial.number,
+        **recipe_words(recipe),
+        **flat(content),
+        "seed": trial.seed,
+        "state": str(trial.state),
+        "reason": trial.reason,
+        "setup_seconds": trial.setup_seconds,
+        "on_front": recipe.id in on_front,
+        "is_baseline": recipe.id == baseline_id,
+        "started": trial.started,
+        "device": trial.device,
+        "engine": trial.engine,
+        "possible_accuracy": trial.possible_accuracy,
+        "possible_seconds": trial.possible_seconds,
+        "recipe": json.dumps(content, separators=(",", ":")),
+        **trial.measures,
+    }
+    if trial.curve:
+        best = max(trial.curve, key=lambda epoch: epoch.accuracy)
+        row |= {
+            "eval_seconds": trial.curve[-1].eval_seconds,
+            "best_epoch": best.epoch,
+            "validation_accuracy": best.validation_accuracy,
+            "test_accuracy": best.test_accuracy,
+            **_against(trial, best, baseline),
+        }
+    return row
+
+
+def _against(trial: Trial, best: EpochRow, baseline: Replicates | None) -> dict[str, float]:
+    if baseline is None:
+        return {}
+    level = float(baseline.accuracies[-1])
+    gain = {"accuracy_gain": best.accuracy - level}
+    reached = Replicates((trial,)).epoch_reaching(level)
+    if reached is None:
+        return gain
+    seconds = trial.curve[reached - 1].train_seconds
+    return gain | {
+        "seconds_to_baseline_accuracy": seconds,
+        "time_ratio": compare(seconds, level, baseline)[0],
+    }
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give columns with gaps the types that they have without: whole numbers, truth values, words."""
+    types: dict[str, Any] = {column: "Int64" for column in WHOLE_NUMBERS if column in frame}
+    types |= {column: float for column in FLOATS if column in frame}
+    types |= {"learning_rate.staircase": "boolean"} if "learning_rate.staircase" in frame else {}
+    types |= {column: bool for column in ("on_front", "is_baseline") if column in frame}
+    for column in ("learning_rate.cycle_epochs", "batch_size.stages"):  # numbers and words, or lists
+        if column in frame:
+            frame[column] = frame[column].map(str, na_action="ignore").astype("str")
+    for column in ("reason", "engine"):  # empty where there is nothing to say
+        if column in frame:
+            frame[column] = frame[column].astype("str").fillna("")
+    return frame.astype(types)
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name every value of nested dictionaries by its path; lists become JSON.
+
+    >>> flat({"batch_size": {"schedule": "constant", "size": 128}})
+    {'batch_size.schedule': 'constant', 'batch_size.size': 128}
+    """
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = json.dumps(value) if isinstance(value, list) else value
+    return found
+
+
+def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
+    """Make one row an epoch of each trial."""
+    rows = [
+        {"trial": trial.number, **dataclasses.asdict(epoch), "accuracy": epoch.accuracy}
+        for trial in trials
+        for epoch in trial.curve
+    ]
+    frame = pd.DataFrame(rows, columns=CURVE_COLUMNS)
+    frame["validation_accuracy"] = frame["validation_accuracy"].astype(float)
+    frame["best_accuracy"] = frame.groupby("trial")["accuracy"].cummax() if rows else frame["accuracy"]
+    return frame

@@ -1,0 +1,141 @@
+"""Points of the design space, a recipe stopped after an epoch, and the front: those that no other dominates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from dse.pareto import front_mask
+from dse.recipe.recipe import Recipe
+from dse.record.objectives import OBJECTIVES, directions
+from dse.record.replicates import Replicates, by_recipe, spread
+
+RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
+POINT_COLUMNS = [
+    *("trial", "epoch", *RECIPE_WORDS, "seeds", *OBJECTIVES),
+    *("test_accuracy", "train_seconds_sd", "accuracy_sd"),
+]
+FRONT_COLUMNS = [*POINT_COLUMNS, "time_saved_percent", "accuracy_gain"]
+# Objectives whose value for a run that is cut short follows from its curve.
+OF_A_CURVE = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
+
+
+def is_of_curves(objectives: Sequence[str]) -> bool:
+    """Tell whether every epoch of a curve is a point: accuracy against seconds, with parameters or without.
+
+    >>> is_of_curves(("train_seconds", "accuracy")), is_of_curves(("train_flops", "accuracy"))
+    (True, False)
+    """
+    return {"accuracy"} < set(objectives) <= OF_A_CURVE
+
+
+def recipe_words(recipe: Recipe) -> dict[str, str]:
+    """Describe a recipe in a few words, a column each."""
+    return {
+        "recipe_id": recipe.id,
+        "label": recipe.label,
+        "policy": recipe.learning_rate.policy,
+        "schedule": recipe.batch_size.label,
+        "sharing": recipe.weight_sharing.label,
+    }
+
+
+def points_frame(recipes: Mapping[str, Replicates], target: float | None = None) -> pd.DataFrame:
+    """Make one row for each recipe and each epoch that all its runs reached: means over its seeds.
+
+    Args:
+        recipes: Every recipe's runs, by its id.
+        target: Accuracy for ``seconds_to_target``.
+    """
+    parts = [pd.DataFrame(_curve_columns(runs, target)) for runs in recipes.values()]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return frame.reindex(columns=POINT_COLUMNS)
+
+
+def _curve_columns(runs: Replicates, target: float | None) -> dict[str, object]:
+    epochs = np.arange(1, len(runs.seconds) + 1)
+    recipe, measures = runs.first.recipe, runs.first.measures
+    improved_E = np.diff(runs.accuracies, prepend=-np.inf) > 0
+    best_at_E = np.maximum.accumulate(np.where(improved_E, epochs - 1, 0))
+    reached = None if target is None else runs.epoch_reaching(target)
+    to_target_E = np.full(len(epochs), np.nan)
+    if reached is not None:
+        to_target_E[reached - 1 :] = runs.seconds[reached - 1]
+    return {
+        "trial": runs.first.number,
+        "epoch": epochs,
+        **recipe_words(recipe),
+        "seeds": runs.seeds,
+        "train_seconds": runs.seconds,
+        "seconds_to_best": runs.seconds[best_at_E],
+        "seconds_to_target": to_target_E,
+        "accuracy": runs.accuracies,
+        "final_accuracy": runs.accuracies_SE.mean(axis=0),
+        "parameters": measures["parameters"],
+        "train_flops": int(measures["train_flops"] or 0) * epochs // recipe.epochs,
+        "test_accuracy": runs.test_SE.mean(axis=0),
+        "train_seconds_sd": spread(runs.seconds_SE),
+        "accuracy_sd": spread(runs.best_SE),
+    }
+
+
+def whole_runs_frame(recipes: Mapping[str, Replicates], objectives: Sequence[str]) -> pd.DataFrame:
+    """Make one row for each recipe with a complete run that has every objective: means over its complete runs."""
+    rows = []
+    for runs in recipes.values():
+        trials = [trial for trial in runs.trials if trial.complete]
+        if not trials:
+            continue
+        whole = by_recipe(trials)[runs.first.recipe.id]
+        measured = pd.DataFrame({name: [trial.measures.get(name) for trial in trials] for name in OBJECTIVES})
+        row: dict[str, object] = {
+            "trial": trials[0].number,
+            **recipe_words(runs.first.recipe),
+            "seeds": len(trials),
+            "test_accuracy": float(whole.test_SE[:, -1].mean()),
+            "train_seconds_sd": float(spread(whole.seconds_SE)[-1]),
+            "accuracy_sd": float(spread(whole.best_SE)[-1]),
+        }
+        means = measured.astype(float).mean()
+        rows.append(row | {name: float(means[name]) for name in OBJECTIVES})
+    return pd.DataFrame(rows).reindex(columns=POINT_COLUMNS).dropna(subset=list(objectives))
+
+
+def front_frame(
+    points: pd.DataFrame, objectives: Sequence[str], baseline: Replicates | None = None
+) -> pd.DataFrame:
+    """Choose the points that no other dominates, by rising train seconds, and compare them with the baseline.
+
+    Args:
+        points: From ``points_frame``, or from ``whole_runs_frame`` where the objectives are not those of a curve.
+        objectives: What the front trades; of curves it is train seconds and accuracy, with parameters if they are an
+            objective.
+        baseline: Complete runs of the baseline.
+    """
+    axes = list(objectives)
+    if is_of_curves(objectives):
+        axes = ["train_seconds", "accuracy", *(["parameters"] if "parameters" in objectives else [])]
+    mask = front_mask(points[axes].to_numpy(dtype=float), directions(axes))
+    front = points[mask].sort_values(["train_seconds", "trial"], kind="stable").reset_index(drop=True)
+    compared = [
+        compare(*each, baseline) for each in zip(front["train_seconds"], front["accuracy"], strict=True)
+    ]
+    ratios, gains = np.array(compared, dtype=float).reshape(-1, 2).T
+    return front.assign(time_saved_percent=100 * (1 - ratios), accuracy_gain=gains)[FRONT_COLUMNS]
+
+
+def compare(seconds: float, accuracy: float, baseline: Replicates | None) -> tuple[float, float]:
+    """Compare with the baseline at the same accuracy.
+
+    Returns:
+        The seconds as a share of those in which the baseline first reaches the accuracy, and the accuracy gained
+        where it never does; the other is NaN, and both are without a baseline.
+    """
+    if baseline is None:
+        return np.nan, np.nan
+    epoch = baseline.epoch_reaching(accuracy)
+    if epoch is None:
+        return np.nan, accuracy - float(baseline.accuracies[-1])
+    return seconds / float(baseline.seconds[epoch - 1]), np.nan

@@ -1,0 +1,105 @@
+"""A study that was published as CSV files, read back as trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dse.errors import StudyError
+from dse.recipe.recipe import parse_recipe
+from dse.record.front import RECIPE_WORDS
+from dse.record.objectives import OBJECTIVES
+from dse.record.run import EpochRow
+from dse.record.tables import StudyTables, make_tables
+from dse.record.trial import Trial, TrialState
+
+TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "engine", "recipe"]
+EPOCH_COLUMNS = [field.name for field in dataclasses.fields(EpochRow)]
+WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
+
+
+def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
+    """Read a study from trials.csv and curves.csv; its front is computed from them.
+
+    Args:
+        folder: Holds both files, and environment.json if the machine is known.
+        space: The search space, as its file beside them holds it; without one the front is of train seconds
+            and accuracy.
+
+    Raises:
+        StudyError: A file is missing, cannot be read, or holds what is no trial.
+    """
+    trials = _read_csv(
+        folder / "trials.csv", ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
+    )
+    curves = _read_csv(folder / "curves.csv", ["trial", *EPOCH_COLUMNS])
+    environment = folder / "environment.json"
+    rows = {int(str(number)): curve for number, curve in curves.groupby("trial")}
+    baselines = [row["recipe_id"] for row in trials.to_dict("records") if row.get("is_baseline")]
+    return make_tables(
+        name=folder.resolve().name,
+        trials=[_trial(row, rows.get(int(row["trial"])), folder) for row in trials.to_dict("records")],
+        space={"objectives": ["train_seconds", "accuracy"], "protocol": "holdout", "target": None}
+        | dict(space),
+        baseline_id=next(iter(baselines), ""),
+        environment=json.loads(environment.read_text()) if environment.exists() else {},
+    )
+
+
+def _trial(row: Mapping[Any, Any], curve: pd.DataFrame | None, folder: Path) -> Trial:
+    def value(name: str, missing: Any = None) -> Any:
+        found = row.get(name)
+        return missing if found is None or pd.isna(found) else found
+
+    where = f"{folder / 'trials.csv'}: trial {row['trial']}"
+    try:
+        return Trial(
+            number=int(row["trial"]),
+            recipe=parse_recipe(json.loads(row["recipe"]), where),
+            seed=int(row["seed"]),
+            state=TrialState(row["state"]),
+            reason=value("reason", ""),
+            measures={name: value(name) for name in OBJECTIVES},
+            curve=() if curve is None else _curve(curve),
+            setup_seconds=value("setup_seconds"),
+            started=value("started", ""),
+            device=value("device", ""),
+            engine=value("engine", ""),
+            possible_accuracy=value("possible_accuracy"),
+            possible_seconds=value("possible_seconds"),
+        )
+    except (ValueError, TypeError) as reason:
+        raise StudyError(
+            f"{where} cannot be read ({reason}). Publish the study's files as dse wrote them."
+        ) from None
+
+
+def _curve(rows: pd.DataFrame) -> tuple[EpochRow, ...]:
+    columns: dict[str, list[Any]] = {name: rows[name].tolist() for name in EPOCH_COLUMNS}
+    columns |= {name: rows[name].astype(int).tolist() for name in WHOLE_EPOCH_COLUMNS}
+    columns["validation_accuracy"] = [
+        None if pd.isna(each) else each for each in columns["validation_accuracy"]
+    ]
+    found = [EpochRow(*values) for values in zip(*columns.values(), strict=True)]
+    return tuple(sorted(found, key=lambda row: row.epoch))
+
+
+def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    try:
+        # Only the empty cell is missing: "none" is a word of the weight sharing.
+        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXTS, "str"))
+    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
+        raise StudyError(
+            f"{path}: cannot be read ({reason}). Publish trials.csv and curves.csv together."
+        ) from None
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise StudyError(
+            f"{path}: lacks the column {missing[0]}. docs/results.md lists what each file must hold."
+        )
+    return frame

@@ -1,0 +1,131 @@
+"""Replicates: the runs of one recipe with different seeds, judged by their mean.
+
+Dimensions: S runs (seeds), E epochs that all of them reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dse.record.trial import Trial, TrialState
+
+Floats = NDArray[np.float64]
+
+# Means of the same counts differ by this much where they were added up in another order.
+ROUNDING = 1e-9
+# Not ended by themselves: what a run of this recipe gives is not known from them.
+CUT_OFF = frozenset({TrialState.RUNNING, TrialState.INTERRUPTED, TrialState.FAILED})
+
+
+def over_common_epochs(curves: Sequence[ArrayLike]) -> Floats:
+    """Stack curves over the epochs that all of them reached; shape (S, E).
+
+    Beyond the shortest one, a mean would be one over fewer seeds, and a lucky seed would stand for all.
+
+    >>> over_common_epochs([[1.0, 2.0, 3.0], [1.5, 2.5]])
+    array([[1. , 2. ],
+           [1.5, 2.5]])
+    """
+    arrays = [np.asarray(curve, dtype=float) for curve in curves]
+    shortest = min(map(len, arrays))
+    return np.array([array[:shortest] for array in arrays])
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """What one recipe gives, stopped after each epoch: the mean over its seeds.
+
+    Attributes:
+        trials: The runs that count, one a seed, each with at least one epoch; in the order of their numbers.
+    """
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def first(self) -> Trial:
+        """The earliest of the trials, which names the recipe."""
+        return self.trials[0]
+
+    @property
+    def seeds(self) -> int:
+        """How many runs there are."""
+        return len(self.trials)
+
+    @cached_property
+    def seconds_SE(self) -> Floats:
+        """Train seconds at the end of each epoch."""
+        return over_common_epochs([[row.train_seconds for row in trial.curve] for trial in self.trials])
+
+    @cached_property
+    def accuracies_SE(self) -> Floats:
+        """Accuracy after each epoch."""
+        return over_common_epochs([[row.accuracy for row in trial.curve] for trial in self.trials])
+
+    @cached_property
+    def best_SE(self) -> Floats:
+        """Best accuracy so far: whoever stops here keeps the weights of the best epoch."""
+        return np.maximum.accumulate(self.accuracies_SE, axis=1)
+
+    @cached_property
+    def test_SE(self) -> Floats:
+        """Test accuracy at the best epoch so far."""
+        test_SE = over_common_epochs([[row.test_accuracy for row in trial.curve] for trial in self.trials])
+        improved_SE = np.diff(self.best_SE, axis=1, prepend=-np.inf) > 0
+        best_at_SE = np.maximum.accumulate(np.where(improved_SE, np.arange(test_SE.shape[1]), 0), axis=1)
+        return np.take_along_axis(test_SE, best_at_SE, axis=1)
+
+    @cached_property
+    def seconds(self) -> Floats:
+        """Mean train seconds at the end of each epoch; shape (E,)."""
+        mean_E: Floats = self.seconds_SE.mean(axis=0)
+        return mean_E
+
+    @cached_property
+    def accuracies(self) -> Floats:
+        """Mean of the best accuracy so far; shape (E,)."""
+        mean_E: Floats = self.best_SE.mean(axis=0)
+        return mean_E
+
+    def epoch_reaching(self, accuracy: float) -> int | None:
+        """Give the first epoch, counted from 1, whose mean accuracy is no lower; None if there is none."""
+        reached = np.flatnonzero(self.accuracies >= accuracy - ROUNDING)
+        return int(reached[0]) + 1 if len(reached) else None
+
+
+def spread(values_SE: Floats) -> Floats:
+    """Give the standard deviation over the seeds of each epoch, NaN for a single seed; shape (E,).
+
+    >>> spread(np.array([[1.0, 2.0], [3.0, 2.0]]))
+    array([1.41421356, 0.        ])
+    """
+    seeds, epochs = values_SE.shape
+    deviations: Floats = values_SE.std(axis=0, ddof=1) if seeds > 1 else np.full(epochs, np.nan)
+    return deviations
+
+
+def by_recipe(trials: Iterable[Trial]) -> dict[str, Replicates]:
+    """Put trials with a curve together by their recipe's id, in the order of the recipes' first trials.
+
+    A run that was cut off (running, interrupted, failed) counts only where its recipe has no other, and of several
+    runs with one seed the longest does.
+    """
+    grouped: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.curve:
+            grouped.setdefault(trial.recipe.id, []).append(trial)
+    return {recipe_id: Replicates(_counted(runs)) for recipe_id, runs in grouped.items()}
+
+
+def _counted(runs: Sequence[Trial]) -> tuple[Trial, ...]:
+    ended = [trial for trial in runs if trial.state not in CUT_OFF]
+    by_seed: dict[int, Trial] = {}
+    for trial in ended or runs:
+        held = by_seed.get(trial.seed)
+        if held is None or len(trial.curve) > len(held.curve):
+            by_seed[trial.seed] = trial
+    return tuple(sorted(by_seed.values(), key=lambda trial: trial.number))
