@@ -131,7 +131,7 @@ if __name__ == "__main__":
     rng, history = np.random.default_rng(0), History()
     began = time.process_time()
     order = Timed(table, rng, history)
-    found = replay(table, order, rng, table.seconds, history, DominanceRule(history))
+    found = replay(table, order, rng, table.seconds, history, DominanceRule(history, table.space.confidence))
     whole = time.process_time() - began
     print(
         f"{len(set(found.rows.tolist()))} trials of {len(found.rows) / len(table.runs):.1f} epochs: {whole:.2f} s"

@@ -11,7 +11,8 @@ from dse.errors import StudyError
 from dse.replay.table import RecordedTable
 from dse.search.history import History
 from dse.search.progress import Progress
-from dse.search.surrogate import Promise, Scalar
+from dse.search.surrogate import Promise
+from dse.space.tree import Scalar
 from dse.study.suggest import OPTUNA_SAMPLERS, Suggester
 
 ORDERS = ("promising", "exhaustive", "random", "three-step", *OPTUNA_SAMPLERS)

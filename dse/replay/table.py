@@ -101,7 +101,7 @@ def record_table(tables: StudyTables) -> RecordedTable:
             )
         if recipe.id == space.baseline_recipe.id:
             baseline = len(candidates)
-        outline = space.outline(space.plan(recipe))
+        outline = Outline.of(space.plan(recipe), weigh_parameters=space.weighs_parameters)
         candidates.append(Candidate(choices, outline))
         runs.append(tuple(_run(curves[trial], outline, trial, tables.name) for trial in trials["trial"]))
     if baseline is None:

@@ -20,8 +20,6 @@ from dse.errors import InputError
 from dse.search.history import History
 from dse.search.progress import Progress
 
-# Chosen on results/digits-table and results/mnist-table: docs/search.md has the figures of others.
-CONFIDENCE = 0.7
 CURVES_NEEDED = 2
 
 
@@ -65,16 +63,14 @@ class DominanceRule:
     >>> outline = Outline((32, 32), rate_shares=(0.5, 1.0), total_steps=20, mean_rate=0.001, parameters=0)
     >>> history = History()
     >>> history.record(Progress(outline, (1.0, 2.0), (0.8, 0.9)))
-    >>> print(DominanceRule(history, curves_needed=1).verdict(Progress(outline, (1.0,), (0.5,))))
+    >>> print(DominanceRule(history, confidence=0.7, curves_needed=1).verdict(Progress(outline, (1.0,), (0.5,))))
     after epoch 1: even with 75.00 % at 2 s it would not add to the front
     """
 
-    def __init__(
-        self, history: History, confidence: float = CONFIDENCE, curves_needed: int = CURVES_NEEDED
-    ) -> None:
+    def __init__(self, history: History, confidence: float, curves_needed: int = CURVES_NEEDED) -> None:
         if not 0 < confidence < 1:
             raise InputError(
-                f"confidence={confidence}: must lie above 0 and below 1, as in {CONFIDENCE}. "
+                f"confidence={confidence}: must lie above 0 and below 1, as in 0.7. "
                 "A larger one stops fewer runs."
             )
         if curves_needed < 1:

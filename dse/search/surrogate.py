@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from dse.search.history import History
 from dse.search.progress import Floats, Outline, Progress
 from dse.search.volume import LEAST_SECONDS, Reference
-
-Scalar = str | int | float | bool | None
+from dse.space.tree import Scalar
 
 PARTS = 10
 INSTANTS = 32

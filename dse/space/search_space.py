@@ -15,8 +15,6 @@ from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES
-from dse.search.progress import Outline
-from dse.search.stopping import CONFIDENCE
 from dse.section import Section
 from dse.space.tree import Assignment, Group, Scalar, Suggest, parse_node
 from dse.units import parse_duration
@@ -106,7 +104,7 @@ class SearchSpace(Section):
         description="dominated: end a run when no continuation of it can add to the anytime front",
     )
     confidence: float = Field(
-        default=CONFIDENCE,
+        default=0.7,  # docs/search.md has the figures of others
         gt=0,
         lt=1,
         description="dominated: share of the completed runs that gained less than a run is credited with",
@@ -242,9 +240,10 @@ class SearchSpace(Section):
         """Compile a recipe for this space's data."""
         return compile_plan(recipe, self.data.dataset.shape, self.data.split(self.protocol).train_images)
 
-    def outline(self, plan: Plan) -> Outline:
-        """Outline a plan; its parameters count if they are an objective."""
-        return Outline.of(plan, weigh_parameters="parameters" in self.objectives)
+    @property
+    def weighs_parameters(self) -> bool:
+        """Whether the parameters are an objective."""
+        return "parameters" in self.objectives
 
     @property
     def adds_to_anytime_front(self) -> bool:

@@ -47,9 +47,12 @@ class Driver:
         self._volumes: list[float | None] = []
         self.done: list[Trial] = []
 
+    def _outline(self, plan: Plan) -> Outline:
+        return Outline.of(plan, weigh_parameters=self._space.weighs_parameters)
+
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        run = _progress(trial, self._space.outline(self._space.plan(trial.recipe)))
+        run = _progress(trial, self._outline(self._space.plan(trial.recipe)))
         self._history.record(run)
         self._learn_end(trial, run)
 
@@ -92,7 +95,7 @@ class Driver:
         )
         write_start(asked, trial)
         self._watcher.trial_started(trial, plan)
-        outline = self._space.outline(plan)
+        outline = self._outline(plan)
         trial = self._trained(asked, trial, plan, outline)
         self._learn_end(trial, _progress(trial, outline))
         gain = None if self._listed is None else self._listed.remaining_gain(self.done)

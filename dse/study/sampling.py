@@ -13,7 +13,7 @@ from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
 from dse.record.trial import Trial, TrialState
 from dse.search.history import History
-from dse.search.progress import Progress
+from dse.search.progress import Outline, Progress
 from dse.search.surrogate import Candidate, Promise
 from dse.space.search_space import SamplerName, SearchSpace
 from dse.space.tree import Assignment
@@ -106,7 +106,11 @@ class Listed:
         self._promise = None
         if judged:
             candidates = [
-                Candidate(point.assignment, space.outline(space.plan(point.recipe))) for point in first_pass
+                Candidate(
+                    point.assignment,
+                    Outline.of(space.plan(point.recipe), weigh_parameters=space.weighs_parameters),
+                )
+                for point in first_pass
             ]
             self._promise = Promise(candidates, history)
 
