@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from dse.data.datasets import find_dataset
 from dse.recipe.batch_size import AdaBatch, Constant, Stage, Stages
@@ -22,7 +21,7 @@ from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial, TrialState
 from dse.search.progress import Outline, Progress
-from dse.space.load import find_space, parse_space
+from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.storage import opened
@@ -218,9 +217,37 @@ def realistic_study(count: int = 40, seed: int = 0, epochs: int = 5, **space: An
 ENVIRONMENT = {"device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
 
 
+# A search space of 36 recipes of 4 epochs, for the studies that train nothing.
+SPACE = {
+    "name": "fake",
+    "data": {"name": "digits"},
+    "objectives": ["train_seconds", "accuracy", "parameters"],
+    "recipe": {
+        "model": {"name": "capsnet", "preset": "tiny", "routing_iterations": 3},
+        "learning_rate": [
+            {"policy": "fixed", "base_rate": {"choices": [0.001, 0.003]}},
+            {"policy": "one_cycle", "base_rate": 0.001},
+        ],
+        "batch_size": [
+            {"schedule": "constant", "size": {"choices": [32, 128]}},
+            {"schedule": "adabatch", "start": 16, "period": 2},
+        ],
+        "weight_sharing": {
+            "class_capsules": {"choices": ["none", "per_type"]},
+            "decoder": {"choices": ["full", "reduced"]},
+        },
+        "epochs": 4,
+    },
+    "baseline": {
+        "learning_rate": {"policy": "fixed", "base_rate": 0.001},
+        "batch_size": {"schedule": "constant", "size": 128},
+        "weight_sharing": {"class_capsules": "none", "decoder": "full"},
+    },
+}
+
+
 def make_space(**changes: object) -> SearchSpace:
-    content = yaml.safe_load(find_space("quickstart").read_text())
-    return parse_space(content | changes, "test")
+    return parse_space(SPACE | changes, "test")
 
 
 class FakeTraining:

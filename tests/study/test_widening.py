@@ -99,13 +99,13 @@ def test_another_baseline_is_another_study(tmp_path: Path) -> None:
 
 def test_an_interrupted_trial_is_trained_again_after_widening(tmp_path: Path) -> None:
     training = FakeTraining()
-    training.interrupt_at = 4
+    training.interrupt_at = 5
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, NARROW, training, trials=8, sampler="tpe")
     again = FakeTraining()
     trials = run(tmp_path, changed(with_open_routing), again, trials=8, sampler="tpe", widen=True)
-    assert again.trained[0] == training.trained[3]
-    assert trials[3].state is TrialState.INTERRUPTED
+    assert again.trained[0] == training.trained[4]
+    assert trials[4].state is TrialState.INTERRUPTED
 
 
 def test_queued_recipes_survive_widening(tmp_path: Path) -> None:
