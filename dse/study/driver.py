@@ -18,7 +18,7 @@ from dse.search.progress import Outline, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
 from dse.study.sampling import Listed, next_seed
-from dse.study.storage import write_end, write_epoch, write_start
+from dse.study.trials import report_end, write_end, write_epoch, write_start
 from dse.study.watcher import Standing, Train, Watcher
 
 
@@ -171,14 +171,7 @@ class Driver:
 
     def _tell(self, asked: optuna.Trial, trial: Trial) -> None:
         write_end(asked, trial)
-        if trial.complete:
-            values = [trial.measures[name] for name in self._space.objectives]
-            self._study.tell(asked, [float(value) for value in values if value is not None])
-        elif trial.state is TrialState.STOPPED:
-            # Its values are those of another, shorter recipe. Samplers count a pruned trial as a bad one.
-            self._study.tell(asked, state=OptunaState.PRUNED)
-        else:
-            self._study.tell(asked, state=OptunaState.FAIL)
+        report_end(self._study, trial, self._space.objectives)
 
 
 def _progress(trial: Trial, outline: Outline) -> Progress:

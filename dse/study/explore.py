@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import optuna
-from optuna.trial import TrialState as OptunaState
 
-from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
 from dse.record.trial import Trial
 from dse.search.history import History
 from dse.space.search_space import SamplerName, SearchSpace
 from dse.study.driver import Driver
+from dse.study.queue import fill_queue
 from dse.study.sampling import Listed, choose_sampler, make_sampler
-from dse.study.storage import read_trials, was_interrupted
+from dse.study.trials import read_trials
 from dse.study.watcher import Train, Watcher
 
 
@@ -57,12 +56,9 @@ def explore(
     chosen = choose_sampler(sampler, space, trials)
     history = History()
     listed = Listed(space, history, judged=chosen == "promising") if chosen in ("promising", "grid") else None
-    _requeue_interrupted(study)
-    study.sampler = make_sampler(chosen, space.seed, len(study.get_trials(deepcopy=False)))
-    if not study.get_trials(deepcopy=False):
-        for seed in range(space.seed, space.seed + space.seeds):
-            study.enqueue_trial(space.baseline_assignment, user_attrs={"seed": seed})
-    _enqueue(study, space, warm_start)
+    trials_before = len(study.get_trials(deepcopy=False))
+    fill_queue(study, space, warm_start)
+    study.sampler = make_sampler(chosen, space.seed, trials_before)
     driver = Driver(study, space, train, history, listed, device, watcher)
     for trial in read_trials(study):
         driver.take_in(trial)
@@ -70,36 +66,3 @@ def explore(
         driver.run_trial()
     watcher.study_ended(ending)
     return driver.done
-
-
-def _requeue_interrupted(study: optuna.Study) -> None:
-    """Close trials that a killed process left running, and queue all interrupted ones again, once each."""
-    for stored in study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
-        study.tell(stored.number, state=OptunaState.FAIL)
-    everything = study.get_trials(deepcopy=False)
-    redone = {stored.user_attrs.get("redoes") for stored in everything}
-    for stored in everything:
-        if stored.number in redone or not was_interrupted(stored):
-            continue
-        # A process killed between asking and drawing leaves no parameters, but what was queued is known.
-        params = stored.params or stored.system_attrs.get("fixed_params", {})
-        if params and "seed" in stored.user_attrs:
-            again = {"seed": stored.user_attrs["seed"], "redoes": stored.number}
-            study.enqueue_trial(params, user_attrs=again)
-
-
-def _enqueue(study: optuna.Study, space: SearchSpace, recipes: Sequence[Recipe]) -> None:
-    """Queue recipes that the study neither has nor has queued."""
-    waiting = study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
-    known = {trial.recipe.id for trial in read_trials(study)}
-    known |= {space.recipe_of(stored.system_attrs["fixed_params"]).id for stored in waiting}
-    for recipe in recipes:
-        assignment = space.assignment_of(recipe)
-        if assignment is None:
-            raise SpaceError(
-                f"a study of the space {space.name} cannot start with {recipe.label!r} for {recipe.epochs} epochs, "
-                "which is no point of it. Leave the recipe out, or its values open in the space."
-            )
-        if recipe.id not in known:
-            known.add(recipe.id)
-            study.enqueue_trial(assignment, user_attrs={"seed": space.seed})

@@ -10,7 +10,8 @@ from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import load_space
-from dse.study.storage import DATABASE, SPACE_FILE, open_database, read_trials, stored_space
+from dse.study.storage import DATABASE, SPACE_FILE, open_database, stored_space
+from dse.study.trials import read_trials
 
 
 def load_study(path: str | Path) -> StudyTables:

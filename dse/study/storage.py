@@ -1,16 +1,10 @@
-"""A study on disk: an Optuna storage that holds everything, written as it happens.
-
-Each Optuna trial keeps our trial in its user attributes: ``recipe``, ``seed``, ``state``, ``reason``, ``measures``,
-``device``, and one attribute ``epoch N`` for each row of its curve.
-"""
+"""A study on disk: an Optuna storage that holds everything, written as it happens."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +13,10 @@ from filelock import FileLock, Timeout
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
-from optuna.trial import TrialState as OptunaState
 
 from dse.errors import StudyError
-from dse.recipe.recipe import parse_recipe
 from dse.record.objectives import directions
-from dse.record.run import EpochRow
 from dse.record.tables import write_view
-from dse.record.trial import Trial, TrialState
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.quiet import quiet_optuna
@@ -181,8 +171,9 @@ def open_database(folder: Path) -> optuna.Study:
     if not path.exists():
         raise StudyError(f"{path}: no such file. `dse explore` makes one.")
     try:
-        (summary,) = optuna.get_all_study_summaries(storage=_storage(folder))
-        study = optuna.load_study(study_name=summary.study_name, storage=_storage(folder))
+        storage = RDBStorage(f"sqlite:///{path.resolve()}")
+        (name,) = optuna.get_all_study_names(storage)
+        study = optuna.load_study(study_name=name, storage=storage)
         study.user_attrs["space"]
     except (ValueError, KeyError):
         raise StudyError(f"{path}: holds no study of dse. Give the new study another --name.") from None
@@ -193,10 +184,6 @@ def open_database(folder: Path) -> optuna.Study:
             f"{path}: is no readable Optuna storage ({_first_line(reason)}). Restore it, or give another --name."
         ) from None
     return study
-
-
-def _storage(folder: Path) -> str:
-    return f"sqlite:///{(folder / DATABASE).resolve()}"
 
 
 def _database_error() -> type[Exception]:
@@ -215,67 +202,3 @@ def _first_line(reason: BaseException) -> str:
 def stored_space(study: optuna.Study, folder: Path) -> SearchSpace:
     """Give the space that a study explores."""
     return parse_space(study.user_attrs["space"], str(folder / DATABASE))
-
-
-def read_trials(study: optuna.Study) -> list[Trial]:
-    """Read every trial that has been drawn."""
-    return [read_trial(trial) for trial in study.get_trials(deepcopy=False) if "recipe" in trial.user_attrs]
-
-
-def was_interrupted(stored: FrozenTrial) -> bool:
-    """Tell whether a trial was cut off from outside: it says so, or its process died before it could."""
-    said = stored.user_attrs.get("state", TrialState.RUNNING)
-    return stored.state is OptunaState.FAIL and said in (TrialState.INTERRUPTED, TrialState.RUNNING)
-
-
-def read_trial(stored: FrozenTrial) -> Trial:
-    """Read a trial from Optuna's record of it."""
-    attrs = stored.user_attrs
-    cut_off = was_interrupted(stored)
-    rows = sorted(
-        (EpochRow(**value) for key, value in attrs.items() if key.startswith("epoch ")),
-        key=lambda row: row.epoch,
-    )
-    return Trial(
-        number=stored.number,
-        recipe=parse_recipe(attrs["recipe"], f"trial {stored.number}"),
-        seed=attrs["seed"],
-        state=TrialState.INTERRUPTED if cut_off else TrialState(attrs["state"]),
-        reason=attrs.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
-        measures=attrs.get("measures", {}),
-        curve=tuple(rows),
-        setup_seconds=attrs.get("setup_seconds"),
-        started=stored.datetime_start.astimezone(UTC).isoformat(timespec="seconds")
-        if stored.datetime_start
-        else "",
-        device=attrs.get("device", ""),
-        engine=attrs.get("engine", ""),
-        possible_accuracy=attrs.get("possible_accuracy"),
-        possible_seconds=attrs.get("possible_seconds"),
-    )
-
-
-def write_epoch(trial: optuna.Trial, row: EpochRow) -> None:
-    """Record one row of a running trial's curve."""
-    trial.set_user_attr(f"epoch {row.epoch}", dataclasses.asdict(row))
-
-
-def write_start(trial: optuna.Trial, record: Trial) -> None:
-    """Record what is known of a trial before it trains."""
-    trial.set_user_attr("recipe", record.recipe.model_dump(mode="json"))
-    trial.set_user_attr("seed", record.seed)
-    trial.set_user_attr("device", record.device)
-    trial.set_user_attr("measures", dict(record.measures))
-    trial.set_user_attr("state", str(record.state))
-
-
-def write_end(trial: optuna.Trial, record: Trial) -> None:
-    """Record how a trial ended; its curve is recorded already."""
-    trial.set_user_attr("setup_seconds", record.setup_seconds)
-    trial.set_user_attr("measures", dict(record.measures))
-    trial.set_user_attr("engine", record.engine)
-    trial.set_user_attr("reason", record.reason)
-    if record.state is TrialState.STOPPED:
-        trial.set_user_attr("possible_accuracy", record.possible_accuracy)
-        trial.set_user_attr("possible_seconds", record.possible_seconds)
-    trial.set_user_attr("state", str(record.state))

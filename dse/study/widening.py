@@ -11,9 +11,11 @@ from optuna.trial import FixedTrial, FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from dse.errors import StudyError
-from dse.recipe.recipe import Recipe, parse_recipe
+from dse.recipe.recipe import Recipe
 from dse.space.search_space import SearchSpace
 from dse.space.tree import Assignment, open_values
+from dse.study.queue import queued_recipe
+from dse.study.trials import is_drawn, read_trial
 
 
 def check_space(
@@ -66,6 +68,9 @@ def carried_over(study: optuna.Study, before: SearchSpace, now: SearchSpace) -> 
             assignment = now.assignment_of(recipe)
             assert assignment is not None
             _place(stored, assignment, now)
+        elif stored.state is not OptunaState.WAITING:
+            # Its process died while it was drawn: its values say nothing, and their ranges may be gone.
+            stored.params, stored.distributions = {}, {}
         if stored.state is OptunaState.RUNNING:
             # Its process is gone; with no end recorded it counts as interrupted.
             stored.state, stored.datetime_complete = OptunaState.FAIL, datetime.now()
@@ -85,10 +90,7 @@ def _place(stored: FrozenTrial, assignment: Assignment, space: SearchSpace) -> N
 
 def _recipe(stored: FrozenTrial, space: SearchSpace) -> Recipe | None:
     """Give the recipe that a trial trains, or is queued for; None if its process died before it drew one."""
-    if "recipe" in stored.user_attrs:
-        return parse_recipe(stored.user_attrs["recipe"], f"trial {stored.number}")
-    queued = stored.system_attrs.get("fixed_params")
-    return None if queued is None else space.recipe_of(queued)
+    return read_trial(stored).recipe if is_drawn(stored) else queued_recipe(stored, space)
 
 
 def _differences(before: SearchSpace, now: SearchSpace) -> str:

@@ -15,7 +15,8 @@ from dse.record.trial import TrialState
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
-from dse.study.storage import open_database, read_trials
+from dse.study.storage import open_database
+from dse.study.trials import read_trials
 from tests.fakes import FakeTraining, make_space
 from tests.fakes import run_study as run
 

@@ -1,0 +1,115 @@
+"""What a study trains before its sampler is asked: baseline, interrupted trials, and recipes to start with.
+
+A kill can fall between any two writes, so nothing here relies on an earlier call having come to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import optuna
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from dse.errors import SpaceError
+from dse.recipe.recipe import Recipe
+from dse.space.search_space import SearchSpace
+from dse.space.tree import Assignment
+from dse.study.trials import has_ended, read_trial, read_trials, recorded_seed, report_end, was_interrupted
+
+
+def fill_queue(study: optuna.Study, space: SearchSpace, warm_start: Sequence[Recipe]) -> None:
+    """Queue what an earlier call left undone, the baseline, and the recipes to start with.
+
+    Raises:
+        SpaceError: A recipe to start with is no point of the space.
+    """
+    _close_left_running(study, space)
+    _drop_incomplete(study, space)
+    _queue_interrupted(study, space)
+    _queue_baseline(study, space)
+    _queue_recipes(study, space, warm_start)
+
+
+def queued_recipe(stored: FrozenTrial, space: SearchSpace) -> Recipe | None:
+    """Give the recipe that a trial was queued for; None if it was not, or only for a part of one.
+
+    Version 0.1 queued trials again with the values that they had when their process was killed, which may be a part.
+    """
+    assignment = _queued_point(stored, space)
+    return None if assignment is None else space.recipe_of(assignment)
+
+
+def _queued_point(stored: FrozenTrial, space: SearchSpace) -> Assignment | None:
+    queued: Assignment | None = stored.system_attrs.get("fixed_params")
+    return queued if queued and _is_point(queued, space) else None
+
+
+def _is_point(assignment: Assignment, space: SearchSpace) -> bool:
+    try:
+        space.recipe_of(assignment)
+    except KeyError:
+        return False
+    return True
+
+
+def _close_left_running(study: optuna.Study, space: SearchSpace) -> None:
+    """Report to Optuna the end of trials whose process was killed: as recorded, else as failed."""
+    for stored in study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
+        if has_ended(stored):
+            report_end(study, read_trial(stored), space.objectives)
+        else:
+            study.tell(stored.number, state=OptunaState.FAIL)
+
+
+def _drop_incomplete(study: optuna.Study, space: SearchSpace) -> None:
+    for stored in study.get_trials(deepcopy=False, states=(OptunaState.WAITING,)):
+        if queued_recipe(stored, space) is None:
+            # Study.tell takes trials that run alone.
+            study._storage.set_trial_state_values(stored._trial_id, state=OptunaState.FAIL)
+
+
+def _queue_interrupted(study: optuna.Study, space: SearchSpace) -> None:
+    """Queue every interrupted trial again, once each."""
+    everything = study.get_trials(deepcopy=False)
+    redone = {
+        stored.user_attrs.get("redoes") for stored in everything if queued_recipe(stored, space) is not None
+    }
+    for stored in everything:
+        if stored.number in redone or not was_interrupted(stored):
+            continue
+        # What was queued is known whole; what was drawn so far may be a part.
+        point = _queued_point(stored, space) or (stored.params if _is_point(stored.params, space) else None)
+        seed = recorded_seed(stored)
+        if point is not None and seed is not None:
+            study.enqueue_trial(point, user_attrs={"seed": seed, "redoes": stored.number})
+
+
+def _queue_baseline(study: optuna.Study, space: SearchSpace) -> None:
+    """Queue the baseline with every seed, unless trials were drawn already."""
+    if read_trials(study):
+        return
+    queued = {
+        stored.user_attrs.get("seed")
+        for stored in study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
+    }
+    for seed in range(space.seed, space.seed + space.seeds):
+        if seed not in queued:
+            study.enqueue_trial(space.baseline_assignment, user_attrs={"seed": seed})
+
+
+def _queue_recipes(study: optuna.Study, space: SearchSpace, recipes: Sequence[Recipe]) -> None:
+    """Queue recipes that the study neither has nor has queued."""
+    waiting = study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
+    known = {trial.recipe.id for trial in read_trials(study)}
+    known |= {recipe.id for stored in waiting if (recipe := queued_recipe(stored, space)) is not None}
+    for recipe in recipes:
+        assignment = space.assignment_of(recipe)
+        if assignment is None:
+            raise SpaceError(
+                f"a study of the space {space.name} cannot start with {recipe.label!r} for {recipe.epochs} epochs, "
+                "which is no point of it. Leave the recipe out, or its values open in the space."
+            )
+        if recipe.id not in known:
+            known.add(recipe.id)
+            study.enqueue_trial(assignment, user_attrs={"seed": space.seed})

@@ -1,0 +1,124 @@
+"""A study's trials in Optuna's storage.
+
+Each Optuna trial keeps ours in its user attributes: ``start`` (recipe, seed, device, and the measures known by then),
+one attribute ``epoch N`` for each row of its curve, and ``end`` (outcome and all measures). Each is one write, so
+whoever reads beside a running study, or after a kill, finds it whole or not at all. Version 0.1 wrote the content of
+``start`` and ``end`` as attributes of their own, one after the other; such trials are read as far as they came.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from dse.recipe.recipe import parse_recipe
+from dse.record.run import EpochRow
+from dse.record.trial import Trial, TrialState
+
+
+def read_trials(study: optuna.Study) -> list[Trial]:
+    """Read every trial that has been drawn: its recipe and its seed are known."""
+    return [read_trial(stored) for stored in study.get_trials(deepcopy=False) if is_drawn(stored)]
+
+
+def is_drawn(stored: FrozenTrial) -> bool:
+    """Tell whether a trial's recipe and seed are recorded."""
+    return {"recipe", "seed"} <= _record(stored).keys()
+
+
+def has_ended(stored: FrozenTrial) -> bool:
+    """Tell whether a trial's outcome is recorded, whatever Optuna was told of it."""
+    return is_drawn(stored) and _record(stored)["state"] != TrialState.RUNNING
+
+
+def was_interrupted(stored: FrozenTrial) -> bool:
+    """Tell whether a trial was cut off from outside: it says so, or its process died before it could."""
+    said = _record(stored)["state"]
+    return stored.state is OptunaState.FAIL and said in (TrialState.INTERRUPTED, TrialState.RUNNING)
+
+
+def read_trial(stored: FrozenTrial) -> Trial:
+    """Read a trial from Optuna's record of it."""
+    record = _record(stored)
+    cut_off = was_interrupted(stored)
+    rows = sorted(
+        (EpochRow(**value) for key, value in stored.user_attrs.items() if key.startswith("epoch ")),
+        key=lambda row: row.epoch,
+    )
+    return Trial(
+        number=stored.number,
+        recipe=parse_recipe(record["recipe"], f"trial {stored.number}"),
+        seed=record["seed"],
+        state=TrialState.INTERRUPTED if cut_off else TrialState(record["state"]),
+        reason=record.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
+        measures=record.get("measures", {}),
+        curve=tuple(rows),
+        setup_seconds=record.get("setup_seconds"),
+        started=stored.datetime_start.astimezone(UTC).isoformat(timespec="seconds")
+        if stored.datetime_start
+        else "",
+        device=record.get("device", ""),
+        engine=record.get("engine", ""),
+        possible_accuracy=record.get("possible_accuracy"),
+        possible_seconds=record.get("possible_seconds"),
+    )
+
+
+def recorded_seed(stored: FrozenTrial) -> int | None:
+    """Give the seed that a trial was queued or started with; None if its process died before it had one."""
+    return _record(stored).get("seed")
+
+
+def _record(stored: FrozenTrial) -> dict[str, Any]:
+    attrs: dict[str, Any] = stored.user_attrs
+    return {"state": str(TrialState.RUNNING), **attrs.get("start", {}), **attrs, **attrs.get("end", {})}
+
+
+def write_start(asked: optuna.Trial, trial: Trial) -> None:
+    """Record what is known of a trial before it trains."""
+    asked.set_user_attr(
+        "start",
+        {
+            "recipe": trial.recipe.model_dump(mode="json"),
+            "seed": trial.seed,
+            "device": trial.device,
+            "measures": dict(trial.measures),
+        },
+    )
+
+
+def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
+    """Record one row of a running trial's curve."""
+    asked.set_user_attr(f"epoch {row.epoch}", dataclasses.asdict(row))
+
+
+def write_end(asked: optuna.Trial, trial: Trial) -> None:
+    """Record how a trial ended; its curve is recorded already."""
+    end = {
+        "state": str(trial.state),
+        "reason": trial.reason,
+        "measures": dict(trial.measures),
+        "setup_seconds": trial.setup_seconds,
+        "engine": trial.engine,
+    }
+    if trial.state is TrialState.STOPPED:
+        end |= {"possible_accuracy": trial.possible_accuracy, "possible_seconds": trial.possible_seconds}
+    asked.set_user_attr("end", end)
+
+
+def report_end(study: optuna.Study, trial: Trial, objectives: Sequence[str]) -> None:
+    """Report to Optuna's sampler how a trial ended."""
+    if trial.complete:
+        values = [trial.measures[name] for name in objectives]
+        study.tell(trial.number, [float(value) for value in values if value is not None])
+    elif trial.state is TrialState.STOPPED:
+        # Its values are those of another, shorter recipe. Samplers count a pruned trial as a bad one.
+        study.tell(trial.number, state=OptunaState.PRUNED)
+    else:
+        study.tell(trial.number, state=OptunaState.FAIL)
