@@ -1,34 +1,40 @@
-"""The data behind the figures: points, fronts, curves and failures. Frames in, frames out; nothing is drawn."""
+"""The data behind the figures: points, front and curves of recipes. Frames in, frames out; nothing is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from dse.pareto import front_mask
 from dse.record.objectives import OBJECTIVES, directions
 from dse.record.tables import StudyTables, accuracy_objective, time_objective
+from dse.report.recipes import recipe_rows
 
 POINT_COLUMNS = [
-    *("trial", "recipe_id", "label", "policy", "schedule", "sharing", "seed"),
-    *("x", "y", *OBJECTIVES, "test_accuracy", "time_ratio", "accuracy_gain", "on_front", "is_baseline"),
+    *(
+        "trial",
+        "epoch",
+        "recipe_id",
+        "label",
+        "policy",
+        "schedule",
+        "batch_size.schedule",
+        "sharing",
+        "seeds",
+    ),
+    *("x", "y", "x_sd", "y_sd", *OBJECTIVES, "test_accuracy", "time_saved_percent", "accuracy_gain"),
+    *("on_front", "is_baseline"),
 ]
 FEW_CURVES = 3
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """What the others are compared with.
+class Place:
+    """A point of the plane of a figure."""
 
-    Attributes:
-        trials: Numbers of its complete trials, one a seed.
-        x: Mean of their values on the horizontal axis.
-        y: Mean of their values on the vertical axis.
-    """
-
-    trials: tuple[int, ...]
     x: float
     y: float
 
@@ -50,33 +56,36 @@ class Span:
 
 @dataclass(frozen=True)
 class FrontData:
-    """Complete trials in the plane of two objectives.
+    """Recipes in the plane of two objectives.
 
     Attributes:
-        x: Objective of the horizontal axis: time, if the study has such an objective.
-        y: Objective of the vertical axis: accuracy, if the study has such an objective.
-        points: One row a complete trial, with the columns ``POINT_COLUMNS``.
-        trial_front: The trials that no other beats in these two, by rising x.
-        anytime_front: The epochs that no other beats in these two, by rising x; empty if the
-            figure is not of time and accuracy.
-        baseline: Where the baseline lies, if one of its trials is complete.
+        x: Objective of the horizontal axis: time, if the front trades it.
+        y: Objective of the vertical axis: accuracy, if the front trades it.
+        of_curves: Whether a point is a recipe stopped after an epoch; else it is a whole run.
+        points: The front's points, and one point of each recipe that has none there: its best epoch, or its whole
+            run. Columns ``POINT_COLUMNS``.
+        line: The points of the front that no other beats in these two, by rising x: x and y.
+        baseline_curve: Best accuracy so far of the baseline, by train seconds: x and y; empty without a baseline
+            and where a point is a whole run.
+        baseline: Where the baseline first reaches its best, or its whole run; None if it has no complete run.
         span: Stretch of the vertical axis that is shown at first.
     """
 
     x: str
     y: str
+    of_curves: bool
     points: pd.DataFrame
-    trial_front: pd.DataFrame
-    anytime_front: pd.DataFrame
-    baseline: Baseline | None
+    line: pd.DataFrame
+    baseline_curve: pd.DataFrame
+    baseline: Place | None
     span: Span
 
 
 def front_axes(objectives: Sequence[str]) -> tuple[str, str]:
-    """Choose the two objectives that the front is drawn in.
+    """Choose the two objectives that a front of whole runs is drawn in.
 
-    >>> front_axes(("accuracy", "parameters", "train_seconds"))
-    ('train_seconds', 'accuracy')
+    >>> front_axes(("accuracy", "parameters", "seconds_to_target"))
+    ('seconds_to_target', 'accuracy')
     >>> front_axes(("accuracy", "parameters"))
     ('parameters', 'accuracy')
     """
@@ -85,55 +94,88 @@ def front_axes(objectives: Sequence[str]) -> tuple[str, str]:
     return x, y or next((name for name in objectives if name != x), "accuracy")
 
 
-def complete_trials(tables: StudyTables) -> pd.DataFrame:
-    """Give the trials that ended as they should."""
-    return tables.trials[tables.trials["state"] == "complete"]
-
-
 def front_data(tables: StudyTables) -> FrontData:
-    """Lay the complete trials and both fronts out in the plane of time and accuracy."""
-    x, y = front_axes(tables.objectives)
-    complete = complete_trials(tables)
-    points = _points(complete, x, y)
-    anytime = tables.front if tables.front_of_curves else tables.front[:0]
-    # A published study may carry more columns than its front.csv: both fronts are drawn from what is there.
-    anytime = anytime.assign(x=anytime[x].astype(float), y=anytime[y].astype(float)).dropna(subset=["x", "y"])
-    columns = ["trial", "epoch", "label", "policy", "x", "y", "test_accuracy"]
-    baseline = points[points["is_baseline"]]
+    """Lay the front and the other recipes out in the plane of time and accuracy."""
+    of_curves = tables.front_of_curves
+    x, y = ("train_seconds", "accuracy") if of_curves else front_axes(tables.objectives)
+    points = _placed(_marked(tables, _stops(tables) if of_curves else _whole_runs(tables)), x, y)
+    curve = _baseline_curve(tables) if of_curves else points.loc[points["is_baseline"], ["x", "y"]]
+    best = curve[curve["y"] >= curve["y"].max() - 1e-12]
+    baseline = Place(float(best["x"].iloc[0]), float(best["y"].iloc[0])) if len(best) else None
     return FrontData(
         x=x,
         y=y,
+        of_curves=of_curves,
         points=points,
-        trial_front=staircase(points[:0] if tables.front_of_curves else points, x, y)[["trial", "x", "y"]],
-        anytime_front=staircase(anytime, x, y)[columns],
-        baseline=Baseline(
-            tuple(int(number) for number in baseline["trial"]),
-            float(baseline["x"].mean()),
-            float(baseline["y"].mean()),
-        )
-        if len(baseline)
-        else None,
-        span=shown_span(points["y"], points.loc[points["on_front"] | points["is_baseline"], "y"]),
+        line=staircase(points[points["on_front"]], (x, y)),
+        baseline_curve=curve if of_curves else curve[:0],
+        baseline=baseline,
+        span=front_span(_best_of_each(points)["y"], baseline),
     )
 
 
-def _points(complete: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    points = complete.assign(x=complete[x].astype(float), y=complete[y].astype(float))
-    points = points.reindex(columns=[*POINT_COLUMNS, "batch_size.schedule"])
-    points = points.dropna(subset=["x", "y"])
-    return points.astype({"on_front": bool, "is_baseline": bool}).reset_index(drop=True)
+def _stops(tables: StudyTables) -> pd.DataFrame:
+    """The front's points, and the best epoch of each recipe that has none there."""
+    best = _best_of_each(tables.points.assign(y=tables.points["accuracy"]))
+    others = best[~best["recipe_id"].isin(tables.front["recipe_id"])]
+    return pd.concat([part for part in (tables.front, others) if len(part)] or [tables.front])
 
 
-def staircase(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """Give the rows that no other beats in ``x`` and ``y``, by rising x; of equal ones the first."""
-    mask = front_mask(points[["x", "y"]].to_numpy(dtype=float), directions((x, y)))
-    return points[mask].drop_duplicates(["x", "y"]).sort_values("x", kind="stable").reset_index(drop=True)
+def _best_of_each(points: pd.DataFrame) -> pd.DataFrame:
+    """Choose the first of each recipe's points that has its highest y."""
+    if points.empty:
+        return points
+    return points.loc[points.groupby("recipe_id", sort=False)["y"].idxmax()]
+
+
+def _whole_runs(tables: StudyTables) -> pd.DataFrame:
+    rows = recipe_rows(tables)
+    rows = rows[rows["complete"] > 0]
+    compared = tables.front[["recipe_id", "time_saved_percent", "accuracy_gain"]]
+    return rows.assign(seeds=rows["complete"]).merge(compared, on="recipe_id", how="left")
+
+
+def _marked(tables: StudyTables, points: pd.DataFrame) -> pd.DataFrame:
+    """Mark the points of the front and those of the baseline; add each recipe's kind of batch schedule."""
+    trials = tables.trials.set_index("trial")
+    baseline = trials.loc[trials["is_baseline"], "recipe_id"]
+    points = points.drop(columns="batch_size.schedule", errors="ignore").assign(
+        on_front=points["recipe_id"].isin(tables.front["recipe_id"]),
+        is_baseline=points["recipe_id"].isin(baseline),
+    )
+    kind = trials["batch_size.schedule" if "batch_size.schedule" in trials else "schedule"]
+    return points.assign(**{"batch_size.schedule": points["trial"].map(kind)})
+
+
+def _placed(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    missing = pd.Series(np.nan, index=points.index)
+    placed = points.assign(
+        x=points[x].astype(float),
+        y=points[y].astype(float),
+        x_sd=points.get(f"{x}_sd", missing).astype(float),
+        y_sd=points.get(f"{y}_sd", missing).astype(float),
+    )
+    return placed.reindex(columns=POINT_COLUMNS).dropna(subset=["x", "y"]).reset_index(drop=True)
+
+
+def _baseline_curve(tables: StudyTables) -> pd.DataFrame:
+    complete = tables.trials[tables.trials["is_baseline"] & (tables.trials["state"] == "complete")]
+    rows = tables.points[tables.points["recipe_id"].isin(complete["recipe_id"])]
+    return pd.DataFrame({"x": rows["train_seconds"].astype(float), "y": rows["accuracy"].astype(float)})
+
+
+def staircase(points: pd.DataFrame, axes: tuple[str, str]) -> pd.DataFrame:
+    """Give the x and y that no other point beats in these two objectives, by rising x; equal ones once."""
+    mask = front_mask(points[["x", "y"]].to_numpy(dtype=float), directions(axes))
+    return (
+        points.loc[mask, ["x", "y"]].drop_duplicates().sort_values("x", kind="stable").reset_index(drop=True)
+    )
 
 
 def shown_span(values: pd.Series[float], keep: pd.Series[float]) -> Span:
     """Choose a stretch of an axis in which the differences that matter can be seen.
 
-    A few trials that learnt next to nothing would press all others against the edge: values further below the
+    A few recipes that learnt next to nothing would press all others against the edge: values further below the
     lower quartile than three times the distance of the quartiles are left out, unless they are among ``keep``.
     """
     if values.empty:
@@ -142,16 +184,43 @@ def shown_span(values: pd.Series[float], keep: pd.Series[float]) -> Span:
     fence = lower - 3 * (upper - lower) if upper > lower else float(values.min())
     inside = pd.concat([values[values >= fence], keep])
     low, high = float(inside.min()), float(inside.max())
+    return _with_margin(values, low, high)
+
+
+def front_span(bests: pd.Series[float], baseline: Place | None) -> Span:
+    """Choose the stretch of accuracies where recipes compete with the baseline.
+
+    From the best recipe it reaches twice as far below the baseline as above it, but no fewer than half of the recipes
+    are shown.
+    """
+    span = shown_span(bests, pd.Series([baseline.y] if baseline else [], dtype=float))
+    if baseline is None or bests.empty:
+        return span
+    low = min(float(bests.median()), baseline.y - 2 * (float(bests.max()) - baseline.y))
+    if low <= span.low:
+        return span
+    return _with_margin(bests, low, float(bests.max()))
+
+
+def _with_margin(values: pd.Series[float], low: float, high: float) -> Span:
     margin = 0.07 * (high - low) or max(abs(high) * 0.005, 1e-9)
     return Span(low - margin, high + margin, int((values < low).sum()))
 
 
+def shown_x(data: FrontData) -> pd.Series:
+    """Collect what the horizontal axis must show: x of every point and of the baseline's curve, where y is shown."""
+    parts = (rows.loc[rows["y"] >= data.span.low, "x"] for rows in (data.points, data.baseline_curve))
+    shown: pd.Series = pd.concat(list(parts))
+    return shown
+
+
 @dataclass(frozen=True)
 class CurveData:
-    """Accuracy against train seconds, epoch by epoch.
+    """Accuracy against train seconds, epoch by epoch: of each recipe the mean over its seeds.
 
     Attributes:
-        rows: One row an epoch: trial, epoch, batch_size, train_seconds, accuracy, policy, on_front.
+        rows: One row a recipe and epoch: trial, epoch, batch_size, train_seconds, accuracy, policy, on_front,
+            is_baseline.
         span: Stretch of the accuracy axis that is shown at first.
     """
 
@@ -160,40 +229,42 @@ class CurveData:
 
 
 def curve_data(tables: StudyTables) -> CurveData:
-    """Join each trial's curve with what its line looks like."""
-    recipes = tables.trials[["trial", "policy", "on_front", "state"]]
-    rows = tables.curves[["trial", "epoch", "batch_size", "train_seconds", "accuracy"]].merge(
-        recipes, on="trial"
+    """Join each recipe's curve with what its line looks like."""
+    columns = [
+        "trial",
+        "epoch",
+        "batch_size",
+        "train_seconds",
+        "accuracy",
+        "policy",
+        "on_front",
+        "is_baseline",
+    ]
+    if tables.points.empty:
+        return CurveData(pd.DataFrame(columns=columns), Span(0.0, 1.0, 0))
+    rows = _marked(tables, tables.points).assign(
+        accuracy=tables.points["final_accuracy"].astype(float),
+        train_seconds=tables.points["train_seconds"].astype(float),
     )
-    rows = rows.astype({"on_front": bool, "train_seconds": float, "accuracy": float})
-    rows = rows[rows["train_seconds"] > 0].reset_index(drop=True)
+    rows = rows.merge(tables.curves[["trial", "epoch", "batch_size"]], on=["trial", "epoch"], how="left")
+    columns = [
+        "trial",
+        "epoch",
+        "batch_size",
+        "train_seconds",
+        "accuracy",
+        "policy",
+        "on_front",
+        "is_baseline",
+    ]
+    rows = rows.loc[rows["train_seconds"] > 0, columns].reset_index(drop=True)
     best = rows.groupby("trial")["accuracy"].max()
     if len(best) <= FEW_CURVES:
-        everything = shown_span(rows["accuracy"], rows["accuracy"])
-        return CurveData(rows, everything)
-    # Recipes differ in the last steps of the climb; many first epochs start far below.
-    fence = shown_span(best, rows.loc[rows["on_front"], "accuracy"].groupby(rows["trial"]).max())
-    low = min(fence.low, float(rows["accuracy"].quantile(0.2)))
-    return CurveData(rows, Span(low, fence.high, int((rows["accuracy"] < low).sum())))
+        return CurveData(rows, shown_span(rows["accuracy"], rows["accuracy"]))
+    span = front_span(best, front_data(tables).baseline)
+    return CurveData(rows, Span(span.low, span.high, int((rows["accuracy"] < span.low).sum())))
 
 
 def pale_opacity(rows: pd.DataFrame) -> float:
     """Choose how pale the curves off the front are: the paler the more there are, so that none hides the front."""
     return min(0.35, max(0.08, 14 / max(rows["trial"].nunique(), 1)))
-
-
-def failures(tables: StudyTables) -> pd.DataFrame:
-    """Give every trial that is not complete, with its reason: trial, label, seed, state, reason, epochs_done."""
-    rows = tables.trials[tables.trials["state"] != "complete"]
-    done = tables.curves.groupby("trial")["epoch"].max()
-    table = rows[["trial", "label", "seed", "state", "reason"]].copy()
-    table["epochs_done"] = table["trial"].map(done).fillna(0).astype(int)
-    table["reason"] = table["reason"].astype("str").fillna("")
-    return table.reset_index(drop=True)
-
-
-def front_rows(tables: StudyTables) -> pd.DataFrame:
-    """Give the rows of the front, by rising time, each marked if it is the baseline's."""
-    rows = tables.front
-    baseline = tables.trials.loc[tables.trials["is_baseline"].astype(bool), "recipe_id"]
-    return rows.assign(is_baseline=rows["recipe_id"].isin(baseline)).reset_index(drop=True)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dse.pareto import front_mask, hypervolume
 from dse.record.objectives import directions
 from dse.record.tables import StudyTables
-from dse.report.figure_data import complete_trials
 from dse.report.wording import value_text
 from dse.units import words
 
@@ -42,7 +41,7 @@ def hypervolume_growth(tables: StudyTables) -> Growth:
     """
     names = tables.objectives
     maximise = np.array(directions(names))
-    complete = complete_trials(tables)
+    complete = tables.trials[tables.trials["state"] == "complete"]
     if complete.empty:
         return Growth({}, {}, pd.DataFrame({"trial": pd.Series(dtype=int), "share": pd.Series(dtype=float)}))
     points = _scaled(complete[list(names)].to_numpy(dtype=float), maximise)

@@ -9,32 +9,60 @@ import pytest
 from dse.pareto import hypervolume
 from dse.record.objectives import directions
 from dse.record.tables import StudyTables
+from dse.record.trial import TrialState
 from dse.report.encoding import POLICY_COLOURS, choose_encoding, looks
 from dse.report.figure_data import (
-    Baseline,
+    Place,
+    Span,
     curve_data,
-    failures,
     front_axes,
     front_data,
-    front_rows,
+    front_span,
     shown_span,
 )
 from dse.report.hypervolume import hypervolume_growth
+from dse.report.recipes import failures, recipe_rows
 from dse.report.ticks import log_ticks
 from tests.fakes import BASELINE, FASTER, make_study, make_trial
 
 
-def test_the_front_is_of_time_and_accuracy(small_study: StudyTables) -> None:
+def test_the_front_is_of_all_epochs_of_the_mean_curves(small_study: StudyTables) -> None:
     data = front_data(small_study)
-    assert (data.x, data.y) == ("train_seconds", "accuracy")
-    assert data.points["trial"].tolist() == [0, 1, 2, 3, 4]
-    assert data.points["x"].tolist() == [30, 34, 16, 60, 40]
-    assert data.points["on_front"].tolist() == [False, False, True, True, False]
-    assert data.trial_front.to_dict("list") == {"trial": [], "x": [], "y": []}
-    anytime = data.anytime_front
-    assert list(zip(anytime["trial"], anytime["epoch"], anytime["x"], anytime["y"], strict=True)) == [
+    assert (data.x, data.y, data.of_curves) == ("train_seconds", "accuracy", True)
+    front = data.points[data.points["on_front"]]
+    assert list(zip(front["trial"], front["epoch"], front["x"], front["y"], strict=True)) == [
         (2, 1, 5.0, 0.70), (2, 2, 10.0, 0.90), (2, 3, 16.0, 0.97), (3, 2, 60.0, 0.985)]  # fmt: skip
-    assert data.baseline == Baseline((0, 1), 32.0, pytest.approx(0.93))
+    assert data.line.to_dict("list") == {"x": [5.0, 10.0, 16.0, 60.0], "y": [0.70, 0.90, 0.97, 0.985]}
+    assert data.baseline == Place(32.0, pytest.approx(0.93))
+    assert data.baseline_curve["x"].tolist() == [10.5, 21.0, 32.0]
+    assert data.baseline_curve["y"].tolist() == pytest.approx([0.81, 0.91, 0.93])
+
+
+def test_a_recipe_off_the_front_is_one_point_with_its_spread(small_study: StudyTables) -> None:
+    points = front_data(small_study).points
+    others = points[~points["on_front"]].set_index("trial")
+    assert others.index.tolist() == [0, 4]
+    assert others["seeds"].tolist() == [2, 2]
+    assert others.loc[0, ["x", "y"]].tolist() == pytest.approx([32.0, 0.93])
+    # Seeds end at 92 and 94 % after 30 and 34 s.
+    assert others.loc[0, ["x_sd", "y_sd"]].tolist() == pytest.approx([8**0.5, 0.0002**0.5])
+
+
+def test_where_objectives_are_not_of_curves_points_are_whole_runs() -> None:
+    trials = [
+        make_trial(0, BASELINE, [(10, 0.80), (20, 0.90)]),
+        make_trial(1, FASTER, [(5, 0.95), (12, 0.93)]),
+        make_trial(2, FASTER, [(6, 0.95), (14, 0.91)], seed=1),
+    ]
+    data = front_data(make_study(trials, objectives=["train_seconds", "final_accuracy"]))
+    assert (data.x, data.y, data.of_curves) == ("train_seconds", "final_accuracy", False)
+    assert data.points[["trial", "seeds", "x", "y", "on_front"]].to_numpy().tolist() == [
+        [0, 1, 20.0, 0.90, False],
+        [1, 2, 13.0, pytest.approx(0.92), True],
+    ]
+    assert data.points["y_sd"].tolist()[1] == pytest.approx(0.0002**0.5)
+    assert data.baseline == Place(20.0, 0.90)
+    assert data.baseline_curve.empty
 
 
 @pytest.mark.parametrize(
@@ -51,13 +79,12 @@ def test_any_two_objectives_have_axes(objectives: tuple[str, ...], axes: tuple[s
     assert front_axes(objectives) == axes
 
 
-def test_a_trial_on_the_front_by_its_parameters_alone_lies_off_the_line(
+def test_a_point_on_the_front_by_its_parameters_alone_lies_off_the_line(
     realistic_study: StudyTables,
 ) -> None:
     data = front_data(realistic_study)
-    on_front = set(data.points.loc[data.points["on_front"], "trial"])
-    on_line = set(data.trial_front["trial"])
-    assert on_line < on_front
+    on_front = data.points.loc[data.points["on_front"], ["x", "y"]]
+    assert set(data.line.itertuples(index=False)) < set(on_front.itertuples(index=False))
 
 
 def test_an_axis_leaves_out_what_learnt_nothing_but_keeps_what_it_must() -> None:
@@ -71,30 +98,52 @@ def test_an_axis_leaves_out_what_learnt_nothing_but_keeps_what_it_must() -> None
     assert constant.low < 0.9 < constant.high
 
 
-def test_curves_have_a_row_an_epoch_and_know_the_front(small_study: StudyTables) -> None:
+def test_the_span_reaches_twice_as_far_below_the_baseline_as_above() -> None:
+    bests = pd.Series([0.1, 0.5, 0.93, 0.95, 0.96])
+    span = front_span(bests, Place(1.0, 0.9))
+    assert span == Span(pytest.approx(0.78 - 0.07 * 0.18), pytest.approx(0.96 + 0.07 * 0.18), 2)
+    # Half of the recipes stay, however poor.
+    assert front_span(pd.Series([0.1, 0.2, 0.3, 0.9]), Place(1.0, 0.9)).hidden <= 2
+
+
+def test_curves_have_a_row_an_epoch_of_each_recipe_and_know_the_front(small_study: StudyTables) -> None:
     rows = curve_data(small_study).rows
-    assert rows.groupby("trial")["epoch"].max().to_dict() == {0: 3, 1: 3, 2: 3, 3: 2, 4: 2, 5: 1}
+    assert rows.groupby("trial")["epoch"].max().to_dict() == {0: 3, 2: 3, 3: 2, 4: 1}
     assert set(rows.loc[rows["on_front"], "trial"]) == {2, 3}
-    assert rows.loc[rows["trial"] == 3, "accuracy"].tolist() == [0.95, 0.985]
+    assert set(rows.loc[rows["is_baseline"], "trial"]) == {0}
+    assert rows.loc[rows["trial"] == 0, "accuracy"].tolist() == pytest.approx([0.81, 0.91, 0.92])
 
 
-def test_failures_say_what_and_why(small_study: StudyTables) -> None:
-    rows = failures(small_study)
+def test_failures_are_what_failed_and_not_what_was_stopped_or_interrupted() -> None:
+    states = ("complete", "stopped", "missed_target", "diverged", "failed", "interrupted", "running")
+    trials = [
+        make_trial(i, BASELINE, [(1, 0.5)], seed=i, state=TrialState(state), reason=f"<b>{state}</b>")
+        for i, state in enumerate(states)
+    ]
+    rows = failures(make_study(trials))
     assert rows[["trial", "state", "reason", "epochs_done"]].to_numpy().tolist() == [
-        [5, "diverged", "loss is nan", 1],
-        [6, "failed", "<b>disk</b> & memory", 0],
+        [2, "missed_target", "<b>missed_target</b>", 1],
+        [3, "diverged", "<b>diverged</b>", 1],
+        [4, "failed", "<b>failed</b>", 1],
     ]
 
 
-def test_front_rows_carry_the_comparison(small_study: StudyTables) -> None:
-    rows = front_rows(small_study)
-    # The baseline's mean: 81 % after 10.5 s, 91 % after 21 s, 93 % after 32 s.
-    assert rows["accuracy"].tolist() == pytest.approx([0.70, 0.90, 0.97, 0.985])
-    assert rows["time_saved_percent"].tolist() == pytest.approx(
-        [52.38, 52.38, np.nan, np.nan], abs=0.01, nan_ok=True
-    )
-    assert rows["accuracy_gain"].tolist() == pytest.approx([np.nan, np.nan, 0.04, 0.055], nan_ok=True)
-    assert not rows["is_baseline"].any()
+def test_a_recipe_is_one_row_of_means_over_its_complete_runs(small_study: StudyTables) -> None:
+    rows = recipe_rows(small_study).set_index("trial")
+    assert rows.index.tolist() == [0, 2, 3, 4]
+    assert rows["runs"].tolist() == [2, 2, 1, 2]
+    assert rows["complete"].tolist() == [2, 1, 1, 1]
+    assert rows["others"].tolist() == ["", "1 failed", "", "1 diverged"]
+    assert rows.loc[0, ["train_seconds", "accuracy"]].tolist() == pytest.approx([32.0, 0.93])
+    assert rows.loc[0, "train_seconds_sd"] == pytest.approx(8**0.5)
+    assert rows.loc[4, "accuracy"] == 0.91
+    assert rows["accuracy_sd"].isna().tolist() == [False, True, True, True]
+
+
+def test_a_recipe_without_a_complete_run_is_the_mean_of_what_it_trained() -> None:
+    trials = [make_trial(i, FASTER, [(5, 0.5 + i / 10)], seed=i, state=TrialState.STOPPED) for i in (0, 1)]
+    row = recipe_rows(make_study(trials)).iloc[0]
+    assert (row["complete"], row["others"], row["accuracy"]) == (0, "2 stopped", pytest.approx(0.55))
 
 
 def test_the_hypervolume_grows_to_that_of_the_front(small_study: StudyTables) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import Any
 import pytest
 
 from dse.errors import StudyError
-from dse.record.tables import StudyTables, read_tables, write_tables
+from dse.record.published import read_tables
+from dse.record.tables import StudyTables, write_tables
 from dse.record.trial import TrialState
 from dse.report.page.page import page_html, write_page
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
 SECTIONS = ["The front", "Time saved, accuracy gained", "Curves", "Hypervolume over trials", "Which choices matter",
-            "What failed, and why", "All trials", "Terms"]  # fmt: skip
+            "What failed, and why", "All recipes", "Terms"]  # fmt: skip
 FOUR = (BASELINE, FASTER, SHARED, SMALL_BATCH)
 
 
@@ -47,35 +49,74 @@ def test_the_page_is_one_file_that_loads_nothing(small_study: StudyTables, tmp_p
 def test_sections_come_in_their_order(small_study: StudyTables) -> None:
     html = page(small_study)
     assert re.findall(r"<h2>(.*?)</h2>", html) == SECTIONS
-    assert "$" not in re.sub(r"<script>.*?</script>", "", html, flags=re.S)
+    assert not re.search(r"{{|{%|}}|%}", re.sub(r"<script.*?</script>", "", html, flags=re.S))
     assert set(plots(html)) == {"front", "curves", "growth"}
+
+
+def test_the_answer_is_the_first_line_and_its_caveats_stand_below(small_study: StudyTables) -> None:
+    html = page(small_study)
+    said = re.search(r'<p class="finding">(.*?)</p>\s*<ul class="caveats">(.*?)</ul>', html, re.S)
+    assert said is not None
+    assert said.group(1) == str(small_study.answer)
+    assert said.group(2).count("<li>") == len(small_study.answer.caveats) > 2
+    # The answer's row: trial 2 stopped after its third epoch, in half of the baseline's 32 s.
+    row = re.search(r'<tr class="answer">(.*?)</tr>', html)
+    assert row is not None
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row.group(1))
+    assert (cells[0], cells[2], cells[3]) == ("2", "3", "16.0 s")
+    assert "+4.00" in cells[-2]
 
 
 def test_the_baseline_is_marked(small_study: StudyTables) -> None:
     html = page(small_study)
     front = plots(html)["front"]
-    assert [note["text"] for note in front["layout"]["annotations"]] == ["baseline"]
+    assert [note["text"] for note in front["layout"]["annotations"]] == ["baseline's best"]
     assert len(front["layout"]["shapes"]) == 2
     assert html.count('<tr class="baseline">') >= 2
 
 
-def test_hover_cards_tell_recipe_seed_values_and_ratio(small_study: StudyTables) -> None:
+def test_means_have_their_spread(small_study: StudyTables) -> None:
+    html = page(small_study)
+    assert '32.0 s <span class="tag">± 2.8</span>' in html
+    assert '93.00 % <span class="tag">± 1.41</span>' in html
+    bars = [trace for trace in plots(html)["front"]["data"] if trace.get("error_x")]
+    assert any(2.0 < width < 3.0 for trace in bars for width in trace["error_x"]["array"])
+
+
+def test_hover_cards_name_recipe_seeds_values_and_what_is_saved(small_study: StudyTables) -> None:
     cards = [
         card
         for trace in plots(page(small_study))["front"]["data"]
         for card in trace.get("customdata", [])
-        if "trial 2 " in card
+        if "trial 2," in card
     ]
-    assert len(cards) == 1
+    assert len(cards) == 3
     for part in (
         "one cycle",
-        "seed 0",
-        "16.0 s",
-        "97.00 %",
-        "test accuracy  96.00 %",
-        "0.50 × the baseline's time",
+        "stopped after epoch 2",
+        "1 seed",
+        "10.0 s",
+        "90.00 %",
+        "test accuracy  89.00 %",
     ):
-        assert part in cards[0]
+        assert part in cards[1]
+    assert "52.4 % of the baseline's time saved" in cards[1]
+    assert "+4.00 points above the baseline's best" in cards[2]
+
+
+def test_stopped_and_interrupted_trials_are_counted_beside_the_failures() -> None:
+    states = (TrialState.STOPPED, TrialState.STOPPED, TrialState.INTERRUPTED)
+    html = page(
+        make_study([make_trial(i, FASTER, [(1, 0.5)], state=state) for i, state in enumerate(states)])
+    )
+    assert "No trial failed." in html
+    assert "Not counted here: 2 stopped, 1 interrupted." in html
+
+
+def test_a_front_of_whole_runs_says_so() -> None:
+    html = page(realistic(20, objectives=["train_seconds", "final_accuracy"]))
+    assert "A point is a recipe's whole run: train seconds, final accuracy are not all known" in html
+    assert "stop after epoch" not in html
 
 
 def test_curves_name_their_recipe_by_the_trial(small_study: StudyTables) -> None:
@@ -86,7 +127,8 @@ def test_curves_name_their_recipe_by_the_trial(small_study: StudyTables) -> None
     curves = [trace for trace in plots(html)["curves"]["data"] if trace["meta"] == "curve"]
     # The page's script reads them as they are: lists, not plotly's packed arrays.
     named = {labels[str(trial)] for trace in curves for trial, _epoch, _batch in trace["customdata"]}
-    assert named == set(small_study.trials.loc[small_study.trials["trial"] < 6, "label"])
+    assert {name.removesuffix(" · mean of 2 seeds") for name in named} == set(small_study.trials["label"])
+    assert sum("mean of 2 seeds" in name for name in named) == 2
 
 
 def test_what_users_wrote_is_escaped() -> None:
@@ -97,9 +139,9 @@ def test_what_users_wrote_is_escaped() -> None:
             make_trial(1, FASTER, [], state=TrialState.FAILED, reason=evil),
         ]
     )
-    trials = tables.trials.assign(label=evil)
-    front = tables.front.assign(label=evil)
-    html = page(StudyTables(evil, tables.objectives, "holdout", None, trials, tables.curves, front))
+    answer = dataclasses.replace(tables.answer, missing=evil, caveats=(evil,))
+    labelled = {name: getattr(tables, name).assign(label=evil) for name in ("trials", "points", "front")}
+    html = page(dataclasses.replace(tables, name=evil, answer=answer, **labelled))
     assert "alert(1)</script>" not in html
     assert "<script>alert" not in html
     assert "&lt;/script&gt;&lt;script&gt;alert(1)" in html
@@ -159,7 +201,7 @@ def test_any_objectives_have_a_page(objectives: list[str]) -> None:
 def test_a_published_study_without_space_has_a_page(small_study: StudyTables, tmp_path: Path) -> None:
     write_tables(small_study, tmp_path)
     html = page(read_tables(tmp_path, {}))
-    assert "Trial 2" in html
+    assert f'<p class="finding">{small_study.answer}</p>' in html
 
 
 def test_hundreds_of_trials_stay_small(tmp_path: Path) -> None:

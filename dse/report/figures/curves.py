@@ -19,8 +19,8 @@ from dse.report.wording import axis_title, chosen_on
 
 
 def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
-    """Draw each trial's accuracy against its train seconds, the front's trials above the others."""
-    figure = figure_with_legend(2.3, max(len(encoding.colours), 2))
+    """Draw each recipe's accuracy against its train seconds, those on the front above the others."""
+    figure = figure_with_legend(2.3, max(len(encoding.colours), 3))
     axes = figure.subplots()
     if data.rows.empty:
         note_empty(axes, "No epoch has been trained.")
@@ -34,13 +34,17 @@ def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
             linewidth=1.3 if shown else 0.5, alpha=1.0 if shown else pale,
             marker="o" if shown or len(rows) == 1 else "", markersize=2,
         )  # fmt: skip
+    baseline = data.rows[data.rows["is_baseline"]]
+    axes.plot(baseline["train_seconds"], 100 * baseline["accuracy"], color="black", linewidth=0.9, zorder=4)
     axes.set_ylim(100 * data.span.low, 100 * data.span.high)
     log_x_axis(axes, data.rows.loc[data.rows["accuracy"] >= data.span.low, "train_seconds"])
     axes.set(xlabel=axis_title("train_seconds"), ylabel=f"{chosen_on(protocol)} accuracy (%)")
     axes.grid(True)
     kinds = [
         Line2D([], [], color=GREY, linewidth=1.3, marker="o", markersize=2, label="on the front"),
-        Line2D([], [], color=GREY, linewidth=0.5, alpha=0.6, label="other trials"),
+        Line2D([], [], color=GREY, linewidth=0.5, alpha=0.6, label="other recipes"),
     ]
-    legends_below(figure, [("policy", policy_handles(encoding, lines=True)), ("trials", kinds)])
+    if len(baseline):
+        kinds.append(Line2D([], [], color="black", linewidth=0.9, label="baseline"))
+    legends_below(figure, [("policy", policy_handles(encoding, lines=True)), ("recipes", kinds)])
     return figure

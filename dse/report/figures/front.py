@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dse.report.encoding import Encoding, looks
-from dse.report.figure_data import FrontData
+from dse.report.figure_data import FrontData, shown_x
 from dse.report.figures.parts import (
     GREY,
     figure_with_legend,
@@ -20,81 +20,69 @@ from dse.report.figures.parts import (
     log_x_axis,
     marker,
     note_empty,
-    policy_handles,
-    schedule_handles,
-    sharing_handles,
+    point_handles,
 )
 from dse.report.ticks import log_ticks, tick_text
 from dse.report.wording import accuracy_title, axis_title, is_share
 
-NOTHING = "No trial is complete."
+NOTHING = "Nothing is trained."
 
 
 def draw_front(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
-    """Draw the complete trials, both fronts and the baseline in the plane of time and accuracy."""
+    """Draw the front, the other recipes and the baseline in the plane of time and accuracy."""
     figure = figure_with_legend(2.55, max(len(encoding.colours), len(encoding.shapes), 2))
     axes = figure.subplots()
     if data.points.empty:
         note_empty(axes, NOTHING)
         return figure
     scale = 100 if is_share(data.y) else 1
-    lines: list[Line2D] = []
-    if data.baseline:
-        dashes: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": (0, (4, 3)), "zorder": 1}
-        axes.axhline(scale * data.baseline.y, **dashes)
-        lines.append(axes.axvline(data.baseline.x, label="baseline", **dashes))
-    for front, style, label in (
-        (data.anytime_front, {"color": "#999999", "linestyle": ":"}, "anytime front"),
-        (data.trial_front, {"color": "black", "linestyle": "-"}, "trial front"),
-    ):
-        if len(front):
-            steps: dict[str, Any] = {
-                "drawstyle": "steps-post",
-                "linewidth": 0.9,
-                "zorder": 2,
-                "label": label,
-                **style,
-            }
-            lines += axes.plot(front["x"], scale * front["y"], **steps)
+    lines = _lines(axes, data, scale)
     _points(axes, data, encoding, scale)
     axes.set_ylim(scale * data.span.low, scale * data.span.high)
-    inside = data.anytime_front.loc[data.anytime_front["y"] >= data.span.low, "x"]
-    log_x_axis(axes, pd.concat([data.points["x"], inside]))
+    log_x_axis(axes, shown_x(data))
     axes.set(xlabel=axis_title(data.x), ylabel=accuracy_title(data.y, protocol).replace("; ", "\n"))
     axes.grid(True)
-    legend_above(axes, lines[::-1])
-    legends_below(
-        figure,
-        [
-            ("policy", policy_handles(encoding)),
-            ("batch schedule", schedule_handles(encoding)),
-            ("weight sharing", sharing_handles(encoding)),
-        ],
-    )
+    legend_above(axes, lines)
+    legends_below(figure, point_handles(encoding))
     return figure
 
 
-def _points(axes: Any, data: FrontData, encoding: Encoding, scale: float) -> None:
+def _lines(axes: Axes, data: FrontData, scale: float) -> list[Line2D]:
+    """Draw front, baseline and its best; give what the legend explains."""
+    steps: dict[str, Any] = {"drawstyle": "steps-post", "linewidth": 0.9, "zorder": 2}
+    lines = axes.plot(data.line["x"], scale * data.line["y"], color="black", label="front", **steps)
+    if len(data.baseline_curve):
+        curve = data.baseline_curve
+        lines += axes.plot(curve["x"], scale * curve["y"], color="#999999", ls=":", label="baseline", **steps)
+    if data.baseline:
+        dashes: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": (0, (4, 3)), "zorder": 1}
+        axes.axhline(scale * data.baseline.y, **dashes)
+        lines.append(axes.axvline(data.baseline.x, label="baseline's best", **dashes))
+    return lines
+
+
+def _points(axes: Axes, data: FrontData, encoding: Encoding, scale: float) -> None:
     look = looks(data.points, encoding)
     for row, colour, shape, filled in zip(
         data.points.to_dict("records"), look["colour"], look["shape"], look["filled"], strict=True
     ):
         on_front = bool(row["on_front"])
+        alpha = 1.0 if on_front or row["is_baseline"] else 0.4
+        if math.isfinite(row["x_sd"]) or math.isfinite(row["y_sd"]):
+            axes.errorbar(
+                [row["x"]], [scale * row["y"]],
+                xerr=np.nan_to_num(row["x_sd"]), yerr=scale * np.nan_to_num(row["y_sd"]),
+                color=colour, elinewidth=0.5, alpha=0.7 * alpha if on_front else 0.25, zorder=3,
+            )  # fmt: skip
         axes.plot(
-            [row["x"]], [scale * row["y"]], clip_on=not on_front,
-            zorder=5 if on_front else 4 if row["is_baseline"] else 3,
-            alpha=1.0 if on_front or row["is_baseline"] else 0.4,
+            [row["x"]], [scale * row["y"]], clip_on=not on_front or row["y"] < data.span.low,
+            zorder=5 if on_front else 4 if row["is_baseline"] else 3, alpha=alpha,
             **marker(shape, colour, bool(filled), 5 if on_front else 4),
-        )  # fmt: skip
-    if data.baseline:
-        axes.annotate(
-            "baseline", (data.baseline.x, scale * data.baseline.y), xytext=(5, -9), textcoords="offset points",
-            fontsize=6.5, color="black", zorder=6,
         )  # fmt: skip
 
 
 def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
-    """Draw the complete trials by time, parameters and accuracy; a stem ties each to the floor."""
+    """Draw the points by time, parameters and accuracy; a stem ties each to the floor."""
     figure = figure_with_legend(2.6, max(len(encoding.colours), len(encoding.shapes), 2))
     if data.points.empty:
         note_empty(figure.subplots(), NOTHING)
@@ -120,16 +108,10 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
         style = marker(look["shape"].iloc[k], colour, bool(look["filled"].iloc[k]), 5 if shown else 3.6)
         alpha = 1.0 if shown or row["is_baseline"] else 0.45
         axes.plot([x[k]], [y[k]], [z[k]], alpha=alpha, zorder=100 if shown else 50, **style)
-    if data.baseline and len(points):
-        weights = math.log10(float(points.loc[points["is_baseline"], "parameters"].mean()))
-        axes.text(
-            math.log10(data.baseline.x),
-            weights,
-            scale * data.baseline.y,
-            "  baseline",
-            fontsize=6.5,
-            zorder=200,
-        )
+    if data.baseline and points["is_baseline"].any():
+        weights = math.log10(float(points.loc[points["is_baseline"], "parameters"].iloc[0]))
+        place = (math.log10(data.baseline.x), weights, scale * data.baseline.y)
+        axes.text(*place, "  baseline's best", fontsize=6.5, zorder=200)
     _log_ticks_3d(axes, "x", x)
     _log_ticks_3d(axes, "y", y)
     axes.set_zlim(floor, scale * data.span.high)
@@ -142,14 +124,7 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
         axis.set_tick_params(pad=-2.5)
     axes.view_init(elev=22, azim=-58)
     axes.set_box_aspect((1.15, 1.15, 0.9), zoom=1.02)
-    legends_below(
-        figure,
-        [
-            ("policy", policy_handles(encoding)),
-            ("batch schedule", schedule_handles(encoding)),
-            ("weight sharing", sharing_handles(encoding)),
-        ],
-    )
+    legends_below(figure, point_handles(encoding))
     return figure
 
 

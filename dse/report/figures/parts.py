@@ -60,6 +60,15 @@ def marker(shape: str, colour: str, filled: bool, size: float) -> dict[str, Any]
     }
 
 
+def point_handles(encoding: Encoding) -> list[tuple[str, list[Line2D]]]:
+    """Explain colours, shapes and fills of points, each below its name."""
+    return [
+        ("policy", policy_handles(encoding)),
+        ("batch schedule", _schedule_handles(encoding)),
+        ("weight sharing", _sharing_handles(encoding)),
+    ]
+
+
 def policy_handles(encoding: Encoding, lines: bool = False) -> list[Line2D]:
     """Explain the colours."""
     return [
@@ -70,7 +79,7 @@ def policy_handles(encoding: Encoding, lines: bool = False) -> list[Line2D]:
     ]
 
 
-def schedule_handles(encoding: Encoding) -> list[Line2D]:
+def _schedule_handles(encoding: Encoding) -> list[Line2D]:
     """Explain the shapes; a schedule's epochs are left out where its sizes alone tell it from the others."""
     sizes = Counter(_sizes(name) for name in encoding.shapes)
     return [
@@ -92,7 +101,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_ENTRY else text[: LONGEST_ENTRY - 1] + "…"
 
 
-def sharing_handles(encoding: Encoding) -> list[Line2D]:
+def _sharing_handles(encoding: Encoding) -> list[Line2D]:
     """Explain the fills."""
     return [
         Line2D([], [], label="shared" if shared else "none", **marker("circle", GREY, not shared, 4.5))

@@ -1,11 +1,10 @@
-"""What the page says about the study as a whole, and the words that it uses."""
+"""What the page says about the study as a whole."""
 
 from __future__ import annotations
 
 from dse.data.datasets import DATASETS
 from dse.record.noise import known_split
 from dse.record.tables import StudyTables
-from dse.report.page.html_parts import terms
 from dse.report.wording import PAPER, value_text
 from dse.units import words
 
@@ -88,44 +87,3 @@ def _train_time(tables: StudyTables) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}, all trials together"
     return f"{seconds:.1f} s, all trials together"
-
-
-def definitions(tables: StudyTables) -> str:
-    """Say what the page's words mean."""
-    paper = tables.protocol == PAPER
-    pairs = [
-        (
-            "Train seconds",
-            "Time in the training loop. Set-up (building, moving, warming up) and the evaluation after each epoch "
-            "have clocks of their own and do not count.",
-        ),
-        (
-            "Accuracy",
-            "Share of the test images that are right, at the best epoch. The test set chose that epoch (protocol "
-            "paper), so the number is somewhat better than new images would give."
-            if paper
-            else "Share of the validation images that are right, at the best epoch. The validation split chose that "
-            "epoch. The test accuracy is the test set's share at the same epoch, and chose nothing.",
-        ),
-        (
-            "Trial front",
-            "The trials that no other complete trial beats: none is at least as good in every objective and better "
-            "in one.",
-        ),
-        (
-            "Anytime front",
-            "The same over every epoch of every curve: this recipe, stopped after this epoch. A policy's rates were "
-            "laid out over the full run, so stopping early is not the same as planning a shorter run.",
-        ),
-        (
-            "Baseline",
-            "The recipe that others are compared with; if it was trained with several seeds, their mean.",
-        ),
-        ("Time ratio", "A trial's time / the baseline's time."),
-        (
-            "Standard error",
-            "Of a share p measured on n images: the square root of p (1 − p) / n. It covers the choice of images, "
-            "not the luck of a seed.",
-        ),
-    ]
-    return terms(pairs)

@@ -12,11 +12,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dse.report.encoding import Encoding, looks
-from dse.report.figure_data import CurveData, FrontData, Span, pale_opacity
+from dse.report.figure_data import CurveData, FrontData, Span, pale_opacity, shown_x
 from dse.report.hypervolume import Growth
 from dse.report.ticks import log_ticks, tick_text
 from dse.report.wording import PAPER, TEST_CHOSE, accuracy_title, axis_title, chosen_on, is_share, value_text
-from dse.units import points_text, words
+from dse.units import count_text, points_text, words
 
 FEW_TRIALS = 10
 # The page replaces these by the colours of its light or dark style.
@@ -25,108 +25,120 @@ HOVER_VALUES = ("seconds_to_best", "seconds_to_target", "final_accuracy", "param
 
 
 def front_plot(data: FrontData, encoding: Encoding, protocol: str) -> go.Figure:
-    """Draw the complete trials, both fronts and the baseline in the plane of time and accuracy."""
+    """Draw the front, the other recipes and the baseline in the plane of time and accuracy."""
     figure = _figure(height=520)
-    if len(data.anytime_front):
-        rows = data.anytime_front
-        figure.add_scatter(
-            x=rows["x"],
-            y=_shown(data.y, rows["y"]),
-            mode="lines+markers",
-            line={"color": FAINT, "width": 1.5, "dash": "dot", "shape": "hv"},
-            marker={"color": FAINT, "size": 4},
-            text=[_anytime_hover(row, data) for row in rows.to_dict("records")],
-            hovertemplate="%{text}<extra></extra>",
-        )
     figure.add_scatter(
-        x=data.trial_front["x"],
-        y=_shown(data.y, data.trial_front["y"]),
+        x=data.baseline_curve["x"],
+        y=_shown(data.y, data.baseline_curve["y"]),
+        mode="lines",
+        line={"color": FAINT, "width": 1.8, "dash": "dot", "shape": "hv"},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=data.line["x"],
+        y=_shown(data.y, data.line["y"]),
         mode="lines",
         line={"color": INK, "width": 1.5, "shape": "hv"},
         hoverinfo="skip",
     )
     for on_front in (False, True):
         rows = data.points[data.points["on_front"] == on_front]
-        look = looks(rows, encoding)
-        figure.add_scatter(
-            x=rows["x"],
-            y=_shown(data.y, rows["y"]),
-            mode="markers+text" if on_front else "markers",
-            marker={
-                "color": look["colour"].tolist(),
-                "symbol": [
-                    shape if filled else f"{shape}-open"
-                    for shape, filled in zip(look["shape"], look["filled"], strict=True)
-                ],
-                "size": 12 if on_front else 9,
-                "opacity": [1 if on_front or baseline else 0.45 for baseline in rows["is_baseline"]],
-                "line": {"width": 2},
-            },
-            text=[str(trial) for trial in rows["trial"]] if on_front else None,
-            textposition="top left",
-            textfont={"size": 11},
-            customdata=[_hover(row, data, protocol) for row in rows.to_dict("records")],
-            hovertemplate="%{customdata}<extra></extra>",
-            cliponaxis=False,
+        _add_bars(figure, rows, data.y, opacity=0.8 if on_front else 0.35)
+        _add_points(
+            figure, rows, data, encoding, [_hover(row, data, protocol) for row in rows.to_dict("records")]
         )
     if data.baseline:
         _mark_baseline(figure, data)
-    figure.update_xaxes(_log_axis(data.x, _front_x(data)))
+    figure.update_xaxes(_log_axis(data.x, shown_x(data)))
     figure.update_yaxes(title=accuracy_title(data.y, protocol), range=_share_range(data.y, data.span))
     return figure
 
 
-def _front_x(data: FrontData) -> pd.Series:
-    inside = data.anytime_front["y"] >= data.span.low
-    rows: pd.Series = pd.concat([data.points["x"], data.anytime_front.loc[inside, "x"]])
-    return rows
+def _add_points(
+    figure: go.Figure, rows: pd.DataFrame, data: FrontData, encoding: Encoding, cards: list[str]
+) -> None:
+    look = looks(rows, encoding)
+    shapes = zip(look["shape"], look["filled"], strict=True)
+    figure.add_scatter(
+        x=rows["x"],
+        y=_shown(data.y, rows["y"]),
+        mode="markers+text",
+        marker={
+            "color": look["colour"].tolist(),
+            "symbol": [shape if filled else f"{shape}-open" for shape, filled in shapes],
+            "size": [12 if on_front else 9 for on_front in rows["on_front"]],
+            "opacity": [1 if row.on_front or row.is_baseline else 0.45 for row in rows.itertuples()],
+            "line": {"width": 2},
+        },
+        text=_numbers(rows),
+        textposition="top left",
+        textfont={"size": 11},
+        customdata=cards,
+        hovertemplate="%{customdata}<extra></extra>",
+        cliponaxis=False,
+    )
+
+
+def _numbers(rows: pd.DataFrame) -> list[str]:
+    """Number each recipe of the front once, at its best point."""
+    last = ~rows.duplicated("recipe_id", keep="last") & rows["on_front"]
+    return [str(trial) if named else "" for trial, named in zip(rows["trial"], last, strict=True)]
+
+
+def _add_bars(figure: go.Figure, rows: pd.DataFrame, y: str, *, opacity: float) -> None:
+    """Draw standard deviations, apart from the points, as plotly gives all bars of a trace one colour."""
+    several = rows[rows["x_sd"].notna() | rows["y_sd"].notna()]
+    bars = {"color": FAINT, "thickness": 1, "width": 0}
+    figure.add_scatter(
+        x=several["x"],
+        y=_shown(y, several["y"]),
+        error_x={"array": several["x_sd"].fillna(0).tolist(), **bars},
+        error_y={"array": _shown(y, several["y_sd"].fillna(0)).tolist(), **bars},
+        mode="markers",
+        marker={"size": 1, "color": FAINT},
+        opacity=opacity,
+        hoverinfo="skip",
+    )
 
 
 def _mark_baseline(figure: go.Figure, data: FrontData) -> None:
     assert data.baseline is not None
-    x, y = math.log10(data.baseline.x), float(_shown(data.y, pd.Series([data.baseline.y])).iloc[0])
+    x, y = data.baseline.x, float(_shown(data.y, pd.Series([data.baseline.y])).iloc[0])
+    shown = shown_x(data)
+    to_the_left = x > math.sqrt(shown.min() * shown.max())  # where there is more room on a logarithmic axis
     line = {"color": INK, "width": 1, "dash": "4px,3px"}
-    figure.add_shape(
-        type="line", xref="x", yref="y domain", x0=data.baseline.x, x1=data.baseline.x, y0=0, y1=1,
-        line=line, opacity=0.45, layer="below",
-    )  # fmt: skip
-    figure.add_shape(
-        type="line", xref="x domain", yref="y", x0=0, x1=1, y0=y, y1=y, line=line, opacity=0.45, layer="below"
-    )
+    lines: dict[str, Any] = {"type": "line", "line": line, "opacity": 0.45, "layer": "below"}
+    figure.add_shape(xref="x", yref="y domain", x0=x, x1=x, y0=0, y1=1, **lines)
+    figure.add_shape(xref="x domain", yref="y", x0=0, x1=1, y0=y, y1=y, **lines)
     figure.add_annotation(
-        x=x, y=y, text="baseline", showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=INK,
-        ax=34, ay=30, standoff=8, xanchor="left", font={"size": 13},
+        x=math.log10(x), y=y, text="baseline's best", showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=INK,
+        ax=-34 if to_the_left else 34, ay=30, standoff=8, xanchor="right" if to_the_left else "left",
+        font={"size": 13}, bgcolor="var(--paper)",
     )  # fmt: skip
 
 
 def _hover(row: dict[Hashable, Any], data: FrontData, protocol: str) -> str:
-    """Write the card of a trial; what users wrote is escaped, as plotly reads some tags."""
-    name = f"trial {row['trial']}" + (" · baseline" if row["is_baseline"] else "")
-    lines = [f"<b>{html.escape(str(row['label']))}</b>", f"{name} · seed {row['seed']}", ""]
+    """Write the card of a point; what users wrote is escaped, as plotly reads some tags."""
+    stop = f", stopped after epoch {row['epoch']}" if data.of_curves else ""
+    seeds = count_text(int(row["seeds"]), "seed")
+    name = f"trial {row['trial']}{stop}" + (" · baseline" if row["is_baseline"] else "")
+    lines = [f"<b>{html.escape(str(row['label']))}</b>", f"{name} · {seeds}", ""]
     shown = dict.fromkeys((data.x, data.y, *HOVER_VALUES))
     lines += [f"{words(key)}  {value_text(key, row[key])}" for key in shown if value_text(key, row[key])]
     if protocol == PAPER:
         lines.append(TEST_CHOSE)
     else:
         lines.append(f"test accuracy  {value_text('accuracy', row['test_accuracy'])}")
-    ratio, gain = row["time_ratio"], row["accuracy_gain"]
-    if isinstance(ratio, float) and isinstance(gain, float) and math.isfinite(ratio):
-        lines += ["", f"{ratio:.2f} × the baseline's time, {points_text(gain)}"]
+    saved, gain = row["time_saved_percent"], row["accuracy_gain"]
+    if math.isfinite(saved):
+        lines += ["", f"{saved:.1f} % of the baseline's time saved".replace("-", "−")]
+    if math.isfinite(gain):
+        lines += ["", f"{points_text(gain)} above the baseline's best"]
     return "<br>".join(lines)
 
 
-def _anytime_hover(row: dict[Hashable, Any], data: FrontData) -> str:
-    return "<br>".join(
-        (
-            f"<b>{html.escape(str(row['label']))}</b>",
-            f"trial {row['trial']}, stopped after epoch {row['epoch']}",
-            f"{value_text(data.x, row['x'])}, {value_text(data.y, row['y'])}",
-        )
-    )
-
-
 def curves_plot(data: CurveData, encoding: Encoding, protocol: str) -> go.Figure:
-    """Draw each trial's accuracy against its train seconds, the front's trials above the others.
+    """Draw each recipe's accuracy against its train seconds, those on the front above the others.
 
     The hover cards name the recipe by its trial: the page fills the labels in, so that they are stored once.
     """
@@ -152,12 +164,24 @@ def curves_plot(data: CurveData, encoding: Encoding, protocol: str) -> go.Figure
                     "%{y:.2f} % after %{x:.3~g} s<extra></extra>"
                 ),
             )
+    _add_baseline(figure, data.rows[data.rows["is_baseline"]])
     shown = data.rows.loc[data.rows["accuracy"] >= data.span.low, "train_seconds"]
     figure.update_xaxes(_log_axis("train_seconds", shown))
     figure.update_yaxes(
         title=f"{chosen_on(protocol)} accuracy (%)", range=_share_range("accuracy", data.span)
     )
     return figure
+
+
+def _add_baseline(figure: go.Figure, rows: pd.DataFrame) -> None:
+    figure.add_scatter(
+        x=rows["train_seconds"],
+        y=100 * rows["accuracy"],
+        mode="lines",
+        line={"color": INK, "width": 1.5},
+        hoverinfo="skip",
+        meta="baseline",
+    )
 
 
 def _with_gaps(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,121 +1,169 @@
-"""The page's tables."""
+"""The page's tables as data: the front compared with the baseline, recipes, trials, failures, importances."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from html import escape
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from dse.record.noise import choosing_images, standard_error
 from dse.record.tables import StudyTables
-from dse.report.figure_data import Baseline, failures, front_data, front_rows
-from dse.report.noise import accuracy_noise
-from dse.report.page.html_parts import Cell, Row, bars_table, table
-from dse.report.wording import PAPER, TEST_CHOSE, is_share, value_text
+from dse.report.recipes import failures, recipe_rows
+from dse.report.wording import is_share, value_text
 from dse.study.importance import parameter_importance
-from dse.units import count_text, points_text, words
+from dse.units import points_text, words
 
 Record = Mapping[Hashable, Any]
 
 
-def front_table(tables: StudyTables) -> str:
-    """The front."""
-    rows = front_rows(tables)
-    if rows.empty:
-        return _note("There is no front yet.")
-    data = front_data(tables)
-    noise = accuracy_noise(tables, data.baseline.y) if data.baseline and is_share(data.y) else None
-    error = noise.standard_error if noise else None
-    notes = _compared(data.baseline, error) + _chosen(tables)
-    names = ("train_seconds", "accuracy") if tables.front_of_curves else tables.objectives
-    return _note(notes) + _front(rows, names, error)
+@dataclass(frozen=True)
+class Column:
+    """A column's title, and whether its cells are numbers, which stand to the right."""
+
+    title: str
+    number: bool = False
 
 
-def _compared(baseline: Baseline | None, error: float | None) -> str:
-    if baseline is None:
-        return "No baseline trial is complete, so nothing is compared."
-    seeds = "" if len(baseline.trials) == 1 else f" (the mean of {len(baseline.trials)} seeds)"
-    text = f"Compared with the baseline{seeds}."
-    if error is not None:
-        text += f" Differences below one standard error ({100 * error:.2f} points) are marked as noise."
-    return text
+@dataclass(frozen=True)
+class Cell:
+    """A table's cell.
+
+    Attributes:
+        text: What is read.
+        value: What a number is sorted by; None if it is missing.
+        tag: A remark after the text.
+        number: Whether it stands to the right.
+        wide: Whether it holds a phrase, which should not break after every word.
+    """
+
+    text: str
+    value: float | None = None
+    tag: str = ""
+    number: bool = False
+    wide: bool = False
+
+    @property
+    def sort_key(self) -> str:
+        """The value as the page's script sorts it; empty comes last."""
+        return "" if self.value is None else f"{self.value:.10g}"
 
 
-def _chosen(tables: StudyTables) -> str:
-    return f" Protocol paper: {TEST_CHOSE} of each accuracy." if tables.protocol == PAPER else ""
+@dataclass(frozen=True)
+class Row:
+    """A table's row.
+
+    Attributes:
+        cells: One for each column.
+        kind: ``baseline`` or ``answer``, which style.css sets off, or empty.
+    """
+
+    cells: tuple[Cell, ...]
+    kind: str
 
 
-def _front(rows: pd.DataFrame, objectives: tuple[str, ...], error: float | None) -> str:
-    compared = bool((rows["time_saved_percent"].notna() | rows["accuracy_gain"].notna()).any())
-    # The test accuracy is another number only where a validation split chose.
-    tested = not rows["test_accuracy"].equals(rows["accuracy"])
-    headers = ["trial", "recipe", *(["time saved", "accuracy gained"] if compared else [])]
-    headers += [
-        *(words(name) for name in objectives),
-        *(["test accuracy"] if tested else []),
-        "stop after epoch",
-        "seeds",
-    ]
-    lines = []
-    for row in rows.to_dict("records"):
-        cells = [_whole(row["trial"]), _recipe(row), *([_saved(row), _gain(row, error)] if compared else [])]
-        cells += [_value(name, row) for name in (*objectives, *(["test_accuracy"] if tested else []))]
-        lines.append(Row([*cells, _whole(row["epoch"]), _whole(row["seeds"])], bool(row["is_baseline"])))
-    return table(headers, lines)
+@dataclass(frozen=True)
+class Table:
+    """A table that sorts by a click on a title; of no row, it has no column either."""
+
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
 
 
-def failures_table(tables: StudyTables) -> str:
-    """Trials that are not complete, with the reason."""
-    rows = failures(tables)
-    if rows.empty:
-        return _note("Every trial is complete.")
-    lines = [
-        Row(
-            [
-                *_who(row),
-                _state(row),
-                _whole(row["epochs_done"]),
-                Cell(str(row["reason"]), wide=True),
-            ]
-        )
-        for row in rows.to_dict("records")
-    ]
-    return table(["trial", "recipe", "seed", "state", "epochs done", "reason"], lines)
+@dataclass(frozen=True)
+class Importance:
+    """Share of each choice in each objective, or the reason why there is none."""
+
+    objectives: tuple[str, ...] = ()
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...] = ()
+    reason: str = ""
 
 
-def all_trials(tables: StudyTables) -> str:
-    """Every trial, folded away."""
-    if tables.trials.empty:
-        return _note("The study has no trials yet.")
-    tested = not tables.trials["test_accuracy"].equals(tables.trials["accuracy"])
-    headers = ["trial", "recipe", "seed", "state", *(words(name) for name in tables.objectives)]
-    headers += [*(["test accuracy"] if tested else []), "time ratio", "accuracy gained"]
-    lines = []
+def make_table(rows: Sequence[tuple[str, Mapping[str, Cell]]]) -> Table:
+    """Make a table of rows, each with its kind and its cells by the title of their column."""
+    if not rows:
+        return Table()
+    columns = tuple(Column(title, cell.number) for title, cell in rows[0][1].items())
+    return Table(columns, tuple(Row(tuple(cells.values()), kind) for kind, cells in rows))
+
+
+def front_table(tables: StudyTables) -> Table:
+    """Every point of the front, compared with the baseline at the same accuracy; the answer's is marked."""
+    error = baseline_error(tables)
+    baseline = set(tables.trials.loc[tables.trials["is_baseline"], "recipe_id"])
+    fastest = tables.answer.fastest
+    answer = fastest and (fastest.recipe_id, fastest.epoch)
+    shown = dict.fromkeys(("train_seconds", "accuracy", *tables.objectives))
+    rows = []
+    for row in tables.front.to_dict("records"):
+        kind = "answer" if answer == (row["recipe_id"], row["epoch"]) else ""
+        kind = "baseline" if row["recipe_id"] in baseline else kind
+        cells = {"trial": _whole(row["trial"]), "recipe": _recipe(row, kind)}
+        if tables.front_of_curves:
+            cells["stop after epoch"] = _whole(row["epoch"])
+        cells |= {words(name): _mean(name, row) for name in shown}
+        cells |= {"seeds": _whole(row["seeds"])}
+        cells |= {"time saved": _saved(row), "points gained": _gain(row, error)}
+        rows.append((kind, cells | _tested(tables, row)))
+    return make_table(rows)
+
+
+def baseline_error(tables: StudyTables) -> float | None:
+    """Standard error of the baseline's accuracy; None if there is no baseline, or its images are not known."""
+    images = choosing_images(tables.space, tables.protocol)
+    if images is None or tables.answer.baseline is None:
+        return None
+    return standard_error(tables.answer.baseline.accuracy, images)
+
+
+def recipes_table(tables: StudyTables) -> Table:
+    """Every recipe, by the mean of its runs."""
+    rows = []
+    for row in recipe_rows(tables).to_dict("records"):
+        cells = {"trial": _whole(row["trial"]), "recipe": _recipe(row, _kind(row))}
+        cells |= {"front": Cell("●" if row["on_front"] else "")}
+        cells |= {"runs": _whole(row["runs"]), "not complete": Cell(row["others"])}
+        cells |= {words(name): _mean(name, row) for name in tables.objectives}
+        rows.append((_kind(row), cells | _tested(tables, row)))
+    return make_table(rows)
+
+
+def trials_table(tables: StudyTables) -> Table:
+    """Every trial."""
+    rows = []
     for row in tables.trials.to_dict("records"):
-        cells = [*_who(row), _state(row)]
-        cells += [_value(name, row) for name in tables.objectives]
-        cells += [_value("test_accuracy", row)] if tested else []
-        lines.append(Row([*cells, _ratio(row), _gain(row, None)], bool(row["is_baseline"])))
-    summary = f"All {count_text(len(lines), 'trial')}.{_chosen(tables)}"
-    return f"<details><summary>{escape(summary)}</summary>{table(headers, lines)}</details>"
+        cells = {**_who(row), "state": Cell(words(str(row["state"])))}
+        cells |= {words(name): _value(name, row[name]) for name in tables.objectives}
+        rows.append((_kind(row), cells | _tested(tables, row)))
+    return make_table(rows)
 
 
-def importance_table(tables: StudyTables) -> str:
-    """Importance of each value of the recipe for each objective."""
+def failures_table(tables: StudyTables) -> Table:
+    """Trials that failed, with the reason."""
+    rows = []
+    for row in failures(tables).to_dict("records"):
+        cells = {**_who(row), "state": Cell(words(str(row["state"])))}
+        cells |= {"epochs done": _whole(row["epochs_done"]), "reason": Cell(str(row["reason"]), wide=True)}
+        rows.append((_kind(row), cells))
+    return make_table(rows)
+
+
+def importance_table(tables: StudyTables) -> Importance:
+    """Importance of each value of the recipe for each objective, the greatest first."""
     importance = parameter_importance(tables)
     if importance.empty:
-        return _note(f"Not judged. {importance.attrs['reason']}")
+        return Importance(reason=importance.attrs["reason"])
     shares = importance.pivot(index="parameter", columns="objective", values="importance")
     shares = shares[[name for name in tables.objectives if name in shares]]
     shares = shares.loc[shares.mean(axis=1).sort_values(ascending=False, kind="stable").index]
-    note = (
-        "How much each choice decides whether a trial is among the best in an objective (PED-ANOVA; each column adds "
-        "up to 100 %). With few trials it is a rough guide; it says nothing about which value is better."
+    return Importance(
+        objectives=tuple(words(str(name)) for name in shares),
+        rows=tuple(
+            (_choice(str(name)), tuple(None if pd.isna(share) else float(share) for share in row))
+            for name, row in shares.iterrows()
+        ),
     )
-    headers = ["", *(words(str(name)) for name in shares)]
-    rows = [(_choice(str(name)), [float(share) for share in row]) for name, row in shares.iterrows()]
-    return _note(note) + bars_table(headers, rows)
 
 
 def _choice(name: str) -> str:
@@ -123,34 +171,45 @@ def _choice(name: str) -> str:
     return named.get(name, words(name).replace(".", ": "))
 
 
-def _note(text: str) -> str:
-    return f'<p class="note">{escape(text)}</p>'
+def _who(row: Record) -> dict[str, Cell]:
+    return {
+        "trial": _whole(row["trial"]),
+        "recipe": _recipe(row, _kind(row)),
+        "seed": _whole(row["seed"]),
+    }
 
 
-def _who(row: Record) -> list[Cell]:
-    return [_whole(row["trial"]), _recipe(row), _whole(row["seed"])]
+def _kind(row: Record) -> str:
+    return "baseline" if row["is_baseline"] else ""
 
 
-def _recipe(row: Record) -> Cell:
-    return Cell(str(row["label"]), tag="baseline" if row.get("is_baseline") else "", wide=True)
+def _recipe(row: Record, kind: str) -> Cell:
+    return Cell(str(row["label"]), tag=kind, wide=True)
 
 
-def _state(row: Record) -> Cell:
-    return Cell(words(str(row["state"])))
+def _tested(tables: StudyTables, row: Record) -> dict[str, Cell]:
+    """The test accuracy where it is another number: a validation split chose."""
+    if tables.protocol == "paper":
+        return {}
+    return {"test accuracy": _value("accuracy", row["test_accuracy"])}
 
 
 def _whole(value: Any) -> Cell:
     return Cell("", number=True) if pd.isna(value) else Cell(f"{value:.0f}", float(value), number=True)
 
 
-def _value(name: str, row: Record) -> Cell:
-    text = value_text("accuracy" if name == "test_accuracy" else name, row[name])
-    return Cell(text, float(row[name]) if text else None, number=True)
+def _value(name: str, value: Any) -> Cell:
+    text = value_text(name, value)
+    return Cell(text, float(value) if text else None, number=True)
 
 
-def _ratio(row: Record) -> Cell:
-    ratio = row["time_ratio"]
-    return Cell("", number=True) if pd.isna(ratio) else Cell(f"{ratio:.2f}", float(ratio), number=True)
+def _mean(name: str, row: Record) -> Cell:
+    """A mean over seeds, with its standard deviation if that is known and not zero."""
+    cell, deviation = _value(name, row[name]), row.get(f"{name}_sd")
+    if not cell.text or deviation is None or pd.isna(deviation) or deviation == 0:
+        return cell
+    text = f"{100 * deviation:.2f}" if is_share(name) else f"{deviation:.2g}"
+    return Cell(cell.text, cell.value, tag=f"± {text}", number=True)
 
 
 def _saved(row: Record) -> Cell:
@@ -164,5 +223,5 @@ def _gain(row: Record, error: float | None) -> Cell:
     gain = row["accuracy_gain"]
     if pd.isna(gain):
         return Cell("", number=True)
-    tag = "noise" if error is not None and abs(gain) < error and not row.get("is_baseline") else ""
-    return Cell(points_text(float(gain)), float(gain), tag=tag, number=True)
+    tag = "noise" if error is not None and abs(gain) < error else ""
+    return Cell(points_text(float(gain)).removesuffix(" points"), float(gain), tag=tag, number=True)
