@@ -31,7 +31,7 @@ from dse.replay.table import RecordedTable, record_table
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = [ROOT / "results" / "digits-table", ROOT / "results" / "mnist-table"]
-OURS = ["dse", "promising"]
+OURS = ["dse", "expected_gain"]
 # Those that run every trial to its end; the best of them is what dse is measured by.
 WHOLE_RUNS = ["exhaustive", "random", "tpe", "nsga2", "optuna-default", "three-step"]
 RESAMPLES = 2_000

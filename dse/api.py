@@ -251,7 +251,7 @@ def replay_study(
 
     Args:
         folder: The study's folder; its database or its published CSV files.
-        samplers: ``dse``, ``promising``, ``exhaustive``, ``random``, ``three-step``, ``tpe``, ``nsga2``, ``gp``,
+        samplers: ``dse``, ``expected_gain``, ``exhaustive``, ``random``, ``three-step``, ``tpe``, ``nsga2``, ``gp``,
             ``optuna-default``; None: all but ``gp``, Optuna's only if every recipe of the space was completed.
         stopping: ``none`` and ``dominated``: with which each of them but ``dse`` is combined.
         budgets: Train seconds at which shares are wanted; the largest is spent. None: what one run of every recipe

@@ -16,6 +16,7 @@ from dse.cli.options import (
     threads_option,
 )
 from dse.cli.terminal import console
+from dse.space.samplers import SAMPLERS, STOPPINGS
 
 if TYPE_CHECKING:
     from dse.recipe.recipe import Recipe
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
 @threads_option
 @click.option(
     "--sampler",
-    type=click.Choice(["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"]),
+    type=click.Choice(list(SAMPLERS)),
     help="How recipes are picked. [default: the space's]",
 )
 @click.option(
     "--stopping",
-    type=click.Choice(["none", "dominated"]),
+    type=click.Choice(list(STOPPINGS)),
     help="dominated: end a run when no continuation of it can add to the anytime front. [default: the space's]",
 )
 @click.option(

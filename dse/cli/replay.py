@@ -36,9 +36,9 @@ def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
     callback=_words,
     default="",
     metavar="S,S,...",
-    help="What picks the recipes: dse (promising with dominated, what `dse explore --stopping dominated` does), "
-    "promising, exhaustive, random, three-step (the paper's own flow); where the study completed every recipe of its "
-    "space also tpe, nsga2, gp, optuna-default (plain Optuna). [default: all of these but gp]",
+    help="What picks the recipes: dse (expected_gain with dominated, what `dse explore --stopping dominated` does), "
+    "expected_gain, exhaustive, random, three-step (the paper's own flow); where the study completed every recipe of "
+    "its space also tpe, nsga2, gp, optuna-default (plain Optuna). [default: all of these but gp]",
 )
 @click.option(
     "--stopping",

@@ -18,7 +18,7 @@ from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.model import NetworkSize
 from dse.recipe.models.registry import MODELS, AnyModel
 from dse.recipe.weight_sharing import WeightSharing
-from dse.section import Section
+from dse.section import OneOf, Section
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 
@@ -83,6 +83,14 @@ class Recipe(Section):
             RecipeError: The images or the sharing do not fit the model.
         """
         return self.model.size(image, self.weight_sharing)
+
+
+BLOCKS: dict[str, str | None] = {
+    name: next((mark.tag for mark in field.metadata if isinstance(mark, OneOf)), None)
+    for name, field in Recipe.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+"""The sections of a recipe, each with the key that names its kind; None if there is one kind."""
 
 
 def parse_recipe(content: object, source: str) -> Recipe:

@@ -69,12 +69,12 @@ class Contest:
 
 def usual_samplers(table: RecordedTable) -> tuple[str, ...]:
     """Name the samplers that are compared where none is named: Optuna's only where the table is whole."""
-    own = ("dse", "promising", "exhaustive", "random", "three-step")
+    own = ("dse", "expected_gain", "exhaustive", "random", "three-step")
     return (*own, "tpe", "nsga2", "optuna-default") if table.whole else own
 
 
 def parse_strategies(samplers: Iterable[str], stoppings: Iterable[str]) -> list[Strategy]:
-    """Combine samplers with ways of stopping; ``dse`` is ``promising`` with ``dominated`` and nothing else.
+    """Combine samplers with ways of stopping; ``dse`` is ``expected_gain`` with ``dominated`` and nothing else.
 
     Raises:
         InputError: A name is unknown.
@@ -85,7 +85,7 @@ def parse_strategies(samplers: Iterable[str], stoppings: Iterable[str]) -> list[
     found: list[Strategy] = []
     for sampler in samplers:
         if sampler == "dse":
-            found.append(Strategy("dse", "promising", stops=True))
+            found.append(Strategy("dse", "expected_gain", stops=True))
             continue
         if sampler not in ORDERS:
             raise InputError(f"sampler {sampler!r} is unknown. Choose from dse, {', '.join(ORDERS)}.")

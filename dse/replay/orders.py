@@ -15,7 +15,7 @@ from dse.search.surrogate import Promise
 from dse.space.tree import Scalar
 from dse.study.suggest import OPTUNA_SAMPLERS, Suggester
 
-ORDERS = ("promising", "exhaustive", "random", "three-step", *OPTUNA_SAMPLERS)
+ORDERS = ("expected_gain", "exhaustive", "random", "three-step", *OPTUNA_SAMPLERS)
 CUTS = "cuts"  # whatever a recipe holds beside policy and batch schedule
 
 
@@ -58,7 +58,7 @@ class Random:
 
 
 class Promising:
-    """The baseline, then the row that promises most, every row once: sampler ``promising``."""
+    """The baseline, then the row that promises most, every row once: sampler ``expected_gain``."""
 
     def __init__(self, table: RecordedTable, rng: np.random.Generator, history: History) -> None:
         self._promise = Promise(table.candidates, history)
@@ -182,7 +182,7 @@ def make_order(name: str, table: RecordedTable, rng: np.random.Generator, histor
     check_order(name, table)
     if name in OPTUNA_SAMPLERS:
         return Suggested(table, rng, name)
-    if name == "promising":
+    if name == "expected_gain":
         return Promising(table, rng, history)
     orders: dict[str, Callable[[RecordedTable, np.random.Generator], Order]] = {
         "exhaustive": Exhaustive,

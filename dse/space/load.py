@@ -15,6 +15,9 @@ from dse.section import messages
 from dse.space.search_space import SearchSpace
 from dse.space.tree import Alternatives, Group
 
+# Keys of a recipe whose values must fit each other.
+DEPENDENT = (("model", "weight_sharing"), ("batch_size", "epochs"))
+
 
 def load_space(path: Path) -> SearchSpace:
     """Read a search-space file.
@@ -54,12 +57,8 @@ def _check(space: SearchSpace) -> None:
     except DataError as error:
         raise SpaceError(f"data: {error}") from None
     plain = _first_corner(space.tree)
-    for together in (
-        ("learning_rate",),
-        ("model", "weight_sharing"),
-        ("batch_size", "epochs"),
-        ("precision",),
-    ):
+    alone = [(key,) for key in Recipe.model_fields if not any(key in keys for keys in DEPENDENT)]
+    for together in (*alone, *DEPENDENT):
         for content, keys in _corners(space.tree, together):
             recipe = _checked_recipe(plain | content, keys)
             try:

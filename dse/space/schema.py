@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
-from dse.recipe.recipe import Recipe
-from dse.space.search_space import BLOCKS, SearchSpace
+from dse.recipe.recipe import BLOCKS, Recipe
+from dse.space.search_space import SearchSpace
 
 _DEFINITIONS = "#/$defs/"
 
@@ -14,12 +16,14 @@ def space_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of a search-space file."""
     schema = SearchSpace.model_json_schema()
     recipe = Recipe.model_json_schema()
-    definitions = {name: _opened(part) for name, part in recipe.pop("$defs").items() if name != "Stage"}
+    blocks = set(re.findall(rf"{re.escape(_DEFINITIONS)}(\w+)", json.dumps(recipe["properties"])))
+    definitions = {
+        name: _opened(part) if name in blocks else part for name, part in recipe.pop("$defs").items()
+    }
     opened = _opened(recipe)
     for block in BLOCKS:
         one = opened["properties"][block]
         opened["properties"][block] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
-    definitions["Stage"] = Recipe.model_json_schema()["$defs"]["Stage"]
     schema["$defs"] = {**schema.get("$defs", {}), **definitions, "Recipe": opened}
     schema["properties"]["recipe"] = {"$ref": f"{_DEFINITIONS}Recipe"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dse search space", **schema}
@@ -28,7 +32,11 @@ def space_schema() -> dict[str, Any]:
 def _opened(definition: dict[str, Any]) -> dict[str, Any]:
     """Let every value of an object be a choice or a range."""
     properties = {key: _opened_value(value) for key, value in definition.get("properties", {}).items()}
-    return {**{k: v for k, v in definition.items() if k != "required"}, "properties": properties}
+    text = definition.get("description", "").partition("\n\n>>>")[0]
+    return {k: v for k, v in definition.items() if k != "required"} | {
+        "description": text,
+        "properties": properties,
+    }
 
 
 def _opened_value(value: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,25 +13,17 @@ from dse.data.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, 
 from dse.errors import DataError, SpaceError
 from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
-from dse.recipe.recipe import Precision, Recipe, parse_recipe
+from dse.recipe.recipe import BLOCKS, Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES
-from dse.section import Section
-from dse.space.tree import Assignment, Group, Scalar, Suggest, parse_node
+from dse.section import NameIn, Section
+from dse.space.parse import parse_block, parse_node
+from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
+from dse.space.tree import Assignment, Group, Scalar, Suggest
 from dse.units import parse_duration
 
-BLOCKS = ("model", "learning_rate", "batch_size", "weight_sharing")
-
-StoppingName = Literal["none", "dominated"]
-SamplerName = Literal["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"]
-ObjectiveName = Literal[
-    "train_seconds",
-    "seconds_to_best",
-    "seconds_to_target",
-    "accuracy",
-    "final_accuracy",
-    "parameters",
-    "train_flops",
-]
+StoppingName = Annotated[str, NameIn(STOPPINGS)]
+SamplerName = Annotated[str, NameIn(SAMPLERS)]
+ObjectiveName = Annotated[str, NameIn(OBJECTIVES)]
 
 # Objectives whose value for a run cut short follows from its curve.
 ANYTIME = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
@@ -133,6 +125,11 @@ class SearchSpace(Section):
             parse_duration(value)
         return value
 
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _sampler_of_today(cls, value: object) -> object:
+        return RENAMED_SAMPLERS.get(value, value) if isinstance(value, str) else value
+
     @field_validator("objectives")
     @classmethod
     def _two_different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -154,7 +151,7 @@ class SearchSpace(Section):
         for key, asked in (
             ("stopping", self.stopping if self.stopping != "none" else None),
             ("until_stable", self.until_stable),
-            ("sampler", self.sampler if self.sampler == "promising" else None),
+            ("sampler", self.sampler if self.sampler == "expected_gain" else None),
         ):
             if asked is not None and not self.adds_to_anytime_front:
                 raise ValueError(
@@ -173,7 +170,10 @@ class SearchSpace(Section):
                 f"recipe.{unknown[0]}: unknown key. The keys are {', '.join(Recipe.model_fields)}."
             )
         return Group(
-            {key: parse_node(value, key, alternatives=key in BLOCKS) for key, value in self.recipe.items()}
+            {
+                key: parse_block(value, key, BLOCKS[key]) if key in BLOCKS else parse_node(value, key)
+                for key, value in self.recipe.items()
+            }
         )
 
     @property
@@ -208,7 +208,7 @@ class SearchSpace(Section):
 
     def recipe_of(self, assignment: Assignment) -> Recipe:
         """Give the recipe that these values of the parameters make."""
-        return self.draw(_Given(assignment))
+        return self.draw(_Assigned(assignment))
 
     def assignment_of(self, recipe: Recipe) -> Assignment | None:
         """Give the values of the parameters that make this recipe; None if it is no point of the space.
@@ -272,8 +272,8 @@ class SearchSpace(Section):
         )
 
 
-class _Given:
-    """Picks the values that it was given."""
+class _Assigned:
+    """Picks the values of an assignment."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment

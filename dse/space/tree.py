@@ -20,9 +20,6 @@ from dse.errors import SpaceError
 Scalar = str | int | float | bool | None
 Assignment = dict[str, Scalar]
 
-_CHOICE_KEYS = {"choices"}
-_RANGE_KEYS = {"low", "high", "log", "integer"}
-
 
 class Suggest(Protocol):
     """Whoever picks values; an Optuna trial is one."""
@@ -38,8 +35,8 @@ class Suggest(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
-    """A value that is not searched."""
+class Given:
+    """A value that the space gives: nothing is searched."""
 
     value: Any
 
@@ -262,13 +259,13 @@ class Alternatives:
         return sum(branch.size for branch in self.branches.values())
 
 
-Node = Constant | Choice | Range | Group | Alternatives
+Node = Given | Choice | Range | Group | Alternatives
 
 
 def open_values(node: Node) -> dict[str, str]:
     """Say of every value that a tree leaves open what it may be, by its name.
 
-    >>> open_values(parse_node({"size": {"choices": [32, 128]}}, "batch_size"))
+    >>> open_values(Group({"size": Choice("batch_size.size", (32, 128))}))
     {'batch_size.size': '32, 128'}
     """
     if isinstance(node, Choice):
@@ -283,99 +280,3 @@ def open_values(node: Node) -> dict[str, str]:
     if isinstance(node, Group):
         return {name: text for member in node.members.values() for name, text in open_values(member).items()}
     return {}
-
-
-def parse_node(content: Any, name: str, *, alternatives: bool = False) -> Node:
-    """Turn what a file holds into a node.
-
-    Args:
-        content: A value, ``{choices: [...]}``, ``{low: ..., high: ...}``, a dictionary of those, or, where
-            ``alternatives`` allows it, a list of dictionaries.
-        name: Path of the value.
-        alternatives: Whether a list means alternatives here instead of a value.
-
-    Raises:
-        SpaceError: Empty choices, a choice twice, a range upside down or of the wrong kind.
-    """
-    if isinstance(content, Mapping):
-        if _CHOICE_KEYS & content.keys():
-            return _parse_choice(content, name)
-        if {"low", "high"} & content.keys():
-            return _parse_range(content, name)
-        return Group({str(key): parse_node(value, f"{name}.{key}") for key, value in content.items()})
-    if alternatives and isinstance(content, list):
-        return _parse_alternatives(content, name)
-    return Constant(content)
-
-
-def _parse_choice(content: Mapping[str, Any], name: str) -> Choice:
-    values = content["choices"]
-    if extra := sorted(content.keys() - _CHOICE_KEYS):
-        raise SpaceError(f"{name}.{extra[0]}: unknown key beside choices. Remove it.")
-    if not isinstance(values, list) or not values:
-        raise SpaceError(f"{name}.choices={values!r}, but it must be a list of at least one value.")
-    choice = Choice(name, tuple(values))
-    repeated = [value for i, value in enumerate(choice.ids) if value in choice.ids[:i]]
-    if repeated:
-        raise SpaceError(f"{name}.choices names {repeated[0]!r} twice. Remove one.")
-    return choice
-
-
-def _parse_range(content: Mapping[str, Any], name: str) -> Range:
-    if extra := sorted(content.keys() - _RANGE_KEYS):
-        raise SpaceError(f"{name}.{extra[0]}: unknown key of a range. The keys are low, high, log, integer.")
-    for key in ("low", "high"):
-        value = content.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise SpaceError(f"{name}.{key}={value!r}, but a range needs a finite number.")
-    for key in ("log", "integer"):
-        if not isinstance(content.get(key, False), bool):
-            raise SpaceError(f"{name}.{key}={content[key]!r}, but it must be true or false.")
-    low, high = content["low"], content["high"]
-    log, integer = content.get("log", False), content.get("integer", False)
-    if low >= high:
-        raise SpaceError(f"{name}: low={low} is not below high={high}. Exchange them, or give the one value.")
-    if log and low <= 0:
-        raise SpaceError(f"{name}: low={low}, but a logarithmic range must begin above 0.")
-    if integer and not (isinstance(low, int) and isinstance(high, int)):
-        raise SpaceError(
-            f"{name}: low={low} and high={high} must be whole numbers in a range with integer: true."
-        )
-    return Range(name, low, high, log, integer)
-
-
-def _parse_alternatives(content: list[Any], name: str) -> Alternatives:
-    if not content:
-        raise SpaceError(f"{name}=[], but it must hold at least one alternative.")
-    for i, branch in enumerate(content):
-        if not isinstance(branch, Mapping):
-            raise SpaceError(f"{name}[{i}]={branch!r}, but an alternative is a group of keys.")
-    labels = _labels(content)
-    return Alternatives(
-        name,
-        {
-            label: Group(
-                {str(key): parse_node(value, f"{name}.{label}.{key}") for key, value in branch.items()}
-            )
-            for label, branch in zip(labels, content, strict=True)
-        },
-    )
-
-
-def _labels(branches: list[Mapping[str, Any]]) -> list[str]:
-    """Name each alternative by its kind or, where several are of one kind, by all that it holds.
-
-    A label depends on its own alternative where it can, so that adding one does not rename the others.
-    """
-    kinds = [
-        str(next((branch[key] for key in ("policy", "schedule", "name") if key in branch), ""))
-        for branch in branches
-    ]
-    labels = [
-        kind if kind and kinds.count(kind) == 1 else json.dumps(branch, separators=(",", ":"))
-        for kind, branch in zip(kinds, branches, strict=True)
-    ]
-    repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
-    if repeated:
-        raise SpaceError(f"the alternative {repeated[0]} stands here twice. Remove one.")
-    return labels

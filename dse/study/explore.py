@@ -55,7 +55,11 @@ def explore(
     """
     chosen = choose_sampler(sampler, space, trials)
     history = History()
-    listed = Listed(space, history, judged=chosen == "promising") if chosen in ("promising", "grid") else None
+    listed = (
+        Listed(space, history, judged=chosen == "expected_gain")
+        if chosen in ("expected_gain", "grid")
+        else None
+    )
     trials_before = len(study.get_trials(deepcopy=False))
     fill_queue(study, space, warm_start)
     study.sampler = make_sampler(chosen, space.seed, trials_before)

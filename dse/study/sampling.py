@@ -32,7 +32,7 @@ def choose_sampler(name: SamplerName, space: SearchSpace, trials: int) -> Sample
     if name != "auto":
         return name
     if space.size <= LARGEST_JUDGED and space.adds_to_anytime_front:
-        return "promising"
+        return "expected_gain"
     return "grid" if space.size * space.seeds <= trials else "tpe"
 
 
@@ -40,7 +40,7 @@ def make_sampler(name: SamplerName, seed: int, trials_before: int) -> BaseSample
     """Make the Optuna sampler of that name.
 
     Args:
-        name: ``tpe``, ``nsga2``, ``gp`` or ``random``; ``grid`` and ``promising`` need none and get ``random``.
+        name: ``tpe``, ``nsga2``, ``gp`` or ``random``; ``grid`` and ``expected_gain`` need none and get ``random``.
         seed: Seed of the study's sampler.
         trials_before: Trials that the study has already, so that going on does not repeat its first draws.
     """
@@ -97,7 +97,7 @@ class Listed:
     def __init__(self, space: SearchSpace, history: History, *, judged: bool) -> None:
         if judged and not space.size <= LARGEST_JUDGED:
             raise SpaceError(
-                f"sampler=promising: the space {space.name} has {space.size:,.0f} recipes, and at most "
+                f"sampler=expected_gain: the space {space.name} has {space.size:,.0f} recipes, and at most "
                 f"{LARGEST_JUDGED:,} can be judged. Use choices instead of ranges, or the sampler tpe."
             )
         self._points = grid(space)

@@ -127,7 +127,7 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
     """Twins: ``dse explore`` itself, given the recorded runs in place of training, picks and stops the same."""
     seeds = [[0, 1, 2] for _ in table.runs]
     space = table.space.model_copy(
-        update={"sampler": "promising", "seeds": 1, "stopping": "dominated" if stops else "none"}
+        update={"sampler": "expected_gain", "seeds": 1, "stopping": "dominated" if stops else "none"}
     )
     train = Recording(table, seeds)
     with opened(tmp_path, "twin", space, {}) as study:
@@ -136,7 +136,7 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
             space,
             train,
             trials=40 if stops else 10,
-            sampler="promising",
+            sampler="expected_gain",
             device="test",
             watcher=Quiet(),
         )
@@ -148,7 +148,7 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
             return np.arange(count)
 
     replayed = search(
-        table, Strategy("dse", "promising", stops), FirstSeeds(np.random.PCG64(0)), table.seconds
+        table, Strategy("dse", "expected_gain", stops), FirstSeeds(np.random.PCG64(0)), table.seconds
     )
     pairs = list(zip(replayed.rows.tolist(), replayed.epochs.tolist(), strict=True))
     assert len(train.epochs) > 80
@@ -283,7 +283,7 @@ def test_a_table_with_gaps_cannot_be_searched_by_a_sampler(tmp_path: Path) -> No
         searched(table, "tpe")
     with pytest.raises(StudyError, match="95 of 96 recipes, and nsga2 may suggest any"):
         hold_contest(table, parse_strategies(["dse", "nsga2"], ["none"]), 10**6)
-    assert usual_samplers(table) == ("dse", "promising", "exhaustive", "random", "three-step")
+    assert usual_samplers(table) == ("dse", "expected_gain", "exhaustive", "random", "three-step")
 
 
 def test_recipes_that_never_completed_are_left_out_and_told(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_recipes_that_never_completed_are_left_out_and_told(tmp_path: Path) -> N
 
 
 def test_bad_settings_are_refused(table: RecordedTable) -> None:
-    with pytest.raises(InputError, match="sampler 'best' is unknown. Choose from dse, promising"):
+    with pytest.raises(InputError, match="sampler 'best' is unknown. Choose from dse, expected_gain"):
         parse_strategies(["best"], ["none"])
     with pytest.raises(InputError, match="stopping 'soon' is unknown"):
         parse_strategies(["tpe"], ["soon"])

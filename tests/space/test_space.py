@@ -136,7 +136,8 @@ BAD = {
     ("[train_seconds, accuracy, parameters]", "[accuracy]"): r"objectives: \['accuracy'\] is too few",
     ("[train_seconds, accuracy, parameters]", "[accuracy, accuracy]"): r"names one twice",
     ("[train_seconds, accuracy, parameters]", "[speed, accuracy]"): r"objectives\[0\]='speed'",
-    ("stopping: none", "stopping: soon"): r"stopping='soon'",
+    ("stopping: none", "stopping: soon"): r"stopping='soon': .*'none' or 'dominated'",
+    ("sampler: auto", "sampler: best"): r"sampler='best': .*'auto', 'expected_gain', .* or 'grid'",
     ("stopping: none", "stopping: none\nconfidence: 1.0"): r"confidence=1.0: .*less than 1",
     ("[train_seconds, accuracy, parameters]", "[seconds_to_target, accuracy]"): r"target=None and objectives=",
     ("protocol: holdout", "protocol: test"): r"protocol='test'",
@@ -168,6 +169,11 @@ def test_stopping_needs_objectives_that_a_cut_curve_tells() -> None:
     for objectives in (["train_seconds", "accuracy", "train_flops"], ["train_seconds", "parameters"]):
         with pytest.raises(SpaceError, match="stopping=dominated with objectives=.*or leave stopping out"):
             parse_space(content | {"objectives": objectives}, "test")
+
+
+def test_a_file_of_version_0_1_names_its_sampler_promising() -> None:
+    space = parse_space(yaml.safe_load(QUICKSTART) | {"sampler": "promising"}, "old.yaml")
+    assert space.sampler == space.dump()["sampler"] == "expected_gain"
 
 
 def test_a_space_knows_its_precisions() -> None:

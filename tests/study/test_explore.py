@@ -28,7 +28,7 @@ def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:
     assert len(trials) == 5
 
 
-@pytest.mark.parametrize("sampler", ["auto", "promising", "tpe", "nsga2", "gp", "random", "grid"])
+@pytest.mark.parametrize("sampler", ["auto", "expected_gain", "tpe", "nsga2", "gp", "random", "grid"])
 def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str, tmp_path: Path) -> None:
     training = FakeTraining()
     trials = run(tmp_path, make_space(), training, trials=16, sampler=sampler)
@@ -257,7 +257,7 @@ TWO = ["train_seconds", "accuracy"]
 
 def test_the_promising_order_trains_every_recipe_with_every_seed(tmp_path: Path) -> None:
     space = make_space(objectives=TWO, seeds=2)
-    trials = run(tmp_path, space, trials=1000, sampler="promising")
+    trials = run(tmp_path, space, trials=1000, sampler="expected_gain")
     trained = Counter((trial.recipe.id, trial.seed) for trial in trials)
     assert len(trained) == 2 * space.size
     assert set(trained.values()) == {1}
@@ -267,9 +267,9 @@ def test_the_promising_order_trains_every_recipe_with_every_seed(tmp_path: Path)
 
 def test_the_promising_order_goes_on_where_it_was(tmp_path: Path) -> None:
     space = make_space(objectives=TWO)
-    whole = run(tmp_path, space, name="a", trials=20, sampler="promising")
-    run(tmp_path, space, name="b", trials=9, sampler="promising")
-    parts = run(tmp_path, space, name="b", trials=20, sampler="promising")
+    whole = run(tmp_path, space, name="a", trials=20, sampler="expected_gain")
+    run(tmp_path, space, name="b", trials=9, sampler="expected_gain")
+    parts = run(tmp_path, space, name="b", trials=20, sampler="expected_gain")
     assert [trial.recipe.id for trial in parts] == [trial.recipe.id for trial in whole]
 
 
@@ -290,9 +290,9 @@ def test_a_space_too_large_to_be_judged_is_refused(tmp_path: Path) -> None:
     content["baseline"] |= {"epochs": 5, "batch_size": {"size": 128}}
     space = parse_space(content, "test")
     with pytest.raises(
-        SpaceError, match="sampler=promising: the space fake has .* at most 2,000 can be judged"
+        SpaceError, match="sampler=expected_gain: the space fake has .* at most 2,000 can be judged"
     ):
-        run(tmp_path, space, sampler="promising")
+        run(tmp_path, space, sampler="expected_gain")
 
 
 def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again(tmp_path: Path) -> None:
@@ -325,8 +325,8 @@ def test_a_study_ends_when_its_front_is_stable(tmp_path: Path) -> None:
         ({"budget": "soon"}, "budget.*'soon' is no duration.*90min or 2h"),
         ({"until_stable": 0}, "until_stable=0"),
         (
-            {"sampler": "promising", "objectives": ["train_flops", "accuracy"]},
-            "sampler=promising with objectives",
+            {"sampler": "expected_gain", "objectives": ["train_flops", "accuracy"]},
+            "sampler=expected_gain with objectives",
         ),
         ({"until_stable": 5, "objectives": ["train_flops", "accuracy"]}, "until_stable=5 with objectives"),
     ],

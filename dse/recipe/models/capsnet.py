@@ -22,11 +22,7 @@ PRIMARY_STRIDE = 2
 
 
 class CapsNetModel(Model):
-    """A CapsNet in one of three sizes.
-
-    >>> CapsNetModel().size(ImageShape(1, 28, 28, 10), WeightSharing()).parameters
-    8215728
-    """
+    """A CapsNet in one of three sizes."""
 
     has_capsules = True
 

@@ -1,0 +1,115 @@
+"""From what a file holds to the tree of a recipe's open values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from dse.errors import SpaceError
+from dse.space.tree import Alternatives, Choice, Given, Group, Node, Range
+
+_CHOICE_KEYS = {"choices"}
+_RANGE_KEYS = {"low", "high", "log", "integer"}
+
+
+def parse_node(content: Any, name: str) -> Node:
+    """Turn what a file holds into a node.
+
+    Args:
+        content: A value, ``{choices: [...]}``, ``{low: ..., high: ...}``, or a dictionary of those.
+        name: Path of the value.
+
+    Raises:
+        SpaceError: Empty choices, a choice twice, a range upside down or of the wrong kind.
+    """
+    if isinstance(content, Mapping):
+        if _CHOICE_KEYS & content.keys():
+            return _parse_choice(content, name)
+        if {"low", "high"} & content.keys():
+            return _parse_range(content, name)
+        return Group({str(key): parse_node(value, f"{name}.{key}") for key, value in content.items()})
+    return Given(content)
+
+
+def _parse_choice(content: Mapping[str, Any], name: str) -> Choice:
+    values = content["choices"]
+    if extra := sorted(content.keys() - _CHOICE_KEYS):
+        raise SpaceError(f"{name}.{extra[0]}: unknown key beside choices. Remove it.")
+    if not isinstance(values, list) or not values:
+        raise SpaceError(f"{name}.choices={values!r}, but it must be a list of at least one value.")
+    choice = Choice(name, tuple(values))
+    repeated = [value for i, value in enumerate(choice.ids) if value in choice.ids[:i]]
+    if repeated:
+        raise SpaceError(f"{name}.choices names {repeated[0]!r} twice. Remove one.")
+    return choice
+
+
+def _parse_range(content: Mapping[str, Any], name: str) -> Range:
+    if extra := sorted(content.keys() - _RANGE_KEYS):
+        raise SpaceError(f"{name}.{extra[0]}: unknown key of a range. The keys are low, high, log, integer.")
+    for key in ("low", "high"):
+        value = content.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise SpaceError(f"{name}.{key}={value!r}, but a range needs a finite number.")
+    for key in ("log", "integer"):
+        if not isinstance(content.get(key, False), bool):
+            raise SpaceError(f"{name}.{key}={content[key]!r}, but it must be true or false.")
+    low, high = content["low"], content["high"]
+    log, integer = content.get("log", False), content.get("integer", False)
+    if low >= high:
+        raise SpaceError(f"{name}: low={low} is not below high={high}. Exchange them, or give the one value.")
+    if log and low <= 0:
+        raise SpaceError(f"{name}: low={low}, but a logarithmic range must begin above 0.")
+    if integer and not (isinstance(low, int) and isinstance(high, int)):
+        raise SpaceError(
+            f"{name}: low={low} and high={high} must be whole numbers in a range with integer: true."
+        )
+    return Range(name, low, high, log, integer)
+
+
+def parse_block(content: Any, name: str, tag: str | None) -> Node:
+    """Turn a block of the recipe into a node; here a list means alternatives.
+
+    Args:
+        content: As for ``parse_node``, or a list of dictionaries.
+        name: Path of the block.
+        tag: The key that names the kind of an alternative; None if all are of one kind.
+
+    Raises:
+        SpaceError: As ``parse_node``; no alternative, one twice, or one that is no dictionary.
+    """
+    if not isinstance(content, list):
+        return parse_node(content, name)
+    if not content:
+        raise SpaceError(f"{name}=[], but it must hold at least one alternative.")
+    for i, branch in enumerate(content):
+        if not isinstance(branch, Mapping):
+            raise SpaceError(f"{name}[{i}]={branch!r}, but an alternative is a group of keys.")
+    labels = _labels(content, tag)
+    return Alternatives(
+        name,
+        {
+            label: Group(
+                {str(key): parse_node(value, f"{name}.{label}.{key}") for key, value in branch.items()}
+            )
+            for label, branch in zip(labels, content, strict=True)
+        },
+    )
+
+
+def _labels(branches: list[Mapping[str, Any]], tag: str | None) -> list[str]:
+    """Name each alternative by its kind or, where several are of one kind, by all that it holds.
+
+    A label depends on its own alternative where it can, so that adding one does not rename the others.
+    """
+    kinds = [str(branch.get(tag, "")) if tag else "" for branch in branches]
+    labels = [
+        kind if kind and kinds.count(kind) == 1 else json.dumps(branch, separators=(",", ":"))
+        for kind, branch in zip(kinds, branches, strict=True)
+    ]
+    repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
+    if repeated:
+        raise SpaceError(f"the alternative {repeated[0]} stands here twice. Remove one.")
+    return labels
