@@ -19,7 +19,7 @@ from dse.recipe.weight_sharing import WeightSharing
 from dse.record.objectives import measure
 from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
-from dse.record.trial import Trial, TrialState
+from dse.record.trial import Trial
 from dse.search.progress import Outline, Progress
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
@@ -58,7 +58,7 @@ def make_trial(
     epochs: Sequence[tuple[float, float]],
     *,
     seed: int = 0,
-    state: TrialState = TrialState.COMPLETE,
+    state: Outcome = Outcome.COMPLETE,
     reason: str = "",
     validation: bool = True,
     target: float | None = None,
@@ -66,15 +66,13 @@ def make_trial(
     """A trial with these (train seconds, accuracy) pairs as its curve."""
     curve = tuple(epoch_row(i + 1, *pair, validation=validation) for i, pair in enumerate(epochs))
     plan = compile_plan(recipe, find_dataset("digits").shape, 1200)
+    run = Run(curve, state, reason, 1.0)
     return Trial(
         number=number,
         recipe=recipe,
         seed=seed,
-        state=state,
-        reason=reason,
-        measures=measure(Run(curve, Outcome.COMPLETE, "", 1.0, "fast"), plan, target),
-        curve=curve,
-        setup_seconds=1.0,
+        run=run,
+        measures=measure(run, plan, target),
         started="2026-01-02T03:04:05+00:00",
         device="a test",
     )
@@ -114,8 +112,8 @@ def small_study() -> StudyTables:
             make_trial(2, FASTER, [(5, 0.70), (10, 0.90), (16, 0.97)]),
             make_trial(3, SMALL_BATCH, [(30, 0.95), (60, 0.985)]),
             make_trial(4, SHARED, [(20, 0.5), (40, 0.91)]),
-            make_trial(5, SHARED, [(9, 0.1)], seed=1, state=TrialState.DIVERGED, reason="loss is nan"),
-            make_trial(6, FASTER, [], seed=1, state=TrialState.FAILED, reason="<b>disk</b> & memory"),
+            make_trial(5, SHARED, [(9, 0.1)], seed=1, state=Outcome.DIVERGED, reason="loss is nan"),
+            make_trial(6, FASTER, [], seed=1, state=Outcome.FAILED, reason="<b>disk</b> & memory"),
         ]
     )
 
@@ -172,15 +170,15 @@ def realistic_study(count: int = 40, seed: int = 0, epochs: int = 5, **space: An
             )
             for e in range(epochs)
         ]
-        state, reason = TrialState.COMPLETE, ""
+        state, reason = Outcome.COMPLETE, ""
         if number in (5, 17):
             state, reason, curve = (
-                TrialState.DIVERGED,
+                Outcome.DIVERGED,
                 "the loss became NaN in epoch 2, at step 38 (rate 0.01)",
                 curve[:1],
             )
         if number == 23:
-            state, curve = TrialState.FAILED, []
+            state, curve = Outcome.FAILED, []
             reason = "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
         trials.append(
             make_trial(

@@ -38,9 +38,7 @@ class _Clock:
         self._own += 1
         self._standing = standing
         if self._spent_before is None:
-            self._spent_before = standing.spent_seconds - (
-                trial.curve[-1].train_seconds if trial.curve else 0
-            )
+            self._spent_before = standing.spent_seconds - trial.run.train_seconds
 
     def __str__(self) -> str:
         elapsed = time.monotonic() - self._began
@@ -63,7 +61,7 @@ class _Clock:
 def describe(trial: Trial, space: SearchSpace) -> str:
     """Say in one line how a trial ended."""
     if not trial.complete:
-        return f"{trial.state}: {trial.reason}"
+        return f"{trial.state}: {trial.run.reason}"
     return ", ".join(f"{name} {format_value(name, trial.measures[name])}" for name in space.objectives)
 
 
@@ -178,9 +176,9 @@ class LiveWatcher:
         return Group(recent, front, footer)
 
     def _progress(self, trial: Trial) -> str:
-        if not trial.curve:
+        if not trial.run.curve:
             return f"epoch 1/{trial.recipe.epochs} ..."
-        row = trial.curve[-1]
+        row = trial.run.curve[-1]
         return (
             f"epoch {row.epoch}/{trial.recipe.epochs}: {100 * row.accuracy:.2f} %, {row.train_seconds:.1f} s"
         )

@@ -60,22 +60,22 @@ def _trial_row(
         **flat(content),
         "seed": trial.seed,
         "state": str(trial.state),
-        "reason": trial.reason,
-        "setup_seconds": trial.setup_seconds,
+        "reason": trial.run.reason,
+        "setup_seconds": trial.run.setup_seconds,
         "on_front": recipe.id in on_front,
         "is_baseline": recipe.id == baseline_id,
         "started": trial.started,
         "device": trial.device,
-        "engine": trial.engine,
+        "engine": trial.run.engine,
         "possible_accuracy": trial.possible_accuracy,
         "possible_seconds": trial.possible_seconds,
         "recipe": json.dumps(content, separators=(",", ":")),
         **trial.measures,
     }
-    if trial.curve:
-        best = max(trial.curve, key=lambda epoch: epoch.accuracy)
+    if trial.run.curve:
+        best = trial.run.best
         row |= {
-            "eval_seconds": trial.curve[-1].eval_seconds,
+            "eval_seconds": trial.run.eval_seconds,
             "best_epoch": best.epoch,
             "validation_accuracy": best.validation_accuracy,
             "test_accuracy": best.test_accuracy,
@@ -92,7 +92,7 @@ def _against(trial: Trial, best: EpochRow, baseline: Replicates | None) -> dict[
     reached = Replicates((trial,)).epoch_reaching(level)
     if reached is None:
         return gain
-    seconds = trial.curve[reached - 1].train_seconds
+    seconds = trial.run.curve[reached - 1].train_seconds
     return gain | {
         "seconds_to_baseline_accuracy": seconds,
         "time_ratio": compare(seconds, level, baseline)[0],
@@ -134,7 +134,7 @@ def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     rows = [
         {"trial": trial.number, **dataclasses.asdict(epoch), "accuracy": epoch.accuracy}
         for trial in trials
-        for epoch in trial.curve
+        for epoch in trial.run.curve
     ]
     frame = pd.DataFrame(rows, columns=CURVE_COLUMNS)
     frame["validation_accuracy"] = frame["validation_accuracy"].astype(float)

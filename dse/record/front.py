@@ -9,7 +9,7 @@ import pandas as pd
 
 from dse.pareto import front_mask
 from dse.recipe.recipe import Recipe
-from dse.record.objectives import OBJECTIVES, directions
+from dse.record.objectives import OBJECTIVES, directions, is_of_curves
 from dse.record.replicates import Replicates, by_recipe, spread
 
 RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
@@ -18,17 +18,6 @@ POINT_COLUMNS = [
     *("test_accuracy", "train_seconds_sd", "accuracy_sd"),
 ]
 FRONT_COLUMNS = [*POINT_COLUMNS, "time_saved_percent", "accuracy_gain"]
-# Objectives whose value for a run that is cut short follows from its curve.
-OF_A_CURVE = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
-
-
-def is_of_curves(objectives: Sequence[str]) -> bool:
-    """Tell whether every epoch of a curve is a point: accuracy against seconds, with parameters or without.
-
-    >>> is_of_curves(("train_seconds", "accuracy")), is_of_curves(("train_flops", "accuracy"))
-    (True, False)
-    """
-    return {"accuracy"} < set(objectives) <= OF_A_CURVE
 
 
 def recipe_words(recipe: Recipe) -> dict[str, str]:

@@ -14,9 +14,9 @@ from dse.errors import StudyError
 from dse.recipe.recipe import parse_recipe
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
-from dse.record.run import EpochRow
+from dse.record.run import EpochRow, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
-from dse.record.trial import Trial, TrialState
+from dse.record.trial import Trial
 
 TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "engine", "recipe"]
 EPOCH_COLUMNS = [field.name for field in dataclasses.fields(EpochRow)]
@@ -62,14 +62,16 @@ def _trial(row: Mapping[Any, Any], curve: pd.DataFrame | None, folder: Path) -> 
             number=int(row["trial"]),
             recipe=parse_recipe(json.loads(row["recipe"]), where),
             seed=int(row["seed"]),
-            state=TrialState(row["state"]),
-            reason=value("reason", ""),
+            run=Run(
+                curve=() if curve is None else _curve(curve),
+                outcome=Outcome(row["state"]),
+                reason=value("reason", ""),
+                setup_seconds=value("setup_seconds"),
+                engine=value("engine", ""),
+            ),
             measures={name: value(name) for name in OBJECTIVES},
-            curve=() if curve is None else _curve(curve),
-            setup_seconds=value("setup_seconds"),
             started=value("started", ""),
             device=value("device", ""),
-            engine=value("engine", ""),
             possible_accuracy=value("possible_accuracy"),
             possible_seconds=value("possible_seconds"),
         )

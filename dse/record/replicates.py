@@ -12,14 +12,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dse.record.trial import Trial, TrialState
+from dse.record.run import Outcome
+from dse.record.trial import Trial
 
 Floats = NDArray[np.float64]
 
 # Means of the same counts differ by this much where they were added up in another order.
 ROUNDING = 1e-9
 # Not ended by themselves: what a run of this recipe gives is not known from them.
-CUT_OFF = frozenset({TrialState.RUNNING, TrialState.INTERRUPTED, TrialState.FAILED})
+CUT_OFF = frozenset({Outcome.RUNNING, Outcome.INTERRUPTED, Outcome.FAILED})
 
 
 def over_common_epochs(curves: Sequence[ArrayLike]) -> Floats:
@@ -59,12 +60,12 @@ class Replicates:
     @cached_property
     def seconds_SE(self) -> Floats:
         """Train seconds at the end of each epoch."""
-        return over_common_epochs([[row.train_seconds for row in trial.curve] for trial in self.trials])
+        return over_common_epochs([[row.train_seconds for row in trial.run.curve] for trial in self.trials])
 
     @cached_property
     def accuracies_SE(self) -> Floats:
         """Accuracy after each epoch."""
-        return over_common_epochs([[row.accuracy for row in trial.curve] for trial in self.trials])
+        return over_common_epochs([[row.accuracy for row in trial.run.curve] for trial in self.trials])
 
     @cached_property
     def best_SE(self) -> Floats:
@@ -74,7 +75,9 @@ class Replicates:
     @cached_property
     def test_SE(self) -> Floats:
         """Test accuracy at the best epoch so far."""
-        test_SE = over_common_epochs([[row.test_accuracy for row in trial.curve] for trial in self.trials])
+        test_SE = over_common_epochs(
+            [[row.test_accuracy for row in trial.run.curve] for trial in self.trials]
+        )
         improved_SE = np.diff(self.best_SE, axis=1, prepend=-np.inf) > 0
         best_at_SE = np.maximum.accumulate(np.where(improved_SE, np.arange(test_SE.shape[1]), 0), axis=1)
         return np.take_along_axis(test_SE, best_at_SE, axis=1)
@@ -116,7 +119,7 @@ def by_recipe(trials: Iterable[Trial]) -> dict[str, Replicates]:
     """
     grouped: dict[str, list[Trial]] = {}
     for trial in trials:
-        if trial.curve:
+        if trial.run.curve:
             grouped.setdefault(trial.recipe.id, []).append(trial)
     return {recipe_id: Replicates(_counted(runs)) for recipe_id, runs in grouped.items()}
 
@@ -126,6 +129,6 @@ def _counted(runs: Sequence[Trial]) -> tuple[Trial, ...]:
     by_seed: dict[int, Trial] = {}
     for trial in ended or runs:
         held = by_seed.get(trial.seed)
-        if held is None or len(trial.curve) > len(held.curve):
+        if held is None or len(trial.run.curve) > len(held.run.curve):
             by_seed[trial.seed] = trial
     return tuple(sorted(by_seed.values(), key=lambda trial: trial.number))

@@ -8,11 +8,21 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a run ended."""
+    """Where a run stands.
 
+    ``COMPLETE`` came to the end of its plan. ``STOPPED`` was ended early because no continuation could add to the
+    front, where its epochs have their place. ``MISSED_TARGET`` trained to the end without reaching the target
+    accuracy; ``DIVERGED`` lost its loss to infinity; ``FAILED`` raised an error; ``INTERRUPTED`` was cut off from
+    outside and is trained again when the study is resumed.
+    """
+
+    RUNNING = "running"
     COMPLETE = "complete"
     STOPPED = "stopped"
+    MISSED_TARGET = "missed_target"
     DIVERGED = "diverged"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +71,19 @@ class Run:
     """One training of a plan with one seed.
 
     Attributes:
-        curve: One row an epoch.
-        outcome: How it ended.
-        reason: Why it ended so; empty if complete.
-        setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds.
+        curve: One row for each epoch so far.
+        outcome: Where it stands.
+        reason: Why it is not complete; empty if it is.
+        setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds. None if it
+            did not come that far.
         engine: What ran the steps: ``fast``, ``fast_compiled`` or ``reference``.
     """
 
-    curve: tuple[EpochRow, ...]
-    outcome: Outcome
-    reason: str
-    setup_seconds: float
-    engine: str
+    curve: tuple[EpochRow, ...] = ()
+    outcome: Outcome = Outcome.RUNNING
+    reason: str = ""
+    setup_seconds: float | None = None
+    engine: str = ""
 
     @property
     def train_seconds(self) -> float:
@@ -91,4 +102,4 @@ class Run:
 
 
 OnEpoch = Callable[[EpochRow], str | None]
-"""Hears of every row as it ends; what it returns, unless None, is why the run shall end there."""
+"""Called with every row as its epoch ends; what it returns, unless None, is why the run shall end there."""

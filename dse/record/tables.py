@@ -14,9 +14,9 @@ from dse.errors import StudyError
 from dse.files import write_atomically
 from dse.record.answer import Answer, complete_runs, find_answer
 from dse.record.frames import curves_frame, trials_frame, typed
-from dse.record.front import front_frame, is_of_curves, points_frame, whole_runs_frame
+from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
-from dse.record.objectives import OBJECTIVES
+from dse.record.objectives import is_of_curves
 from dse.record.replicates import by_recipe
 from dse.record.trial import Trial
 
@@ -92,16 +92,6 @@ def make_tables(
         environment=dict(environment),
         space=dict(space),
     )
-
-
-def time_objective(objectives: Sequence[str]) -> str | None:
-    """Name the first objective that counts seconds."""
-    return next((name for name in objectives if OBJECTIVES[name].is_time), None)
-
-
-def accuracy_objective(objectives: Sequence[str]) -> str | None:
-    """Name the first objective that is an accuracy."""
-    return next((name for name in objectives if name.endswith("accuracy")), None)
 
 
 def write_tables(tables: StudyTables, folder: Path) -> list[Path]:

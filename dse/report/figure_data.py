@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from dse.pareto import front_mask
-from dse.record.objectives import OBJECTIVES, directions
-from dse.record.tables import StudyTables, accuracy_objective, time_objective
+from dse.record.objectives import OBJECTIVES, accuracy_objective, directions, time_objective
+from dse.record.tables import StudyTables
 from dse.report.recipes import recipe_rows
 
 POINT_COLUMNS = [

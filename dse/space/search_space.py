@@ -14,7 +14,7 @@ from dse.errors import DataError, SpaceError
 from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import BLOCKS, Precision, Recipe, parse_recipe
-from dse.record.objectives import OBJECTIVES
+from dse.record.objectives import OBJECTIVES, is_of_curves
 from dse.section import NameIn, Section
 from dse.space.parse import parse_block, parse_node
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
@@ -24,9 +24,6 @@ from dse.units import parse_duration
 StoppingName = Annotated[str, NameIn(STOPPINGS)]
 SamplerName = Annotated[str, NameIn(SAMPLERS)]
 ObjectiveName = Annotated[str, NameIn(OBJECTIVES)]
-
-# Objectives whose value for a run cut short follows from its curve.
-ANYTIME = frozenset({"train_seconds", "seconds_to_best", "accuracy", "parameters"})
 
 # Keys that say how much is spent, and on what it is not.
 SPENDING = frozenset({"stopping", "confidence", "budget", "until_stable", "stable_growth"})
@@ -148,6 +145,7 @@ class SearchSpace(Section):
                 f"target={self.target} and objectives={list(self.objectives)}: seconds_to_target and a target need "
                 "each other. Give both or neither."
             )
+        others = sorted(name for name, each in OBJECTIVES.items() if each.anytime and name != "accuracy")
         for key, asked in (
             ("stopping", self.stopping if self.stopping != "none" else None),
             ("until_stable", self.until_stable),
@@ -156,7 +154,7 @@ class SearchSpace(Section):
             if asked is not None and not self.adds_to_anytime_front:
                 raise ValueError(
                     f"{key}={asked} with objectives={list(self.objectives)}: what a run adds to the anytime front is "
-                    f"known for accuracy with {', '.join(sorted(ANYTIME - {'accuracy'}))} alone. Use these "
+                    f"known for accuracy with {', '.join(others)} alone. Use these "
                     f"objectives, or leave {key} out."
                 )
         return self
@@ -248,7 +246,7 @@ class SearchSpace(Section):
     @property
     def adds_to_anytime_front(self) -> bool:
         """Whether the objectives are those of the anytime front: accuracy with seconds, and parameters or not."""
-        return {"accuracy"} < set(self.objectives) <= ANYTIME
+        return is_of_curves(self.objectives)
 
     @property
     def budget_seconds(self) -> float:

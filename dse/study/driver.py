@@ -12,7 +12,7 @@ from dse.errors import DeviceError, DeviceLostError
 from dse.recipe.plan import Plan
 from dse.record.objectives import measure
 from dse.record.run import EpochRow, Outcome, Run
-from dse.record.trial import Trial, TrialState
+from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
 from dse.search.stopping import DominanceRule
@@ -88,7 +88,7 @@ class Driver:
             number=asked.number,
             recipe=recipe,
             seed=seed,
-            state=TrialState.RUNNING,
+            run=Run(),
             measures={"parameters": plan.parameters, "train_flops": plan.train_flops},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             device=self._device,
@@ -108,7 +108,9 @@ class Driver:
 
         def record(row: EpochRow) -> str | None:
             nonlocal trial, cut_off
-            trial = dataclasses.replace(trial, curve=(*trial.curve, row))
+            trial = dataclasses.replace(
+                trial, run=dataclasses.replace(trial.run, curve=(*trial.run.curve, row))
+            )
             write_epoch(asked, row)
             self._watcher.epoch_ended(trial, row)
             progress = _progress(trial, outline)
@@ -131,20 +133,19 @@ class Driver:
         try:
             run = self._train(plan, trial.seed, record)
         except KeyboardInterrupt:
-            self._tell(asked, dataclasses.replace(trial, state=TrialState.INTERRUPTED, reason="interrupted"))
+            self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, "interrupted"))
             raise
         except (DeviceError, DeviceLostError) as error:
             # No further trial could train either.
-            self._tell(asked, dataclasses.replace(trial, state=TrialState.FAILED, reason=str(error)))
+            self._report(asked, _cut_off(trial, Outcome.FAILED, str(error)))
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            trial = dataclasses.replace(trial, state=TrialState.FAILED, reason=reason)
+            trial = _cut_off(trial, Outcome.FAILED, f"{type(error).__name__}: {error}")
         else:
             trial = _ended(trial, run, plan, self._space)
             if cut_off:
-                trial = dataclasses.replace(trial, state=TrialState.INTERRUPTED)
-        self._tell(asked, trial)
+                trial = _cut_off(trial, Outcome.INTERRUPTED, cut_off)
+        self._report(asked, trial)
         return trial
 
     def _learn_end(self, trial: Trial, run: Progress) -> None:
@@ -152,7 +153,7 @@ class Driver:
         self.done.append(trial)
         if trial.complete and trial.recipe.id == self._baseline_id:
             self._history.refer_to(run)
-        if trial.state is TrialState.INTERRUPTED:
+        if trial.state is Outcome.INTERRUPTED:
             return
         if self._listed is not None:
             self._listed.record(trial, run)
@@ -160,7 +161,7 @@ class Driver:
 
     @property
     def _spent_seconds(self) -> float:
-        return sum(trial.curve[-1].train_seconds for trial in self.done if trial.curve)
+        return sum(trial.run.train_seconds for trial in self.done)
 
     def _is_stable(self) -> bool:
         count = self._space.until_stable
@@ -169,7 +170,7 @@ class Driver:
         before, now = self._volumes[-1 - count], self._volumes[-1]
         return before is not None and now is not None and now - before <= self._space.stable_growth * now
 
-    def _tell(self, asked: optuna.Trial, trial: Trial) -> None:
+    def _report(self, asked: optuna.Trial, trial: Trial) -> None:
         write_end(asked, trial)
         report_end(self._study, trial, self._space.objectives)
 
@@ -177,23 +178,18 @@ class Driver:
 def _progress(trial: Trial, outline: Outline) -> Progress:
     return Progress(
         outline,
-        seconds=tuple(row.train_seconds for row in trial.curve),
-        accuracies=tuple(row.accuracy for row in trial.curve),
+        seconds=tuple(row.train_seconds for row in trial.run.curve),
+        accuracies=tuple(row.accuracy for row in trial.run.curve),
     )
+
+
+def _cut_off(trial: Trial, outcome: Outcome, reason: str) -> Trial:
+    return dataclasses.replace(trial, run=dataclasses.replace(trial.run, outcome=outcome, reason=reason))
 
 
 def _ended(trial: Trial, run: Run, plan: Plan, space: SearchSpace) -> Trial:
     measures = measure(run, plan, space.target)
-    state, reason = TrialState(str(run.outcome)), run.reason
     if run.outcome is Outcome.COMPLETE and any(measures[name] is None for name in space.objectives):
-        state = TrialState.MISSED_TARGET
         reason = f"target={space.target} not reached: the best accuracy was {measures['accuracy']:.4f}"
-    return dataclasses.replace(
-        trial,
-        state=state,
-        reason=reason,
-        measures=measures,
-        curve=run.curve,
-        setup_seconds=run.setup_seconds,
-        engine=run.engine,
-    )
+        run = dataclasses.replace(run, outcome=Outcome.MISSED_TARGET, reason=reason)
+    return dataclasses.replace(trial, run=run, measures=measures)

@@ -11,7 +11,8 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
-from dse.record.trial import Trial, TrialState
+from dse.record.run import Outcome
+from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
 from dse.search.surrogate import Candidate, Promise
@@ -121,9 +122,7 @@ class Listed:
 
     def left(self, done: Sequence[Trial]) -> list[GridPoint]:
         """List what has not been trained: of every recipe the next seed, those with the fewest seeds only."""
-        trained = {
-            (trial.recipe.id, trial.seed) for trial in done if trial.state is not TrialState.INTERRUPTED
-        }
+        trained = {(trial.recipe.id, trial.seed) for trial in done if trial.state is not Outcome.INTERRUPTED}
         left = [point for point in self._points if (point.recipe_id, point.seed) not in trained]
         return [point for point in left if point.seed == left[0].seed]
 
@@ -147,6 +146,6 @@ def next_seed(recipe_id: str, trials: Sequence[Trial], first: int) -> int:
     used = Counter(
         trial.seed
         for trial in trials
-        if trial.recipe.id == recipe_id and trial.state is not TrialState.INTERRUPTED
+        if trial.recipe.id == recipe_id and trial.state is not Outcome.INTERRUPTED
     )
     return next(seed for seed in range(first, first + len(trials) + 1) if seed not in used)

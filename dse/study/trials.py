@@ -18,8 +18,8 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from dse.recipe.recipe import parse_recipe
-from dse.record.run import EpochRow
-from dse.record.trial import Trial, TrialState
+from dse.record.run import EpochRow, Outcome, Run
+from dse.record.trial import Trial
 
 
 def read_trials(study: optuna.Study) -> list[Trial]:
@@ -34,13 +34,13 @@ def is_drawn(stored: FrozenTrial) -> bool:
 
 def has_ended(stored: FrozenTrial) -> bool:
     """Tell whether a trial's outcome is recorded, whatever Optuna was told of it."""
-    return is_drawn(stored) and _record(stored)["state"] != TrialState.RUNNING
+    return is_drawn(stored) and _record(stored)["state"] != Outcome.RUNNING
 
 
 def was_interrupted(stored: FrozenTrial) -> bool:
     """Tell whether a trial was cut off from outside: it says so, or its process died before it could."""
     said = _record(stored)["state"]
-    return stored.state is OptunaState.FAIL and said in (TrialState.INTERRUPTED, TrialState.RUNNING)
+    return stored.state is OptunaState.FAIL and said in (Outcome.INTERRUPTED, Outcome.RUNNING)
 
 
 def read_trial(stored: FrozenTrial) -> Trial:
@@ -55,16 +55,18 @@ def read_trial(stored: FrozenTrial) -> Trial:
         number=stored.number,
         recipe=parse_recipe(record["recipe"], f"trial {stored.number}"),
         seed=record["seed"],
-        state=TrialState.INTERRUPTED if cut_off else TrialState(record["state"]),
-        reason=record.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
+        run=Run(
+            curve=tuple(rows),
+            outcome=Outcome.INTERRUPTED if cut_off else Outcome(record["state"]),
+            reason=record.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
+            setup_seconds=record.get("setup_seconds"),
+            engine=record.get("engine", ""),
+        ),
         measures=record.get("measures", {}),
-        curve=tuple(rows),
-        setup_seconds=record.get("setup_seconds"),
         started=stored.datetime_start.astimezone(UTC).isoformat(timespec="seconds")
         if stored.datetime_start
         else "",
         device=record.get("device", ""),
-        engine=record.get("engine", ""),
         possible_accuracy=record.get("possible_accuracy"),
         possible_seconds=record.get("possible_seconds"),
     )
@@ -77,7 +79,7 @@ def recorded_seed(stored: FrozenTrial) -> int | None:
 
 def _record(stored: FrozenTrial) -> dict[str, Any]:
     attrs: dict[str, Any] = stored.user_attrs
-    return {"state": str(TrialState.RUNNING), **attrs.get("start", {}), **attrs, **attrs.get("end", {})}
+    return {"state": str(Outcome.RUNNING), **attrs.get("start", {}), **attrs, **attrs.get("end", {})}
 
 
 def write_start(asked: optuna.Trial, trial: Trial) -> None:
@@ -102,12 +104,12 @@ def write_end(asked: optuna.Trial, trial: Trial) -> None:
     """Record how a trial ended; its curve is recorded already."""
     end = {
         "state": str(trial.state),
-        "reason": trial.reason,
+        "reason": trial.run.reason,
         "measures": dict(trial.measures),
-        "setup_seconds": trial.setup_seconds,
-        "engine": trial.engine,
+        "setup_seconds": trial.run.setup_seconds,
+        "engine": trial.run.engine,
     }
-    if trial.state is TrialState.STOPPED:
+    if trial.state is Outcome.STOPPED:
         end |= {"possible_accuracy": trial.possible_accuracy, "possible_seconds": trial.possible_seconds}
     asked.set_user_attr("end", end)
 
@@ -117,7 +119,7 @@ def report_end(study: optuna.Study, trial: Trial, objectives: Sequence[str]) -> 
     if trial.complete:
         values = [trial.measures[name] for name in objectives]
         study.tell(trial.number, [float(value) for value in values if value is not None])
-    elif trial.state is TrialState.STOPPED:
+    elif trial.state is Outcome.STOPPED:
         # Its values are those of another, shorter recipe. Samplers count a pruned trial as a bad one.
         study.tell(trial.number, state=OptunaState.PRUNED)
     else:

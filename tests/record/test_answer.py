@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.record.answer import Answer
-from dse.record.trial import TrialState
+from dse.record.run import Outcome
 from dse.study.load import load_study
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 
@@ -77,9 +77,9 @@ def test_the_answer_agrees_with_brute_force(curves: list[list[tuple[float, float
             clock += seconds
             curve.append((clock, accuracy))
         runs.append(make_trial(number, recipes[number], curve))
-    best = max(accuracy for _, accuracy in [(r.train_seconds, r.accuracy) for r in runs[0].curve])
-    own = min(row.train_seconds for row in runs[0].curve if row.accuracy >= best - 1e-9)
-    times = [row.train_seconds for run in runs[1:] for row in run.curve if row.accuracy >= best - 1e-9]
+    best = max(accuracy for _, accuracy in [(r.train_seconds, r.accuracy) for r in runs[0].run.curve])
+    own = min(row.train_seconds for row in runs[0].run.curve if row.accuracy >= best - 1e-9)
+    times = [row.train_seconds for run in runs[1:] for row in run.run.curve if row.accuracy >= best - 1e-9]
     answer = answer_of(*runs)
     if times and min(times) < own:
         assert answer.share == pytest.approx(min(times) / own)
@@ -100,7 +100,7 @@ def test_an_accuracy_that_nobody_reaches() -> None:
 
 def test_what_an_answer_lacks() -> None:
     assert str(answer_of()) == "No answer yet: no epoch of any trial is trained."
-    lost = make_trial(0, BASELINE, [(10, 0.8)], state=TrialState.INTERRUPTED, reason="interrupted")
+    lost = make_trial(0, BASELINE, [(10, 0.8)], state=Outcome.INTERRUPTED, reason="interrupted")
     other = make_trial(1, FASTER, [(5, 0.9)])
     assert str(answer_of(lost, other)) == (
         "No answer yet: no trial of the baseline is complete, and every recipe is compared with it."

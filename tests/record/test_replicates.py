@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.record.replicates import Replicates, by_recipe, over_common_epochs, spread
-from dse.record.trial import TrialState
+from dse.record.run import Outcome
 from tests.fakes import BASELINE, FASTER, make_trial
 
 curves = st.lists(
@@ -42,15 +42,15 @@ def test_the_test_accuracy_is_that_of_the_best_epoch_so_far() -> None:
 def test_a_run_that_was_cut_off_counts_only_where_there_is_no_other() -> None:
     cut = [
         make_trial(number, BASELINE, [(1, 0.9)], seed=number, state=state)
-        for number, state in enumerate([TrialState.RUNNING, TrialState.INTERRUPTED, TrialState.FAILED])
+        for number, state in enumerate([Outcome.RUNNING, Outcome.INTERRUPTED, Outcome.FAILED])
     ]
     whole = make_trial(3, BASELINE, [(1, 0.5), (2, 0.6)], seed=3)
     assert by_recipe(cut)[BASELINE.id].seeds == 3
     assert by_recipe([*cut, whole])[BASELINE.id].trials == (whole,)
 
 
-@pytest.mark.parametrize("state", [TrialState.STOPPED, TrialState.DIVERGED])
-def test_a_run_that_ended_early_ends_the_mean(state: TrialState) -> None:
+@pytest.mark.parametrize("state", [Outcome.STOPPED, Outcome.DIVERGED])
+def test_a_run_that_ended_early_ends_the_mean(state: Outcome) -> None:
     lucky = make_trial(0, BASELINE, [(1, 0.9), (2, 0.95)])
     short = make_trial(1, BASELINE, [(1, 0.7)], seed=1, state=state)
     assert by_recipe([lucky, short])[BASELINE.id].accuracies.tolist() == [pytest.approx(0.8)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import Recipe
 from dse.record.objectives import OBJECTIVES
 from dse.record.published import read_tables
-from dse.record.run import EpochRow
+from dse.record.run import EpochRow, Outcome, Run
 from dse.record.tables import StudyTables, make_tables, write_tables, write_view
-from dse.record.trial import Trial, TrialState
+from dse.record.trial import Trial
 
 ROOT = Path(__file__).resolve().parents[2]
 BASELINE = Recipe(epochs=3)
@@ -43,6 +44,9 @@ def row(epoch: int, seconds: float, accuracy: float) -> EpochRow:
     )
 
 
+RUN_FIELDS = {field.name for field in dataclasses.fields(Run)}
+
+
 def trial(
     number: int, seconds: float, accuracies: list[float], recipe: Recipe = BASELINE, **changes
 ) -> Trial:
@@ -57,8 +61,15 @@ def trial(
         "parameters": 1000,
         "train_flops": 3_000_000,
     }
-    settings = {"state": TrialState.COMPLETE, "measures": measures, "curve": curve, "setup_seconds": 1.0}
-    return Trial(number=number, recipe=recipe, seed=number, **(settings | changes))
+    settings = {"outcome": Outcome.COMPLETE, "curve": curve, "setup_seconds": 1.0}
+    of_run = {name: changes.pop(name) for name in RUN_FIELDS & changes.keys()}
+    return Trial(
+        number=number,
+        recipe=recipe,
+        seed=number,
+        run=Run(**(settings | of_run)),
+        **({"measures": measures} | changes),
+    )
 
 
 def tables_of(trials: list[Trial], objectives=("train_seconds", "accuracy"), target=None) -> StudyTables:
@@ -77,7 +88,7 @@ def test_trials_are_compared_with_the_mean_of_the_baseline() -> None:
             trial(1, 12, [0.90, 0.94, 0.93]),
             trial(2, 5, [0.85, 0.91, 0.93], FASTER),
             trial(3, 20, [0.5, 0.6, 0.7], SLOWER),
-            trial(4, 1, [0.9], SLOWER, state=TrialState.FAILED, reason="out of memory"),
+            trial(4, 1, [0.9], SLOWER, outcome=Outcome.FAILED, reason="out of memory"),
         ]
     )
     table = tables.trials
@@ -117,7 +128,7 @@ def test_the_target_is_reached_where_the_cut_curve_reaches_it() -> None:
 
 def test_where_objectives_are_of_whole_runs_so_is_the_front() -> None:
     runs = [trial(0, 10, [0.9, 0.92]), trial(1, 5, [0.80, 0.90], FASTER), trial(2, 7, [0.82, 0.90], FASTER),
-            trial(3, 20, [0.99], SLOWER, state=TrialState.STOPPED)]  # fmt: skip
+            trial(3, 20, [0.99], SLOWER, outcome=Outcome.STOPPED)]  # fmt: skip
     tables = tables_of(runs, objectives=("train_seconds", "final_accuracy"))
     assert not tables.front_of_curves
     assert tables.front["trial"].tolist() == [1, 0]
@@ -152,7 +163,7 @@ def test_the_front_agrees_with_brute_force(curves: list[tuple[float, list[float]
     assert np.all(np.diff(tables.front["train_seconds"]) >= 0)
 
 
-@pytest.mark.parametrize("trials", [[], [trial(0, 1, [0.5], state=TrialState.FAILED, curve=(), measures={})]])
+@pytest.mark.parametrize("trials", [[], [trial(0, 1, [0.5], outcome=Outcome.FAILED, curve=(), measures={})]])
 def test_a_study_without_a_complete_trial_has_empty_fronts(trials: list[Trial]) -> None:
     tables = tables_of(trials)
     assert len(tables.trials) == len(trials)
@@ -199,7 +210,7 @@ def test_a_published_study_is_the_study_that_was_published(tmp_path: Path) -> No
         [
             trial(0, 10, [0.90, 1 / 3, 0.91], setup_seconds=None, reason="none"),
             trial(
-                1, 7 / 3, [0.8], FASTER, state=TrialState.STOPPED, possible_accuracy=0.9, possible_seconds=9.5
+                1, 7 / 3, [0.8], FASTER, outcome=Outcome.STOPPED, possible_accuracy=0.9, possible_seconds=9.5
             ),
             trial(2, 1, [0.5], SLOWER, started="2026-01-02T03:04:05+00:00", device="1e5", engine="fast"),
         ],

@@ -8,8 +8,8 @@ import pytest
 
 from dse.pareto import hypervolume
 from dse.record.objectives import directions
+from dse.record.run import Outcome
 from dse.record.tables import StudyTables
-from dse.record.trial import TrialState
 from dse.report.encoding import POLICY_COLOURS, choose_encoding, looks
 from dse.report.figure_data import (
     Place,
@@ -117,7 +117,7 @@ def test_curves_have_a_row_an_epoch_of_each_recipe_and_know_the_front(small_stud
 def test_failures_are_what_failed_and_not_what_was_stopped_or_interrupted() -> None:
     states = ("complete", "stopped", "missed_target", "diverged", "failed", "interrupted", "running")
     trials = [
-        make_trial(i, BASELINE, [(1, 0.5)], seed=i, state=TrialState(state), reason=f"<b>{state}</b>")
+        make_trial(i, BASELINE, [(1, 0.5)], seed=i, state=Outcome(state), reason=f"<b>{state}</b>")
         for i, state in enumerate(states)
     ]
     rows = failures(make_study(trials))
@@ -141,7 +141,7 @@ def test_a_recipe_is_one_row_of_means_over_its_complete_runs(small_study: StudyT
 
 
 def test_a_recipe_without_a_complete_run_is_the_mean_of_what_it_trained() -> None:
-    trials = [make_trial(i, FASTER, [(5, 0.5 + i / 10)], seed=i, state=TrialState.STOPPED) for i in (0, 1)]
+    trials = [make_trial(i, FASTER, [(5, 0.5 + i / 10)], seed=i, state=Outcome.STOPPED) for i in (0, 1)]
     row = recipe_rows(make_study(trials)).iloc[0]
     assert (row["complete"], row["others"], row["accuracy"]) == (0, "2 stopped", pytest.approx(0.55))
 

@@ -8,8 +8,8 @@ import matplotlib
 import pytest
 
 from dse.errors import StudyError
+from dse.record.run import Outcome
 from dse.record.tables import StudyTables
-from dse.record.trial import TrialState
 from dse.report.figures.figures import write_figures
 from tests.fakes import BASELINE, make_study, make_trial
 
@@ -30,7 +30,7 @@ def test_the_same_study_gives_the_same_files(small_study: StudyTables, tmp_path:
     "trials",
     [
         [],
-        [make_trial(0, BASELINE, [], state=TrialState.FAILED, reason="x")],
+        [make_trial(0, BASELINE, [], state=Outcome.FAILED, reason="x")],
         [make_trial(0, BASELINE, [(1, 0.5)])],
         [make_trial(i, BASELINE, [(10, 0.9)], seed=i) for i in range(3)],
     ],

@@ -12,8 +12,8 @@ import pytest
 
 from dse.errors import StudyError
 from dse.record.published import read_tables
+from dse.record.run import Outcome
 from dse.record.tables import StudyTables, write_tables
-from dse.record.trial import TrialState
 from dse.report.page.page import page_html, write_page
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
@@ -105,7 +105,7 @@ def test_hover_cards_name_recipe_seeds_values_and_what_is_saved(small_study: Stu
 
 
 def test_stopped_and_interrupted_trials_are_counted_beside_the_failures() -> None:
-    states = (TrialState.STOPPED, TrialState.STOPPED, TrialState.INTERRUPTED)
+    states = (Outcome.STOPPED, Outcome.STOPPED, Outcome.INTERRUPTED)
     html = page(
         make_study([make_trial(i, FASTER, [(1, 0.5)], state=state) for i, state in enumerate(states)])
     )
@@ -136,7 +136,7 @@ def test_what_users_wrote_is_escaped() -> None:
     tables = make_study(
         [
             make_trial(0, BASELINE, [(1, 0.5)]),
-            make_trial(1, FASTER, [], state=TrialState.FAILED, reason=evil),
+            make_trial(1, FASTER, [], state=Outcome.FAILED, reason=evil),
         ]
     )
     answer = dataclasses.replace(tables.answer, missing=evil, caveats=(evil,))
@@ -161,8 +161,8 @@ def test_every_accuracy_of_protocol_paper_says_that_the_test_set_chose() -> None
 
 STUDIES = {
     "empty": ([], {}),
-    "failed": ([make_trial(0, BASELINE, [], state=TrialState.FAILED, reason="x")], {}),
-    "running": ([make_trial(0, BASELINE, [(1, 0.5)], state=TrialState.RUNNING)], {}),
+    "failed": ([make_trial(0, BASELINE, [], state=Outcome.FAILED, reason="x")], {}),
+    "running": ([make_trial(0, BASELINE, [(1, 0.5)], state=Outcome.RUNNING)], {}),
     "one trial": ([make_trial(0, BASELINE, [(1, 0.5), (2, 0.9)])], {}),
     "one perfect trial": ([make_trial(0, FASTER, [(1, 1.0)])], {}),
     "one accuracy": ([make_trial(i, FOUR[i % 4], [(10 + i, 0.9)]) for i in range(12)], {}),

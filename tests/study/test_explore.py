@@ -10,9 +10,8 @@ import pytest
 
 from dse.errors import DeviceError, DeviceLostError, SpaceError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import OnEpoch, Run
+from dse.record.run import OnEpoch, Outcome, Run
 from dse.record.tables import write_tables
-from dse.record.trial import TrialState
 from dse.space.load import parse_space
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
@@ -45,10 +44,10 @@ def test_a_budget_that_covers_the_space_trains_every_recipe_once(tmp_path: Path)
 
 def test_trials_that_diverge_or_raise_are_recorded_and_the_study_goes_on(tmp_path: Path) -> None:
     trials = run(tmp_path, make_space(), trials=80)
-    by_state = {state: [trial for trial in trials if trial.state is state] for state in TrialState}
-    assert by_state[TrialState.DIVERGED][0].reason == "the loss of epoch 2 is nan"
-    assert by_state[TrialState.FAILED][0].reason == "RuntimeError: out of memory"
-    assert by_state[TrialState.COMPLETE]
+    by_state = {state: [trial for trial in trials if trial.state is state] for state in Outcome}
+    assert by_state[Outcome.DIVERGED][0].run.reason == "the loss of epoch 2 is nan"
+    assert by_state[Outcome.FAILED][0].run.reason == "RuntimeError: out of memory"
+    assert by_state[Outcome.COMPLETE]
 
 
 def test_a_target_that_is_missed_is_no_point_of_the_front(tmp_path: Path) -> None:
@@ -73,7 +72,7 @@ def test_an_interrupt_is_recorded_and_the_trial_is_trained_again(tmp_path: Path)
     again = FakeTraining()
     trials = run(tmp_path, space, again, trials=8)
     assert again.trained[0] == training.trained[3]
-    assert sum(trial.state is not TrialState.INTERRUPTED for trial in trials) == 8
+    assert sum(trial.state is not Outcome.INTERRUPTED for trial in trials) == 8
     third = FakeTraining()
     run(tmp_path, space, third, trials=9)
     assert len(third.trained) == 1, "an interrupted trial is trained again once, not at every start"
@@ -210,9 +209,9 @@ def test_a_study_that_is_nowhere(tmp_path: Path) -> None:
 def test_a_dominated_run_is_stopped_and_recorded_with_its_estimate(sampler: str, tmp_path: Path) -> None:
     space = make_space(stopping="dominated", objectives=["train_seconds", "accuracy"])
     trials = run(tmp_path, space, trials=40, sampler=sampler)
-    stopped = [trial for trial in trials if trial.state is TrialState.STOPPED]
+    stopped = [trial for trial in trials if trial.state is Outcome.STOPPED]
     assert stopped
-    assert all(len(trial.curve) < trial.recipe.epochs for trial in stopped)
+    assert all(len(trial.run.curve) < trial.recipe.epochs for trial in stopped)
     assert all(trial.recipe != space.baseline_recipe for trial in stopped)
     tables = load_study(tmp_path / "s")
     rows = tables.trials.set_index("trial").loc[[trial.number for trial in stopped]]
@@ -228,7 +227,7 @@ def test_stopping_loses_no_point_of_the_anytime_front_where_curves_are_alike(tmp
         trials = run(tmp_path, space, name=stopping, trials=40, sampler="grid")
         front = load_study(tmp_path / stopping).front
         fronts[stopping] = set(zip(front["train_seconds"], front["accuracy"], strict=True))
-        epochs[stopping] = sum(len(trial.curve) for trial in trials)
+        epochs[stopping] = sum(len(trial.run.curve) for trial in trials)
     assert fronts["dominated"] == fronts["none"]
     assert epochs["dominated"] < epochs["none"]
 
@@ -238,7 +237,7 @@ def test_a_study_goes_on_with_another_stopping(tmp_path: Path) -> None:
     run(tmp_path, make_space(objectives=objectives), trials=10)
     trials = run(tmp_path, make_space(objectives=objectives, stopping="dominated"), trials=30)
     assert len(trials) == 30
-    assert all(trial.state is not TrialState.STOPPED for trial in trials[:10])
+    assert all(trial.state is not Outcome.STOPPED for trial in trials[:10])
 
 
 @pytest.mark.parametrize("kind", [DeviceError, DeviceLostError])
@@ -249,7 +248,7 @@ def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception],
     with pytest.raises(kind, match="cuda:0 is gone"):
         run(tmp_path, make_space(), lose_device, trials=3)
     (trial,) = run(tmp_path, make_space(), trials=1)
-    assert (trial.state, trial.reason) == (TrialState.FAILED, "cuda:0 is gone")
+    assert (trial.state, trial.run.reason) == (Outcome.FAILED, "cuda:0 is gone")
 
 
 TWO = ["train_seconds", "accuracy"]
@@ -298,12 +297,12 @@ def test_a_space_too_large_to_be_judged_is_refused(tmp_path: Path) -> None:
 def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again(tmp_path: Path) -> None:
     watcher = Quiet()
     trials = run(tmp_path, make_space(budget="27s"), trials=40, watcher=watcher)
-    spent = [trial.curve[-1].train_seconds for trial in trials]
+    spent = [trial.run.curve[-1].train_seconds for trial in trials]
     assert sum(spent[:-1]) < 27 <= sum(spent)
-    assert sum(spent[:-1]) + trials[-1].curve[-2].train_seconds < 27
+    assert sum(spent[:-1]) + trials[-1].run.curve[-2].train_seconds < 27
     assert watcher.ending == "the budget of 27s is spent"
-    assert trials[-1].state is TrialState.INTERRUPTED
-    assert trials[-1].reason == f"after epoch {len(trials[-1].curve)}: the budget of 27s is spent"
+    assert trials[-1].state is Outcome.INTERRUPTED
+    assert trials[-1].run.reason == f"after epoch {len(trials[-1].run.curve)}: the budget of 27s is spent"
     more = FakeTraining()
     run(tmp_path, make_space(budget="60s"), more, trials=40)
     assert more.trained[0] == (trials[-1].recipe.id, trials[-1].seed)

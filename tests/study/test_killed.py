@@ -16,7 +16,8 @@ from optuna.trial import TrialState as OptunaState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from dse.record.trial import Trial, TrialState
+from dse.record.run import Outcome
+from dse.record.trial import Trial
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
@@ -73,7 +74,7 @@ def copied_before_each_commit(database: Path, copies: Path) -> Iterator[None]:
 
 
 def trained(trials: list[Trial]) -> list[tuple[str, int]]:
-    return [(trial.recipe.id, trial.seed) for trial in trials if trial.state is not TrialState.INTERRUPTED]
+    return [(trial.recipe.id, trial.seed) for trial in trials if trial.state is not Outcome.INTERRUPTED]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "expected_gain", "nsga2", "grid"])

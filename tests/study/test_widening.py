@@ -11,7 +11,7 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import SpaceError, StudyError
 from dse.recipe.recipe import Recipe
-from dse.record.trial import TrialState
+from dse.record.run import Outcome
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
@@ -106,7 +106,7 @@ def test_an_interrupted_trial_is_trained_again_after_widening(tmp_path: Path) ->
     again = FakeTraining()
     trials = run(tmp_path, changed(with_open_routing), again, trials=8, sampler="tpe", widen=True)
     assert again.trained[0] == training.trained[4]
-    assert trials[4].state is TrialState.INTERRUPTED
+    assert trials[4].state is Outcome.INTERRUPTED
 
 
 def test_queued_recipes_survive_widening(tmp_path: Path) -> None:
