@@ -53,7 +53,9 @@ def trials(study: str, results: Path, as_json: bool) -> None:
 def front(study: str, results: Path, as_json: bool) -> None:
     """Show the answer, and the points that no other beats: a recipe, stopped after an epoch.
 
-    STUDY is a name below --results, or a folder. --json prints the answer and the rows of front.csv.
+    STUDY is a name below --results, or a folder. Values are means over a recipe's seeds. Time saved is against
+    the baseline at the same accuracy; above the baseline's best, the accuracy gained stands instead. --json prints
+    an object with the answer and the rows of front.csv.
     """
     from dse.study.load import find_study, load_study
 
@@ -64,16 +66,22 @@ def front(study: str, results: Path, as_json: bool) -> None:
     output = console()
     output.print(str(tables.answer), soft_wrap=True, highlight=False, markup=False)
     output.print(front_table(tables))
+    for caveat in tables.answer.caveats:
+        output.print(caveat, soft_wrap=True, highlight=False, markup=False)
 
 
 def front_table(tables: StudyTables) -> Table:
-    """Lay the front out for the terminal; time saved is against the baseline at the same accuracy."""
-    curves = tables.front_of_curves
-    names = ("train_seconds", "accuracy") if curves else tables.objectives
-    at = ["epoch"] if curves else []
+    """Lay the front out for the terminal, the answer in bold; time saved is at the same accuracy as the baseline."""
+    names = tuple(dict.fromkeys(("train_seconds", "accuracy", *tables.objectives)))
+    at = ["epoch"] if tables.front_of_curves else []
+    fastest = tables.answer.fastest
     table = plain_table("trial", *at, *names, "seeds", "saved", "gained", "recipe")
     for row in tables.front.to_dict("records"):
         saved, gained = row["time_saved_percent"], row["accuracy_gain"]
+        is_answer = fastest is not None and (fastest.recipe_id, fastest.epoch) == (
+            row["recipe_id"],
+            row["epoch"],
+        )
         table.add_row(
             str(row["trial"]),
             *(str(row[column]) for column in at),
@@ -82,6 +90,7 @@ def front_table(tables: StudyTables) -> Table:
             f"{saved:.1f}\u00a0%" if saved == saved else "",
             f"{100 * gained:+.2f}\u00a0pt" if gained == gained else "",
             row["label"],
+            style="bold" if is_answer else None,
         )
     return table
 
@@ -90,7 +99,7 @@ def front_table(tables: StudyTables) -> Table:
 @study_argument
 @results_option
 def report(study: str, results: Path) -> None:
-    """Make a study's report, figures and CSV files anew.
+    """Make a study's report, figures and CSV files again.
 
     STUDY is a name below --results, or a folder. Works while the study is still running, and on a
     published folder of CSV files.

@@ -111,7 +111,8 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     if data.baseline and points["is_baseline"].any():
         weights = math.log10(float(points.loc[points["is_baseline"], "parameters"].iloc[0]))
         place = (math.log10(data.baseline.x), weights, scale * data.baseline.y)
-        axes.text(*place, "  baseline's best", fontsize=6.5, zorder=200)
+        side = "right" if place[0] > (x.min() + x.max()) / 2 else "left"
+        axes.text(*place, "  baseline's best  ", fontsize=6.5, zorder=200, ha=side)
     _log_ticks_3d(axes, "x", x)
     _log_ticks_3d(axes, "y", y)
     axes.set_zlim(floor, scale * data.span.high)

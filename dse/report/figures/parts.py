@@ -49,7 +49,7 @@ def log_x_axis(axes: Axes, values: pd.Series) -> None:
 
 
 def marker(shape: str, colour: str, filled: bool, size: float) -> dict[str, Any]:
-    """Say how matplotlib draws a marker."""
+    """Give the settings with which matplotlib draws a marker."""
     return {
         "marker": MARKERS[shape],
         "markersize": size * SCALES.get(shape, 1.0),
@@ -80,7 +80,7 @@ def policy_handles(encoding: Encoding, lines: bool = False) -> list[Line2D]:
 
 
 def _schedule_handles(encoding: Encoding) -> list[Line2D]:
-    """Explain the shapes; a schedule's epochs are left out where its sizes alone tell it from the others."""
+    """Explain the shapes; a schedule's epochs are left out where its sizes alone identify it."""
     sizes = Counter(_sizes(name) for name in encoding.shapes)
     return [
         Line2D(
@@ -149,6 +149,6 @@ def legend_above(axes: Axes, lines: Sequence[Line2D]) -> None:
 
 
 def note_empty(axes: Axes, text: str) -> None:
-    """Say in empty axes why they are empty."""
+    """Write into empty axes why they are empty."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)

@@ -42,11 +42,13 @@ class View:
         legend: What its signs stand for.
         outside: How many of what lie outside it; empty if nothing does.
         further: Objectives that the front trades and the figure does not show, in words.
+        bars: Whether some points are means of several seeds and have bars.
     """
 
     legend: list[Group]
     outside: str = ""
     further: str = ""
+    bars: bool = False
 
 
 def write_page(tables: StudyTables, path: Path) -> None:
@@ -139,6 +141,7 @@ def _front_view(data: FrontData, encoding: Encoding, tables: StudyTables) -> Vie
         legend=point_legend(encoding, lines),
         outside=_outside(data.span.hidden, "recipe", value_text(data.y, data.span.low)),
         further=", ".join(words(name) for name in traded if name not in hidden),
+        bars=bool((data.points["seeds"] > 1).any()),
     )
 
 

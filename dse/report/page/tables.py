@@ -119,11 +119,12 @@ def baseline_error(tables: StudyTables) -> float | None:
 
 def recipes_table(tables: StudyTables) -> Table:
     """Every recipe, by the mean of its runs."""
-    rows = []
-    for row in recipe_rows(tables).to_dict("records"):
+    recipes, rows = recipe_rows(tables), []
+    for row in recipes.to_dict("records"):
         cells = {"trial": _whole(row["trial"]), "recipe": _recipe(row, _kind(row))}
         cells |= {"front": Cell("●" if row["on_front"] else "")}
-        cells |= {"runs": _whole(row["runs"]), "not complete": Cell(row["others"])}
+        cells |= {"runs": _whole(row["runs"])}
+        cells |= {"not complete": Cell(row["others"])} if (recipes["others"] != "").any() else {}
         cells |= {words(name): _mean(name, row) for name in tables.objectives}
         rows.append((_kind(row), cells | _tested(tables, row)))
     return make_table(rows)
@@ -208,7 +209,7 @@ def _mean(name: str, row: Record) -> Cell:
     cell, deviation = _value(name, row[name]), row.get(f"{name}_sd")
     if not cell.text or deviation is None or pd.isna(deviation) or deviation == 0:
         return cell
-    text = f"{100 * deviation:.2f}" if is_share(name) else f"{deviation:.2g}"
+    text = f"{100 * deviation:.2f}" if is_share(name) else f"{deviation:#.2g}".rstrip(".")
     return Cell(cell.text, cell.value, tag=f"± {text}", number=True)
 
 
