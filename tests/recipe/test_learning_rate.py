@@ -13,15 +13,14 @@ from dse.errors import RecipeError
 from dse.recipe.learning_rate import (
     POLICIES,
     ExponentialDecay,
-    Fixed,
     LearningRate,
-    OneCycle,
     Policy,
     Timeline,
     WarmRestarts,
 )
 from dse.recipe.paper import PAPER_RECIPES, paper_recipe
 from dse.recipe.plan import compile_plan
+from tests.recipe.drawn import one_of
 
 MNIST = find_dataset("mnist").shape
 R = 0.001
@@ -90,16 +89,7 @@ def test_a_cycle_may_cross_batch_sizes_and_ends_at_an_epoch() -> None:
     assert rates[109] == pytest.approx(cosine(109, 110))
 
 
-rate = st.floats(1e-6, 0.1)
-policies = st.one_of(
-    st.builds(Fixed, base_rate=rate),
-    st.builds(ExponentialDecay, base_rate=rate, decay_rate=st.floats(0.1, 1), decay_steps=st.integers(1, 5000),
-              staircase=st.booleans()),
-    st.builds(OneCycle, base_rate=rate, peak_ratio=st.floats(1, 100), final_ratio=st.floats(0.01, 1)),
-    st.builds(WarmRestarts, base_rate=rate, peak_ratio=st.floats(1, 100), cycle_epochs=st.floats(0.1, 10),
-              cycle_multiplier=st.floats(1, 3)),
-    st.builds(WarmRestarts, base_rate=rate, peak_ratio=st.floats(1, 100), cycle_epochs=st.just("per_stage")),
-)  # fmt: skip
+policies = one_of(POLICIES)
 stages = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 50)), min_size=1, max_size=4)
 
 
