@@ -1,5 +1,6 @@
 """The documents say what the code does."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -8,8 +9,15 @@ import pytest
 
 import dse
 from dse.cli import commands
+from dse.recipe.batch_size import SCHEDULES
+from dse.recipe.learning_rate import POLICIES
+from dse.recipe.models.registry import MODELS
 from dse.recipe.paper import PAPER_RECIPES
-from dse.recipe.recipe import parse_recipe
+from dse.recipe.recipe import BLOCKS, parse_recipe
+from dse.record.objectives import OBJECTIVES
+from dse.section import Section
+from dse.space.samplers import SAMPLERS, STOPPINGS
+from dse.space.search_space import DataSection, SearchSpace
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,6 +40,40 @@ def test_commands_and_options_exist(page: Path) -> None:
         assert name in commands.commands
         options = {option for parameter in commands.commands[name].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options
+
+
+@pytest.mark.parametrize(("block", "kinds"), [("learning_rate", POLICIES), ("batch_size", SCHEDULES)])
+def test_every_policy_and_schedule_is_documented_with_its_keys(
+    block: str, kinds: dict[str, type[Section]]
+) -> None:
+    shared = {BLOCKS[block], "base_rate"}
+    for name, kind in kinds.items():
+        row = row_of("recipes.md", name)
+        for key, field in kind.model_fields.items():
+            default = "" if field.is_required() else f" {json.dumps(field.default)}".removesuffix(".0")
+            assert key in shared or f"`{key}`{default}" in row
+
+
+def test_every_model_is_documented() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    assert all(f"`{name}`" in text for name in MODELS)
+
+
+def test_every_key_and_every_name_of_a_space_is_documented() -> None:
+    keys = {key for key in SearchSpace.model_fields if key != "data"}
+    assert all(
+        row_of("search-spaces.md", key) for key in keys | {f"data.{key}" for key in DataSection.model_fields}
+    )
+    for name, description in SAMPLERS.items():
+        assert row_of("search-spaces.md", name) == f"| `{name}` | {description} |"
+    for name, objective in OBJECTIVES.items():
+        assert f"| {'more' if objective.maximise else 'less'} |" in row_of("search-spaces.md", name)
+    assert all(f"`{name}`" in row_of("search-spaces.md", "stopping") for name in STOPPINGS)
+
+
+def row_of(page: str, name: str) -> str:
+    lines = (ROOT / "docs" / page).read_text().splitlines()
+    return next(line for line in lines if line.startswith(f"| `{name}` |"))
 
 
 def test_every_named_recipe_is_documented() -> None:
