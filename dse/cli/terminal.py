@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dse.units import value_text
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -35,6 +37,6 @@ def console() -> Console:
 
 def format_value(name: str, value: object) -> str:
     """Write an objective's value as the report does, on one line."""
-    from dse.report.wording import value_text
+    from dse.record.objectives import OBJECTIVES
 
-    return value_text(name, value).replace(" ", "\u00a0")
+    return value_text(value, OBJECTIVES[name].unit).replace(" ", "\u00a0")

@@ -10,18 +10,9 @@ PAPER = Protocol.PAPER.value
 TEST_CHOSE = "the test set chose the epoch"
 
 
-def unit_of(name: str) -> str:
-    """Give an objective's unit, as ``dse.units.value_text`` knows it."""
-    if OBJECTIVES[name].is_time:
-        return "s"
-    if OBJECTIVES[name].maximise:
-        return "share"
-    return "flops" if name == "train_flops" else "count"
-
-
 def is_share(name: str) -> bool:
     """Whether an objective's values lie between 0 and 1 and are read in per cent."""
-    return unit_of(name) == "share"
+    return OBJECTIVES[name].unit == "share"
 
 
 def axis_title(name: str) -> str:
@@ -56,4 +47,4 @@ def value_text(name: str, value: object) -> str:
     >>> value_text("accuracy", 0.98765), value_text("train_seconds", 2.2), value_text("parameters", 8215728)
     ('98.77 %', '2.20 s', '8,215,728')
     """
-    return units.value_text(value, unit_of(name))
+    return units.value_text(value, OBJECTIVES[name].unit)
