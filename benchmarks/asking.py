@@ -25,7 +25,7 @@ from dse.search.history import History
 from dse.search.progress import Outline, Progress
 from dse.search.stopping import DominanceRule
 from dse.search.surrogate import Candidate
-from dse.space.load import find_space, load_space, parse_space
+from dse.space.load import load_space, parse_space
 from dse.study.explore import explore
 from dse.study.storage import opened
 from dse.study.watcher import Standing
@@ -51,7 +51,7 @@ def made_up_table(recipes: int) -> RecordedTable:
         seconds = tuple(np.cumsum(rng.uniform(1, 2, EPOCHS)).tolist())
         accuracies = tuple(np.sort(rng.uniform(0.5, 0.95, EPOCHS)).tolist())
         runs.append((tuple(Progress(outline, seconds[:n], accuracies[:n]) for n in range(1, EPOCHS + 1)),))
-    space = load_space(find_space("quickstart"))
+    space = load_space("quickstart")
     return RecordedTable("made up", space, tuple(candidates), tuple(runs), baseline=0, left_out=0)
 
 
@@ -106,7 +106,7 @@ def pretend(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
 
 def study_gaps(recipes: int) -> list[float]:
     """Explore so many recipes; give the seconds between trials."""
-    content = load_space(find_space("quickstart")).dump()
+    content = load_space("quickstart").dump()
     rates = [round(0.0005 * (i + 1), 6) for i in range(recipes)]
     content["recipe"] |= {
         "learning_rate": {"policy": "fixed", "base_rate": {"choices": rates}},

@@ -12,58 +12,76 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dse.api import explore, replay_study, train, write_views
-    from dse.data.datasets import find_dataset
-    from dse.errors import DseError
-    from dse.pareto import front_mask, hypervolume
-    from dse.recipe.learning_rate import ExponentialDecay, Fixed, OneCycle, WarmRestarts
-    from dse.recipe.paper import paper_recipe
-    from dse.recipe.plan import compile_plan
-    from dse.recipe.recipe import Recipe, load_recipe
-    from dse.space.load import load_space
-    from dse.study.load import load_study
+    from dse.api import explore as explore
+    from dse.api import replay_study as replay_study
+    from dse.api import train as train
+    from dse.api import write_views as write_views
+    from dse.data.datasets import find_dataset as find_dataset
+    from dse.errors import DseError as DseError
+    from dse.networks.weights import load_weights as load_weights
+    from dse.pareto import front_mask as front_mask
+    from dse.pareto import hypervolume as hypervolume
+    from dse.recipe.batch_size import AdaBatch as AdaBatch
+    from dse.recipe.batch_size import Constant as Constant
+    from dse.recipe.batch_size import Stage as Stage
+    from dse.recipe.batch_size import Stages as Stages
+    from dse.recipe.learning_rate import ExponentialDecay as ExponentialDecay
+    from dse.recipe.learning_rate import Fixed as Fixed
+    from dse.recipe.learning_rate import OneCycle as OneCycle
+    from dse.recipe.learning_rate import WarmRestarts as WarmRestarts
+    from dse.recipe.load import load_recipe as load_recipe
+    from dse.recipe.models.capsnet import CapsNetModel as CapsNetModel
+    from dse.recipe.models.lenet5 import LeNet5Model as LeNet5Model
+    from dse.recipe.paper import paper_recipe as paper_recipe
+    from dse.recipe.plan import Plan as Plan
+    from dse.recipe.plan import compile_plan as compile_plan
+    from dse.recipe.recipe import Recipe as Recipe
+    from dse.recipe.weight_sharing import WeightSharing as WeightSharing
+    from dse.record.answer import Answer as Answer
+    from dse.record.run import Run as Run
+    from dse.record.tables import StudyTables as StudyTables
+    from dse.record.trial import Trial as Trial
+    from dse.space.load import load_space as load_space
+    from dse.space.search_space import SearchSpace as SearchSpace
+    from dse.study.load import load_study as load_study
 
+# The same list for when the program runs: where each public name lives.
 _HOME = {
+    "AdaBatch": "dse.recipe.batch_size",
+    "Answer": "dse.record.answer",
+    "CapsNetModel": "dse.recipe.models.capsnet",
+    "Constant": "dse.recipe.batch_size",
     "DseError": "dse.errors",
     "ExponentialDecay": "dse.recipe.learning_rate",
     "Fixed": "dse.recipe.learning_rate",
+    "LeNet5Model": "dse.recipe.models.lenet5",
     "OneCycle": "dse.recipe.learning_rate",
+    "Plan": "dse.recipe.plan",
     "Recipe": "dse.recipe.recipe",
+    "Run": "dse.record.run",
+    "SearchSpace": "dse.space.search_space",
+    "Stage": "dse.recipe.batch_size",
+    "Stages": "dse.recipe.batch_size",
+    "StudyTables": "dse.record.tables",
+    "Trial": "dse.record.trial",
     "WarmRestarts": "dse.recipe.learning_rate",
+    "WeightSharing": "dse.recipe.weight_sharing",
     "compile_plan": "dse.recipe.plan",
     "explore": "dse.api",
     "find_dataset": "dse.data.datasets",
     "front_mask": "dse.pareto",
     "hypervolume": "dse.pareto",
-    "load_recipe": "dse.recipe.recipe",
+    "load_recipe": "dse.recipe.load",
     "load_space": "dse.space.load",
     "load_study": "dse.study.load",
+    "load_weights": "dse.networks.weights",
     "paper_recipe": "dse.recipe.paper",
     "replay_study": "dse.api",
     "train": "dse.api",
     "write_views": "dse.api",
 }
 
-__all__ = [
-    "DseError",
-    "ExponentialDecay",
-    "Fixed",
-    "OneCycle",
-    "Recipe",
-    "WarmRestarts",
-    "compile_plan",
-    "explore",
-    "find_dataset",
-    "front_mask",
-    "hypervolume",
-    "load_recipe",
-    "load_space",
-    "load_study",
-    "paper_recipe",
-    "replay_study",
-    "train",
-    "write_views",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> object:
@@ -71,3 +89,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'dse' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

@@ -89,7 +89,7 @@ def explore(
     from dse.training.train import train_recipe
 
     if not isinstance(space, SearchSpace):
-        space = load_space(find_space(str(space)))
+        space = load_space(space)
     name = space.name if name is None else name
     check_name(name)
     use_threads(threads)

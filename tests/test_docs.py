@@ -101,13 +101,6 @@ def test_the_readme_begins_with_demo_and_test() -> None:
     assert any("make test" in line for line in first)
 
 
-def test_public_names_are_what_they_say() -> None:
-    for name in dse.__all__:
-        assert getattr(dse, name).__name__ == name
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        dse.nothing  # noqa: B018
-
-
 def test_the_weights_in_the_recipe_page_are_right() -> None:
     text = (ROOT / "docs" / "recipes.md").read_text()
     for preset, weights in re.findall(r"^\| `(full|small|tiny)` .*\| ([\d,]+) \|$", text, flags=re.M):

@@ -85,16 +85,12 @@ def find_recipe(name: str, results: Path, epochs: int | None = None) -> Recipe:
     Raises:
         InputError: There is no such recipe, or it cannot be read.
     """
-    from dse.recipe.paper import paper_recipe
-    from dse.recipe.recipe import load_recipe, parse_recipe
+    from dse.recipe.load import load_recipe
+    from dse.recipe.recipe import parse_recipe
 
     study, colon, trial = name.rpartition(":")
-    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
-        recipe = load_recipe(Path(name))
-    elif colon and trial.isdigit():
-        recipe = _recipe_of_trial(study, int(trial), results)
-    else:
-        recipe = paper_recipe(name)
+    of_trial = colon and trial.isdigit() and not Path(name).is_file()
+    recipe = _recipe_of_trial(study, int(trial), results) if of_trial else load_recipe(name)
     return (
         recipe
         if epochs is None

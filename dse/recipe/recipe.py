@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
-from dse.files import read_yaml
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.learning_rate import Fixed, LearningRate
 from dse.recipe.models.capsnet import CapsNetModel
@@ -96,12 +94,3 @@ BLOCKS: dict[str, str | None] = {
 def parse_recipe(content: object, source: str) -> Recipe:
     """Make a recipe of what a file holds; see ``Section.parse``."""
     return Recipe.parse(content, source)
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read a recipe from a YAML file.
-
-    Raises:
-        RecipeError: The file cannot be read, or holds no recipe.
-    """
-    return parse_recipe(read_yaml(path, RecipeError), str(path))

@@ -19,12 +19,19 @@ from dse.space.tree import Alternatives, Group
 DEPENDENT = (("model", "weight_sharing"), ("batch_size", "epochs"))
 
 
-def load_space(path: Path) -> SearchSpace:
-    """Read a search-space file.
+def load_space(source: str | Path) -> SearchSpace:
+    """Read a search space.
+
+    Args:
+        source: A YAML file, or the name of a space that comes with dse.
 
     Raises:
-        SpaceError: The file cannot be read, or what it holds makes no sound study.
+        SpaceError: There is no such file, it cannot be read, or what it holds makes no sound study.
+
+    >>> load_space("quickstart").data.name
+    'digits'
     """
+    path = find_space(source)
     return parse_space(read_yaml(path, SpaceError), str(path))
 
 
@@ -116,19 +123,19 @@ def shipped_spaces() -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
-def find_space(name: str) -> Path:
+def find_space(source: str | Path) -> Path:
     """Find a search-space file by its path, or by the name of one that comes with dse.
 
     Raises:
         SpaceError: There is no such file.
     """
-    path = Path(name)
+    path = Path(source)
     shipped = {space.stem: space for space in shipped_spaces()}
     if path.is_file():
         return path
-    if name in shipped:
-        return shipped[name]
+    if str(source) in shipped:
+        return shipped[str(source)]
     raise SpaceError(
-        f"search space {name!r} is neither a file nor one that comes with dse. "
+        f"search space {str(source)!r} is neither a file nor one that comes with dse. "
         f"Those are: {', '.join(shipped)}; `dse spaces NAME` prints one."
     )

@@ -211,8 +211,8 @@ class SearchSpace(Section):
     def assignment_of(self, recipe: Recipe) -> Assignment | None:
         """Give the values of the parameters that make this recipe; None if it is no point of the space.
 
-        >>> from dse.space.load import find_space, load_space
-        >>> space = load_space(find_space("quickstart"))
+        >>> from dse.space.load import load_space
+        >>> space = load_space("quickstart")
         >>> space.assignment_of(space.baseline_recipe) == space.baseline_assignment
         True
         """

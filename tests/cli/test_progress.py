@@ -8,11 +8,11 @@ from rich.console import Console
 
 from dse.cli.progress import LineWatcher, LiveWatcher, make_watcher
 from dse.recipe.plan import compile_plan
-from dse.space.load import find_space, load_space
+from dse.space.load import load_space
 from dse.study.watcher import Standing
 from tests.fakes import BASELINE, epoch_row, make_trial
 
-SPACE = load_space(find_space("quickstart"))
+SPACE = load_space("quickstart")
 
 
 def lines_of(watcher: LiveWatcher) -> list[str]:

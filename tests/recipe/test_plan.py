@@ -9,11 +9,12 @@ from dse.data.datasets import ImageShape, Protocol, find_dataset, split_sizes
 from dse.errors import DataError, RecipeError
 from dse.files import write_yaml
 from dse.recipe.batch_size import SCHEDULES, Schedule, Stage, Stages
+from dse.recipe.load import load_recipe
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.paper import PAPER_RECIPES, paper_recipe
 from dse.recipe.plan import compile_plan
-from dse.recipe.recipe import Recipe, load_recipe, parse_recipe
+from dse.recipe.recipe import Recipe, parse_recipe
 from dse.recipe.weight_sharing import WeightSharing
 from tests.recipe.drawn import one_of
 

@@ -1,14 +1,31 @@
 """Recipes: their ids stay what they were, and bad ones are refused from files and in Python alike."""
 
+from pathlib import Path
+
 import pytest
 
 from dse.errors import RecipeError
 from dse.recipe.batch_size import Stage, Stages
 from dse.recipe.learning_rate import OneCycle
+from dse.recipe.load import load_recipe
 from dse.recipe.models.lenet5 import LeNet5Model
-from dse.recipe.paper import PAPER_RECIPES
+from dse.recipe.paper import PAPER_RECIPES, paper_recipe
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
+
+
+def test_a_recipe_is_read_by_its_path_or_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("epochs: 3")
+    assert load_recipe(str(path)) == load_recipe(path) == Recipe(epochs=3)
+    assert load_recipe("paper/one_cycle") == paper_recipe("paper/one_cycle")
+    with pytest.raises(
+        RecipeError, match="recipe 'paper/none' is unknown. The named recipes are: paper/baseline"
+    ):
+        load_recipe("paper/none")
+    with pytest.raises(RecipeError, match="none.yaml: cannot be read .* Check the path"):
+        load_recipe("none.yaml")
+
 
 # Studies and published tables name recipes by these: they must never change.
 IDS = {

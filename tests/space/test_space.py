@@ -50,7 +50,7 @@ def test_the_shipped_spaces_are_sound(path: Path) -> None:
 
 
 def test_quickstart_offers_what_the_demo_shows() -> None:
-    space = load_space(find_space("quickstart"))
+    space = load_space("quickstart")
     recipes = [space.recipe_of(point) for point in space.points()]
     assert len({recipe.learning_rate.policy for recipe in recipes}) >= 3
     assert len({recipe.batch_size.label for recipe in recipes}) >= 3
@@ -99,7 +99,7 @@ def test_a_drawn_recipe_is_made_again_of_its_values(data: st.DataObject) -> None
 
 
 def test_parameters_exist_only_under_their_alternative() -> None:
-    space = load_space(find_space("quickstart"))
+    space = load_space("quickstart")
     points = list(space.points())
     with_size = [point for point in points if "batch_size.constant.size" in point]
     assert {point["batch_size"] for point in with_size} == {"constant"}
@@ -189,6 +189,19 @@ def test_a_space_that_is_nowhere() -> None:
         SpaceError, match="neither a file nor one that comes with dse. Those are: digits-table, lenet-paper"
     ):
         find_space("nowhere")
+
+
+def test_a_space_is_read_by_its_path_or_its_name() -> None:
+    assert (
+        load_space("quickstart")
+        == load_space(find_space("quickstart"))
+        == load_space(str(find_space("quickstart")))
+    )
+
+
+def test_a_bad_value_in_python_is_told_as_in_a_file() -> None:
+    with pytest.raises(SpaceError, match=r"^SearchSpace: trials=0: .*greater than or equal to 1$"):
+        SearchSpace(name="mine", trials=0, recipe={}, baseline={})
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
