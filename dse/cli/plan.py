@@ -1,4 +1,4 @@
-"""``dse plan``: a recipe's batch sizes, steps and rates, before anything is trained."""
+"""``dse plan``: a recipe's batch sizes, steps and learning rates, before anything is trained."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 @click.option(
     "--rates",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write every step's rate to this .npy file.",
+    help="Write every step's learning rate to this .npy file.",
 )
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw rates and batch sizes to this file (.png, .svg or .pdf).",
+    help="Draw learning rates and batch sizes to this file (.png, .svg or .pdf).",
 )
 @results_option
 @json_option
@@ -54,7 +54,7 @@ def plan(
     results: Path,
     as_json: bool,
 ) -> None:
-    """Show what a recipe does: batch sizes, steps, rates and parameters. Needs no data.
+    """Show what a recipe does: batch sizes, steps, learning rates and parameters. Needs no data.
 
     RECIPE is a name (paper/...), a YAML file, or STUDY:TRIAL.
 
@@ -107,7 +107,7 @@ def _print_plan(compiled: Plan) -> None:
         f"{compiled.parameters:,} parameters · {compiled.recipe.epochs} epochs of {compiled.images:,} images · "
         f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations"
     )
-    table = plain_table("epochs", "batch size", "steps an epoch", "first rate", "last rate")
+    table = plain_table("epochs", "batch size", "steps an epoch", "first learning rate", "last learning rate")
     for (size, steps), group in groupby(compiled.epochs, key=lambda epoch: (epoch.batch_size, epoch.steps)):
         epochs = list(group)
         span = f"{epochs[0].epoch}-{epochs[-1].epoch}" if len(epochs) > 1 else str(epochs[0].epoch)

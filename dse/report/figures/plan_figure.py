@@ -1,7 +1,8 @@
-"""A plan as a picture: the rate of every step, and the batch size of every epoch."""
+"""A plan as a picture: the learning rate of every step, and the batch size of every epoch."""
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from dse.errors import InputError
 from dse.recipe.plan import Plan
 
 FORMATS = (".png", ".svg", ".pdf")
+LINE_LETTERS = 70
 
 
 def write_plan_figure(plan: Plan, path: Path) -> None:
-    """Draw a plan's rates and batch sizes against the epochs.
+    """Draw a plan's learning rates and batch sizes against the epochs.
 
     Raises:
         InputError: The file's ending is none of .png, .svg and .pdf, or it cannot be written.
@@ -23,13 +25,22 @@ def write_plan_figure(plan: Plan, path: Path) -> None:
         raise InputError(
             f"{path}: {path.suffix or 'no ending'} is no picture's. Use one of {', '.join(FORMATS)}."
         )
+    try:
+        draw_plan(plan).savefig(path, dpi=200)
+    except OSError as reason:
+        raise InputError(f"{path}: cannot be written ({reason.strerror}). Choose another file.") from None
+
+
+def draw_plan(plan: Plan) -> Figure:
+    """Draw the learning rate of every step above the batch size of every epoch."""
     figure = Figure(figsize=(6, 4), layout="constrained")
+    figure.suptitle("\n".join(textwrap.wrap(plan.recipe.label, LINE_LETTERS)), fontsize=11)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     ends = np.cumsum(plan.steps)
     # Steps of an epoch share its width, so that the time axis reads in epochs at any batch size.
     position = np.interp(np.arange(plan.total_steps), np.concatenate(([0], ends)), np.arange(len(ends) + 1))
     above.plot(position, plan.rates, linewidth=1.2)
-    above.set(ylabel="learning rate", title=plan.recipe.label)
+    above.set(ylabel="learning rate")
     above.set_ylim(bottom=0)
     below.stairs(plan.batch_sizes, np.arange(len(ends) + 1), linewidth=1.2, baseline=None)
     below.set(ylabel="batch size", xlabel="epoch", yscale="log")
@@ -39,7 +50,4 @@ def write_plan_figure(plan: Plan, path: Path) -> None:
     sizes = sorted(set(plan.batch_sizes.tolist()))
     below.set_yticks(sizes, [str(size) for size in sizes])
     below.minorticks_off()
-    try:
-        figure.savefig(path, dpi=200)
-    except OSError as reason:
-        raise InputError(f"{path}: cannot be written ({reason.strerror}). Choose another file.") from None
+    return figure
