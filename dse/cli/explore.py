@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--stopping",
     type=click.Choice(list(STOPPINGS)),
-    help="dominated: end a run when no continuation of it can add to the anytime front. [default: the space's]",
+    help="dominated: end a run when no continuation of it can add to the front. [default: the space's]",
 )
 @click.option(
     "--budget",
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     "--until-stable",
     type=click.IntRange(min=1),
     metavar="N",
-    help="No more trials once N have hardly raised the anytime front's volume. [default: the space's]",
+    help="No more trials once N have hardly raised the volume of the front. [default: the space's]",
 )
 @click.option(
     "--widen",

@@ -12,7 +12,7 @@ from dse.replay.table import RecordedTable
 from dse.search.history import History
 from dse.search.progress import Progress
 from dse.search.surrogate import Promise
-from dse.space.tree import Scalar
+from dse.space.assignment import Scalar
 from dse.study.suggest import OPTUNA_SAMPLERS, Suggester
 
 ORDERS = ("expected_gain", "exhaustive", "random", "three-step", *OPTUNA_SAMPLERS)

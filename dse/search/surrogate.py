@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from dse.search.history import History
 from dse.search.progress import Floats, Outline, Progress
 from dse.search.volume import LEAST_SECONDS, Reference
-from dse.space.tree import Scalar
+from dse.space.assignment import Scalar
 
 PARTS = 10
 INSTANTS = 32

@@ -16,9 +16,10 @@ from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import BLOCKS, Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES, is_of_curves
 from dse.section import NameIn, Section
+from dse.space.assignment import Assigned, Assignment, Suggest
 from dse.space.parse import parse_block, parse_node
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
-from dse.space.tree import Assignment, Group, Scalar, Suggest
+from dse.space.tree import Group
 from dse.units import parse_duration
 
 StoppingName = Annotated[str, NameIn(STOPPINGS)]
@@ -76,7 +77,7 @@ class SearchSpace(Section):
         default=Protocol.HOLDOUT, description="holdout: a validation split chooses; paper: the test set does"
     )
     objectives: Annotated[tuple[ObjectiveName, ...], Field(strict=False)] = Field(
-        default=("train_seconds", "accuracy"), description="what the front trades, two or more"
+        default=("train_seconds", "accuracy"), description="what the front trades off, two or more"
     )
     target: float | None = Field(
         default=None, gt=0, le=1, allow_inf_nan=False, description="accuracy that seconds_to_target asks for"
@@ -86,11 +87,15 @@ class SearchSpace(Section):
         description="the recipe that others are compared with: a value for everything that the space leaves open"
     )
     trials: int = Field(default=20, ge=1, description="trials of the study, the baseline's included")
-    seeds: int = Field(default=1, ge=1, description="seeds that grid and baseline train each recipe with")
+    seeds: int = Field(
+        default=1,
+        ge=1,
+        description="seeds of the baseline and, with the samplers expected_gain and grid, of every recipe",
+    )
     sampler: SamplerName = Field(default="auto", description="how recipes are picked")
     stopping: StoppingName = Field(
         default="none",
-        description="dominated: end a run when no continuation of it can add to the anytime front",
+        description="dominated: end a run when no continuation of it can add to the front",
     )
     confidence: float = Field(
         default=0.7,  # docs/search.md has the figures of others
@@ -100,12 +105,12 @@ class SearchSpace(Section):
     )
     budget: str | None = Field(
         default=None,
-        description="train seconds of all trials together, as in 90min or 2h; no more if they are spent",
+        description="train seconds of all trials together, as in 90min or 2h; no more trials once they are spent",
     )
     until_stable: int | None = Field(
         default=None,
         ge=1,
-        description="no more trials if this many have hardly raised the anytime front's volume",
+        description="no more trials once this many have hardly raised the volume of the front",
     )
     stable_growth: float = Field(
         default=0.005,
@@ -151,11 +156,11 @@ class SearchSpace(Section):
             ("until_stable", self.until_stable),
             ("sampler", self.sampler if self.sampler == "expected_gain" else None),
         ):
-            if asked is not None and not self.adds_to_anytime_front:
+            if asked is not None and not self.has_front_of_curves:
                 raise ValueError(
-                    f"{key}={asked} with objectives={list(self.objectives)}: what a run adds to the anytime front is "
-                    f"known for accuracy with {', '.join(others)} alone. Use these "
-                    f"objectives, or leave {key} out."
+                    f"{key}={asked} with objectives={list(self.objectives)}: what a run adds to the front is "
+                    f"known before its end for accuracy with {', '.join(others)} alone. Use these objectives, or "
+                    f"leave {key} out."
                 )
         return self
 
@@ -206,7 +211,7 @@ class SearchSpace(Section):
 
     def recipe_of(self, assignment: Assignment) -> Recipe:
         """Give the recipe that these values of the parameters make."""
-        return self.draw(_Assigned(assignment))
+        return self.draw(Assigned(assignment))
 
     def assignment_of(self, recipe: Recipe) -> Assignment | None:
         """Give the values of the parameters that make this recipe; None if it is no point of the space.
@@ -244,8 +249,8 @@ class SearchSpace(Section):
         return "parameters" in self.objectives
 
     @property
-    def adds_to_anytime_front(self) -> bool:
-        """Whether the objectives are those of the anytime front: accuracy with seconds, and parameters or not."""
+    def has_front_of_curves(self) -> bool:
+        """Whether each epoch of a curve is a point of the front; else whole runs are."""
         return is_of_curves(self.objectives)
 
     @property
@@ -268,19 +273,3 @@ class SearchSpace(Section):
             mode="json",
             exclude={"name", "description", "trials", "seeds", "seed", "sampler", *SPENDING},
         )
-
-
-class _Assigned:
-    """Picks the values of an assignment."""
-
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
-
-    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Scalar:
-        return self._assignment[name]
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        return float(self._assignment[name])  # type: ignore[arg-type]
-
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        return int(self._assignment[name])  # type: ignore[arg-type]

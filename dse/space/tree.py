@@ -1,8 +1,7 @@
 """A recipe with some values left open: the tree of choices and ranges that recipes are drawn from.
 
-The tree knows no recipe: it turns what a file holds (nested dictionaries) into nodes, and draws nested
-dictionaries from them. Every open value has a name, its path in the file; below one of several
-alternatives the path holds the alternative's label, so that a parameter exists only where it has a meaning.
+The tree knows no recipe: it draws nested dictionaries. Every open value has a name, its path in the file; below one
+of several alternatives the path holds the alternative's label, so that a parameter exists only where it has a meaning.
 """
 
 from __future__ import annotations
@@ -10,68 +9,101 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeVar
+
+from typing_extensions import override
 
 from dse.errors import SpaceError
+from dse.space.assignment import Assignment, Scalar, Suggest
 
-Scalar = str | int | float | bool | None
-Assignment = dict[str, Scalar]
+Value = TypeVar("Value")
 
 
-class Suggest(Protocol):
-    """Whoever picks values; an Optuna trial is one."""
+class Node(ABC):
+    """A part of a recipe, some of its values left open."""
 
-    def suggest_categorical(self, name: str, choices: list[Scalar]) -> Scalar:
-        """Pick one of the choices."""
+    __slots__ = ()
 
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Pick a number between the bounds."""
+    @property
+    @abstractmethod
+    def size(self) -> float:
+        """How many different contents it can have; infinite if a range of real numbers is left open."""
 
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """Pick a whole number between the bounds."""
+    @abstractmethod
+    def draw(self, pick: Suggest) -> Any:
+        """Give one content, its open values as they are picked."""
+
+    @abstractmethod
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        """Give every content, with the open values that make it.
+
+        Raises:
+            SpaceError: A range of real numbers is left open.
+        """
+
+    @abstractmethod
+    def corners(self) -> Iterator[Any]:
+        """Give contents in which every value and every bound occurs."""
+
+    @abstractmethod
+    def locate(self, content: Any, path: str) -> Assignment:
+        """Give the open values that make a content.
+
+        Raises:
+            SpaceError: There are none; ``path`` says in its text where the content stands.
+        """
+
+    def find(self, content: Any) -> Iterator[Assignment]:
+        """Give all open values that make a content, whose groups may hold further keys."""
+        with suppress(SpaceError):
+            yield self.locate(content, "")
+
+    def open_values(self) -> dict[str, str]:
+        """Say of every open value what it may be, by its name."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Given(Node):
     """A value that the space gives: nothing is searched."""
 
     value: Any
 
+    @property
+    @override
+    def size(self) -> float:
+        return 1
+
+    @override
     def draw(self, pick: Suggest) -> Any:
-        """Give the value."""
         return self.value
 
+    @override
     def points(self) -> Iterator[tuple[Assignment, Any]]:
-        """Give the one point."""
         yield {}, self.value
 
+    @override
     def corners(self) -> Iterator[Any]:
-        """Give the value."""
         yield self.value
 
+    @override
     def locate(self, content: Any, path: str) -> Assignment:
-        """Check that the content is the value."""
         if content != self.value:
             raise SpaceError(f"{path}={content!r}, but the space fixes it to {self.value!r}")
         return {}
 
-    def find(self, content: Any) -> Iterator[Assignment]:
-        """Give the empty assignment if the content is the value."""
-        if content == self.value:
-            yield {}
-
-    @property
-    def size(self) -> float:
-        """One."""
-        return 1
-
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of several values."""
+class Choice(Node):
+    """One of several values.
+
+    >>> Choice("batch_size.size", (32, 128)).open_values()
+    {'batch_size.size': '32, 128'}
+    """
 
     name: str
     values: tuple[Any, ...]
@@ -84,39 +116,38 @@ class Choice:
             for value in self.values
         ]
 
+    @property
+    @override
+    def size(self) -> float:
+        return len(self.values)
+
+    @override
     def draw(self, pick: Suggest) -> Any:
-        """Pick a value."""
         return self.values[self.ids.index(pick.suggest_categorical(self.name, self.ids))]
 
+    @override
     def points(self) -> Iterator[tuple[Assignment, Any]]:
-        """Give every value."""
         for identity, value in zip(self.ids, self.values, strict=True):
             yield {self.name: identity}, value
 
+    @override
     def corners(self) -> Iterator[Any]:
-        """Give every value."""
         yield from self.values
 
+    @override
     def locate(self, content: Any, path: str) -> Assignment:
-        """Find the content among the values."""
         for identity, value in zip(self.ids, self.values, strict=True):
             if value == content and isinstance(value, bool) == isinstance(content, bool):
                 return {self.name: identity}
         raise SpaceError(f"{path}={content!r}, but the choices are {list(self.values)}")
 
-    def find(self, content: Any) -> Iterator[Assignment]:
-        """Give the value that is the content."""
-        with suppress(SpaceError):
-            yield self.locate(content, self.name)
-
-    @property
-    def size(self) -> float:
-        """How many there are."""
-        return len(self.values)
+    @override
+    def open_values(self) -> dict[str, str]:
+        return {self.name: ", ".join(str(identity) for identity in self.ids)}
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class Range(Node):
     """A number between two bounds, both included; uniform in the logarithm if ``log``."""
 
     name: str
@@ -125,68 +156,69 @@ class Range:
     log: bool
     integer: bool
 
+    @property
+    @override
+    def size(self) -> float:
+        return self.high - self.low + 1 if self.integer else math.inf
+
+    @override
     def draw(self, pick: Suggest) -> float:
-        """Pick a number."""
         if self.integer:
             return pick.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
         return pick.suggest_float(self.name, self.low, self.high, log=self.log)
 
+    @override
     def points(self) -> Iterator[tuple[Assignment, Any]]:
-        """Give every whole number; a range of real numbers cannot be listed."""
         if not self.integer:
             raise SpaceError(f"{self.name} is a range of real numbers, which cannot be listed. Use choices.")
         for value in range(int(self.low), int(self.high) + 1):
             yield {self.name: value}, value
 
+    @override
     def corners(self) -> Iterator[Any]:
-        """Give both bounds."""
         yield self.low
         yield self.high
 
+    @override
     def locate(self, content: Any, path: str) -> Assignment:
-        """Check that the content is a number within the bounds."""
-        if (
-            not isinstance(content, int | float)
-            or isinstance(content, bool)
-            or not self.low <= content <= self.high
-        ):
+        number = isinstance(content, int | float) and not isinstance(content, bool)
+        if not number or not self.low <= content <= self.high:
             raise SpaceError(f"{path}={content!r}, but the range is {self.low} to {self.high}")
         return {self.name: content}
 
-    def find(self, content: Any) -> Iterator[Assignment]:
-        """Give the number if it lies within the bounds."""
-        with suppress(SpaceError):
-            yield self.locate(content, self.name)
-
-    @property
-    def size(self) -> float:
-        """How many whole numbers there are; infinite for real numbers."""
-        return self.high - self.low + 1 if self.integer else math.inf
+    @override
+    def open_values(self) -> dict[str, str]:
+        return {self.name: f"{self.low} to {self.high}{', log' if self.log else ''}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """A dictionary of nodes."""
+class Group(Node):
+    """A dictionary of nodes. What is located in it leaves out nothing that is open."""
 
     members: Mapping[str, Node]
 
+    @property
+    @override
+    def size(self) -> float:
+        return math.prod(member.size for member in self.members.values())
+
+    @override
     def draw(self, pick: Suggest) -> dict[str, Any]:
-        """Draw every member."""
         return {key: member.draw(pick) for key, member in self.members.items()}
 
+    @override
     def points(self) -> Iterator[tuple[Assignment, Any]]:
-        """Give every combination."""
         for combination in itertools.product(*(list(member.points()) for member in self.members.values())):
-            assignment = {name: value for part, _ in combination for name, value in part.items()}
+            assignment = _merged(part for part, _ in combination)
             yield assignment, dict(zip(self.members, (content for _, content in combination), strict=True))
 
+    @override
     def corners(self) -> Iterator[Any]:
-        """Give every combination of the members' corners."""
         for combination in itertools.product(*(list(member.corners()) for member in self.members.values())):
             yield dict(zip(self.members, combination, strict=True))
 
+    @override
     def locate(self, content: Any, path: str) -> Assignment:
-        """Find every member; members that the content leaves out must be fixed by the space."""
         if not isinstance(content, Mapping):
             raise SpaceError(f"{path}={content!r}, but the space has a group of keys here")
         assignment: Assignment = {}
@@ -200,45 +232,47 @@ class Group:
             raise SpaceError(f"{path}.{extra[0]}={content[extra[0]]!r}, but the space has no such key")
         return assignment
 
+    @override
     def find(self, content: Any) -> Iterator[Assignment]:
-        """Give every assignment that draws a part of the content; its other keys may hold anything."""
-        if not isinstance(content, Mapping) or not self.members.keys() <= content.keys():
-            return
-        found = [list(member.find(content[key])) for key, member in self.members.items()]
-        for combination in itertools.product(*found):
-            yield {name: value for part in combination for name, value in part.items()}
+        if isinstance(content, Mapping) and self.members.keys() <= content.keys():
+            found = [list(member.find(content[key])) for key, member in self.members.items()]
+            yield from (_merged(combination) for combination in itertools.product(*found))
 
-    @property
-    def size(self) -> float:
-        """The product of the members' sizes."""
-        return math.prod(member.size for member in self.members.values())
+    @override
+    def open_values(self) -> dict[str, str]:
+        return _merged(member.open_values() for member in self.members.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Alternatives:
+class Alternatives(Node):
     """One of several groups, each with parameters of its own."""
 
     name: str
     branches: Mapping[str, Group]
 
+    @property
+    @override
+    def size(self) -> float:
+        return sum(branch.size for branch in self.branches.values())
+
+    @override
     def draw(self, pick: Suggest) -> dict[str, Any]:
-        """Pick a group, then draw it."""
         label = pick.suggest_categorical(self.name, list(self.branches))
         return self.branches[str(label)].draw(pick)
 
+    @override
     def points(self) -> Iterator[tuple[Assignment, Any]]:
-        """Give every point of every group."""
         for label, branch in self.branches.items():
             for assignment, content in branch.points():
                 yield {self.name: label, **assignment}, content
 
+    @override
     def corners(self) -> Iterator[Any]:
-        """Give the corners of every group."""
         for branch in self.branches.values():
             yield from branch.corners()
 
+    @override
     def locate(self, content: Any, path: str) -> Assignment:
-        """Find the group that holds the content."""
         reasons = []
         for label, branch in self.branches.items():
             try:
@@ -247,36 +281,17 @@ class Alternatives:
                 reasons.append(f"not {label!r}: {reason}")
         raise SpaceError(f"{path} is none of the alternatives ({'; '.join(reasons)})")
 
+    @override
     def find(self, content: Any) -> Iterator[Assignment]:
-        """Give what each group finds."""
         for label, branch in self.branches.items():
             for assignment in branch.find(content):
                 yield {self.name: label, **assignment}
 
-    @property
-    def size(self) -> float:
-        """The sum of the groups' sizes."""
-        return sum(branch.size for branch in self.branches.values())
+    @override
+    def open_values(self) -> dict[str, str]:
+        inner = _merged(branch.open_values() for branch in self.branches.values())
+        return {self.name: ", ".join(self.branches)} | inner
 
 
-Node = Given | Choice | Range | Group | Alternatives
-
-
-def open_values(node: Node) -> dict[str, str]:
-    """Say of every value that a tree leaves open what it may be, by its name.
-
-    >>> open_values(Group({"size": Choice("batch_size.size", (32, 128))}))
-    {'batch_size.size': '32, 128'}
-    """
-    if isinstance(node, Choice):
-        return {node.name: ", ".join(str(identity) for identity in node.ids)}
-    if isinstance(node, Range):
-        return {node.name: f"{node.low} to {node.high}{', log' if node.log else ''}"}
-    if isinstance(node, Alternatives):
-        inner = [open_values(branch) for branch in node.branches.values()]
-        return {node.name: ", ".join(node.branches)} | {
-            name: text for part in inner for name, text in part.items()
-        }
-    if isinstance(node, Group):
-        return {name: text for member in node.members.values() for name, text in open_values(member).items()}
-    return {}
+def _merged(parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
+    return {name: value for part in parts for name, value in part.items()}

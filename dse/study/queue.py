@@ -13,8 +13,8 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
+from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
-from dse.space.tree import Assignment
 from dse.study.trials import has_ended, read_trial, read_trials, recorded_seed, report_end, was_interrupted
 
 

@@ -16,8 +16,8 @@ from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Outline, Progress
 from dse.search.surrogate import Candidate, Promise
+from dse.space.assignment import Assignment
 from dse.space.search_space import SamplerName, SearchSpace
-from dse.space.tree import Assignment
 from dse.study.quiet import quiet_optuna
 
 # Above this many recipes the similarity of all pairs takes seconds and hundreds of MB.
@@ -32,7 +32,7 @@ def choose_sampler(name: SamplerName, space: SearchSpace, trials: int) -> Sample
     """
     if name != "auto":
         return name
-    if space.size <= LARGEST_JUDGED and space.adds_to_anytime_front:
+    if space.size <= LARGEST_JUDGED and space.has_front_of_curves:
         return "expected_gain"
     return "grid" if space.size * space.seeds <= trials else "tpe"
 

@@ -9,8 +9,8 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState as OptunaState
 
+from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
-from dse.space.tree import Assignment
 from dse.study.quiet import quiet_optuna
 from dse.study.sampling import make_sampler
 

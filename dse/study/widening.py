@@ -12,8 +12,8 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import StudyError
 from dse.recipe.recipe import Recipe
+from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
-from dse.space.tree import Assignment, open_values
 from dse.study.queue import queued_recipe
 from dse.study.trials import is_drawn, read_trial
 
@@ -94,7 +94,7 @@ def _recipe(stored: FrozenTrial, space: SearchSpace) -> Recipe | None:
 
 
 def _differences(before: SearchSpace, now: SearchSpace) -> str:
-    old, new = open_values(before.tree), open_values(now.tree)
+    old, new = before.tree.open_values(), now.tree.open_values()
     told = [
         f"{name} was {old[name]}, is {new[name]}" for name in new if name in old and old[name] != new[name]
     ]
