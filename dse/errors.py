@@ -1,4 +1,4 @@
-"""What can go wrong, told to the person who can mend it.
+"""What can go wrong, explained to the person who can mend it.
 
 ::
 
@@ -47,7 +47,7 @@ class DeviceError(InputError):
 
 
 class StudyError(InputError):
-    """A study that cannot be opened, created or gone on with."""
+    """A study that cannot be opened, created or resumed."""
 
 
 class RunError(DseError):

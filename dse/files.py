@@ -72,7 +72,7 @@ def read_yaml(path: Path, error: type[InputError]) -> object:
 
     Args:
         path: The file.
-        error: What to raise, so that the caller's user hears of a recipe, a space or a study.
+        error: What to raise: the error of a recipe, of a space or of a study.
 
     Raises:
         InputError: As ``error``: the file cannot be read, is not YAML, or repeats a key.

@@ -52,7 +52,7 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class OneOf:
-    """Annotates a section that is one of several kinds, told apart by a key.
+    """Annotates a section that is one of several kinds, which a key distinguishes.
 
     Attributes:
         tag: The key that names the kind.

@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 class _Commands(click.Group):
-    """A group whose errors are told without a traceback: exit 2 for bad input, 1 for a failed run."""
+    """A group whose errors are printed without a traceback: exit 2 for bad input, 1 for a failed run."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

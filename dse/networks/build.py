@@ -27,7 +27,7 @@ def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.de
     """Build a recipe's network, with initial weights that depend on the seed alone.
 
     The weights are drawn on the processor, so they are the same for every device. Torch's global source of
-    chance is left as it was.
+    randomness is left as it was.
 
     Args:
         recipe: What to build.

@@ -1,4 +1,4 @@
-"""Learning-rate policies: settings in, one rate for every step out.
+"""Learning-rate policies: settings in, one learning rate for every step out.
 
 A policy is a frozen set of numbers with one pure method, ``rates``. The same array feeds the optimizer,
 the plot and the test. Source of every formula: Marchisio et al. 2019 and their released code.
@@ -44,7 +44,7 @@ class Timeline:
     def step_at(self, epochs: float) -> int:
         """Steps done after a number of epochs, which may be a fraction.
 
-        Past the end, epochs go on as long as the last one.
+        Past the end, every epoch is as long as the last one.
 
         >>> Timeline((10, 4), (10, 4)).step_at(1.5)
         12
@@ -55,16 +55,18 @@ class Timeline:
 
 
 class Policy(Section, ABC):
-    """What all policies share: a base rate, and rates that stay within bounds."""
+    """What all policies share: a base rate, and learning rates that stay within bounds."""
 
     refusal = RecipeError
 
-    base_rate: Rate = Field(default=0.001, description="rate that the policy starts from or returns to")
+    base_rate: Rate = Field(
+        default=0.001, description="learning rate that the policy starts from or returns to"
+    )
     policy: str
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest rate that the policy can give."""
+        """Lowest and highest learning rate that the policy can give."""
         return self.base_rate, self.base_rate
 
     @property
@@ -74,7 +76,7 @@ class Policy(Section, ABC):
 
     @abstractmethod
     def rates(self, timeline: Timeline) -> Rates:
-        """Give the rate of every step, in the order of the steps; shape (total_steps,)."""
+        """Give the learning rate of every step, in the order of the steps; shape (total_steps,)."""
 
 
 class Fixed(Policy):
@@ -92,8 +94,8 @@ class Fixed(Policy):
         """As in ``fixed 0.001``."""
         return f"fixed {self.base_rate:g}"
 
+    @override
     def rates(self, timeline: Timeline) -> Rates:
-        """``r``."""
         return np.full(timeline.total_steps, self.base_rate)
 
 
@@ -118,10 +120,12 @@ class ExponentialDecay(Policy):
         return f"exponential decay {self.base_rate:g}{' in stairs' if self.staircase else ''}"
 
     @property
+    @override
     def bounds(self) -> tuple[float, float]:
         """From 0, which is never reached, to the base rate."""
         return 0.0, self.base_rate
 
+    @override
     def rates(self, timeline: Timeline) -> Rates:
         """``r * decay_rate ** (s / decay_steps)``, the exponent rounded down for a staircase."""
         decays = np.arange(timeline.total_steps) / self.decay_steps
@@ -148,10 +152,12 @@ class OneCycle(Policy):
         return f"one cycle {self.base_rate:g} to {self.base_rate * self.peak_ratio:g}"
 
     @property
+    @override
     def bounds(self) -> tuple[float, float]:
         """Final rate and peak rate."""
         return self.base_rate * self.final_ratio, self.base_rate * self.peak_ratio
 
+    @override
     def rates(self, timeline: Timeline) -> Rates:
         """Linear between the corners at 0, 45, 90 and 100 % of all steps."""
         progress = np.arange(timeline.total_steps) / timeline.total_steps
@@ -197,6 +203,7 @@ class WarmRestarts(Policy):
         return f"warm restarts {self.base_rate * self.peak_ratio:g} to {self.base_rate:g} {when}{longer}"
 
     @property
+    @override
     def bounds(self) -> tuple[float, float]:
         """Base rate and peak rate."""
         return self.base_rate, self.base_rate * self.peak_ratio
@@ -213,6 +220,7 @@ class WarmRestarts(Policy):
             lengths.append(max(1, timeline.step_at(end) - sum(lengths)))
         return lengths
 
+    @override
     def rates(self, timeline: Timeline) -> Rates:
         """``r + (peak - r) / 2 * (1 + cos(pi * t / T))``, t steps into a cycle of T steps."""
         low, high = self.bounds
@@ -232,7 +240,7 @@ LearningRate = Annotated[Policy, OneOf("policy", POLICIES)]
 
 
 def rate_finder(steps: int) -> Rates:
-    """Give the rates of a search for a usable range: ``10 ** (s / 100 - 6)``.
+    """Give the learning rates of a search for a usable range: ``10 ** (s / 100 - 6)``.
 
     >>> rate_finder(601)[[0, 300, 600]]
     array([1.e-06, 1.e-03, 1.e+00])

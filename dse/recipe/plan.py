@@ -1,4 +1,4 @@
-"""A plan: a recipe compiled for a data set, every batch size, step and rate of it."""
+"""A plan: a recipe compiled for a data set, every batch size, step and learning rate of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOPS_PER_MULTIPLICATION = 6
 
 @dataclass(frozen=True, slots=True)
 class EpochPlan:
-    """One epoch: its batch size, its steps and its first and last rate."""
+    """One epoch: its batch size, its steps and its first and last learning rate."""
 
     epoch: int
     batch_size: int
@@ -86,7 +86,7 @@ class Plan:
         )
 
     def epoch_rates(self, epoch: int) -> Rates:
-        """Rates of the steps of one epoch, counted from 1."""
+        """Learning rates of the steps of one epoch, counted from 1."""
         end = int(np.sum(self.steps[:epoch]))
         return self.rates[end - int(self.steps[epoch - 1]) : end]
 

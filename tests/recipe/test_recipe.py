@@ -65,6 +65,6 @@ BAD = {
 
 
 @pytest.mark.parametrize("expected", BAD)
-def test_a_bad_value_in_python_is_told_as_in_a_file(expected: str) -> None:
+def test_a_bad_value_in_python_is_refused_as_in_a_file(expected: str) -> None:
     with pytest.raises(RecipeError, match=f"^{expected}"):
         BAD[expected]()

@@ -199,7 +199,7 @@ def test_a_space_is_read_by_its_path_or_its_name() -> None:
     )
 
 
-def test_a_bad_value_in_python_is_told_as_in_a_file() -> None:
+def test_a_bad_value_in_python_is_refused_as_in_a_file() -> None:
     with pytest.raises(SpaceError, match=r"^SearchSpace: trials=0: .*greater than or equal to 1$"):
         SearchSpace(name="mine", trials=0, recipe={}, baseline={})
 
