@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-# Amber, purple, blue and green stay apart for the three kinds of colour blindness, on white and on near-black.
-POLICY_COLOURS = {
-    "fixed": "#0072B2",
-    "exponential_decay": "#D98A00",
-    "one_cycle": "#009E73",
-    "warm_restarts": "#AA3377",
-}
+from dse.recipe.batch_size import SCHEDULES
+from dse.recipe.learning_rate import POLICIES
+
+# Blue, amber, green and purple stay apart for the three kinds of colour blindness, on white and on near-black.
+POLICY_COLOURS = dict(zip(POLICIES, ("#0072B2", "#D98A00", "#009E73", "#AA3377"), strict=False))
+SCHEDULE_RANKS = {kind: rank for rank, kind in enumerate(SCHEDULES)}
 OTHER_COLOURS = ("#7A5C3E", "#56B4E9", "#888888")
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon")
 NOT_SHARED = "none"
@@ -46,7 +45,7 @@ def choose_encoding(trials: pd.DataFrame) -> Encoding:
         pd.DataFrame({"kind": kinds.astype(str), "schedule": trials["schedule"].astype(str)})
         .drop_duplicates()
         .assign(
-            rank=lambda rows: rows["kind"].map({"constant": 0, "stages": 1, "adabatch": 2}).fillna(3),
+            rank=lambda rows: rows["kind"].map(SCHEDULE_RANKS).fillna(len(SCHEDULE_RANKS)),
             first=lambda rows: rows["schedule"].str.extract(r"^(\d+)")[0].fillna("0").astype(int),
         )
         .sort_values(["rank", "first", "schedule"])
@@ -82,5 +81,5 @@ def looks(trials: pd.DataFrame, encoding: Encoding) -> pd.DataFrame:
 
 
 def _kinds(trials: pd.DataFrame) -> pd.Series[str]:
-    """Constant, stages or adabatch; a published table may lack the column."""
+    """The kind of each batch schedule; a published table may lack the column."""
     return trials["batch_size.schedule"] if "batch_size.schedule" in trials else trials["schedule"]

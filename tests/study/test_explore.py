@@ -13,6 +13,7 @@ from dse.recipe.plan import Plan
 from dse.record.run import OnEpoch, Outcome, Run
 from dse.record.tables import write_tables
 from dse.space.load import parse_space
+from dse.space.samplers import SAMPLERS
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
 from tests.fakes import ENVIRONMENT, FakeTraining, Quiet, make_space
@@ -27,7 +28,7 @@ def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:
     assert len(trials) == 5
 
 
-@pytest.mark.parametrize("sampler", ["auto", "expected_gain", "tpe", "nsga2", "gp", "random", "grid"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str, tmp_path: Path) -> None:
     training = FakeTraining()
     trials = run(tmp_path, make_space(), training, trials=16, sampler=sampler)
