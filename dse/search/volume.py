@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dse.pareto import hypervolume
+from dse.record.objectives import directions
 from dse.search.progress import LEAST_ERROR, Floats, Progress
 
 LEAST_SECONDS = 1e-9  # before the logarithm: a clock that did not tick
@@ -73,3 +74,33 @@ def _scaled(points: ArrayLike) -> Floats:
     seconds, accuracy, parameters = np.array(points, dtype=float).reshape(-1, 3).T
     columns = np.log(np.maximum(seconds, LEAST_SECONDS)), accuracy, np.log(np.maximum(parameters, 1.0))
     return np.stack(columns, axis=1)
+
+
+def objective_corner(baseline: ArrayLike, names: Sequence[str]) -> Floats:
+    """Give the point that volumes of these objectives are measured from: twice the baseline's values and errors.
+
+    >>> objective_corner([2.0, 0.75], ("train_seconds", "accuracy")).tolist()
+    [4.0, 0.5]
+    """
+    values = np.asarray(baseline, dtype=float)
+    errors = 1 - REACH * np.maximum(LEAST_ERROR, 1 - values)
+    corner: Floats = np.where(directions(names), errors, REACH * np.maximum(values, LEAST_SECONDS))
+    return corner
+
+
+def objective_volume(points: ArrayLike, baseline: ArrayLike, names: Sequence[str]) -> float:
+    """Measure what points dominate, from twice the baseline's values and errors; shape (points, objectives).
+
+    What is made small counts in natural logarithms, accuracies as they are.
+
+    Raises:
+        InputError: A value is not finite.
+    """
+    maximise = directions(names)
+    corner = objective_corner(baseline, names)
+    values = np.asarray(points, dtype=float).reshape(-1, len(names))
+    logs = (np.log(np.maximum(part, LEAST_SECONDS)) for part in (values, corner))
+    scaled, reference = (
+        np.where(maximise, part, log) for part, log in zip((values, corner), logs, strict=True)
+    )
+    return hypervolume(scaled, reference, maximise)

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dse.pareto import hypervolume
-from dse.record.objectives import directions
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.report.encoding import POLICY_COLOURS, choose_encoding, looks
@@ -20,10 +18,10 @@ from dse.report.figure_data import (
     front_span,
     shown_span,
 )
-from dse.report.hypervolume import hypervolume_growth
+from dse.report.growth import volume_growth
 from dse.report.recipes import failures, recipe_rows
 from dse.report.ticks import log_ticks
-from tests.fakes import BASELINE, FASTER, make_study, make_trial
+from tests.fakes import BASELINE, FASTER, SHARED, make_study, make_trial
 
 
 def test_the_front_is_of_all_epochs_of_the_mean_curves(small_study: StudyTables) -> None:
@@ -146,25 +144,36 @@ def test_a_recipe_without_a_complete_run_is_the_mean_of_what_it_trained() -> Non
     assert (row["complete"], row["others"], row["accuracy"]) == (0, "2 stopped", pytest.approx(0.55))
 
 
-def test_the_hypervolume_grows_to_that_of_the_front(small_study: StudyTables) -> None:
-    growth = hypervolume_growth(small_study)
+def test_the_volume_grows_to_that_of_the_front(small_study: StudyTables) -> None:
+    growth = volume_growth(small_study)
+    assert growth.names == ("train_seconds", "accuracy")
+    # Twice the baseline's 32 s and its 7 % of errors.
+    assert growth.corner == pytest.approx((64.0, 0.86))
+    share = growth.rows["share"].tolist()
     assert growth.rows["trial"].tolist() == list(range(7))
-    share = growth.rows["share"].to_numpy()
-    assert (np.diff(share) >= 0).all()
-    assert share[4] == share[6]
-    # Worst of front and baseline: 60 s and 0.92; best: 16 s and 0.985; a tenth of the distance further out.
-    decades = np.log10(60 / 16)
-    assert growth.reference["train_seconds"] == pytest.approx(60 * 10 ** (0.1 * decades))
-    assert growth.reference["accuracy"] == pytest.approx(0.92 - 0.1 * 0.065)
-    points = [(np.log10(16), 0.97), (np.log10(60), 0.985)]
-    corner = (np.log10(growth.reference["train_seconds"]), growth.reference["accuracy"])
-    box = 1.1 * decades * 1.1 * 0.065
-    assert share[-1] == pytest.approx(hypervolume(points, corner, directions(small_study.objectives)) / box)
+    # Means: the baseline's first seed reaches 92 % after 20 s, both together 93 % after 32 s.
+    first, both = np.log(64 / 20) * 0.06, np.log(64 / 21) * 0.05 + np.log(64 / 32) * 0.02
+    front = np.log(64 / 10) * 0.04 + np.log(64 / 16) * 0.07 + np.log(64 / 60) * 0.015
+    assert share[0] == pytest.approx(first / front)
+    assert share[1] == pytest.approx(both / front)
+    assert share[3:] == pytest.approx([1.0] * 4)
 
 
-def test_one_trial_fills_its_own_box() -> None:
-    growth = hypervolume_growth(make_study([make_trial(0, FASTER, [(10, 0.9)])]))
-    assert growth.rows["share"].tolist() == pytest.approx([1.0])
+def test_the_volume_falls_where_a_recipe_was_lucky() -> None:
+    lucky = [make_trial(0, BASELINE, [(10, 0.9)]), make_trial(1, FASTER, [(5, 0.99)])]
+    share = volume_growth(make_study([*lucky, make_trial(2, FASTER, [(5, 0.93)], seed=1)])).rows["share"]
+    assert share[1] > share[2] == 1.0
+
+
+def test_volumes_of_whole_runs_take_any_objectives() -> None:
+    trials = [make_trial(0, BASELINE, [(10, 0.9)]), make_trial(1, SHARED, [(12, 0.95)])]
+    growth = volume_growth(make_study(trials, objectives=["parameters", "final_accuracy"]))
+    assert growth.corner == pytest.approx((2 * trials[0].measures["parameters"], 0.8))
+    assert growth.rows["share"].tolist()[0] < growth.rows["share"].tolist()[1] == 1.0
+
+
+def test_without_a_complete_baseline_there_is_no_volume() -> None:
+    assert volume_growth(make_study([make_trial(0, FASTER, [(10, 0.9)])])).rows.empty
 
 
 def test_colours_are_the_policies_own_whatever_the_study(small_study: StudyTables) -> None:

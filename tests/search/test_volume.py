@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dse.errors import InputError
 from dse.search.history import History
-from dse.search.volume import Reference, anytime_volume, run_points
+from dse.search.volume import Reference, anytime_volume, objective_volume, run_points
 from tests.fakes import make_progress as run
 
 REFERENCE = Reference(seconds=100.0, accuracy=0.5, parameters=0)
@@ -64,3 +64,12 @@ def test_the_history_keeps_the_volume_of_all_epochs(runs: list[tuple[tuple[float
     # An error below a thousandth counts as one.
     points = np.minimum(run_points(made), [math.inf, 0.999, math.inf])
     assert volumes[-1] == pytest.approx(anytime_volume(points, REFERENCE))
+
+
+@pytest.mark.parametrize("weigh", [False, True], ids=["two objectives", "three objectives"])
+def test_volumes_of_any_objectives_are_those_of_the_search(weigh: bool) -> None:
+    names = ("train_seconds", "accuracy", "parameters")[: 3 if weigh else 2]
+    baseline = run((0.5, 0.7, 0.9, 0.8, 0.8), epoch_seconds=2.0, parameters=10 if weigh else 0)
+    points = np.array([[10.0, 0.9, 10], [3.0, 0.85, 15], [1.0, 0.7, 5], [19.0, 0.97, 19]])
+    own = objective_volume(points[:, : len(names)], [10.0, 0.9, 10][: len(names)], names)
+    assert own == pytest.approx(anytime_volume(points, Reference.of([baseline])))

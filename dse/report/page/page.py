@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from dse.record.tables import StudyTables, write_view
 from dse.report.encoding import Encoding, choose_encoding
 from dse.report.figure_data import CurveData, FrontData, curve_data, front_data
-from dse.report.hypervolume import hypervolume_growth, reference_text
+from dse.report.growth import Growth, volume_growth
 from dse.report.page.facts import study_facts
 from dse.report.page.legend import Group, Mark, line_legend, point_legend
 from dse.report.page.plots import curves_plot, front_plot, growth_plot
@@ -68,7 +68,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
         plotly_js: The library that draws the figures, embedded as it is.
     """
     encoding = choose_encoding(tables.trials)
-    front, curves, growth = front_data(tables), curve_data(tables), hypervolume_growth(tables)
+    front, curves, growth = front_data(tables), curve_data(tables), volume_growth(tables)
     figures: dict[str, go.Figure] = {}
     if len(front.points):
         figures["front"] = front_plot(front, encoding, tables.protocol)
@@ -94,7 +94,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             front_table=front_table(tables),
             error="" if error is None else f"{100 * error:.2f}",
             curves=_curves_view(curves, encoding),
-            growth=reference_text(growth),
+            corner=_corner_text(growth),
             importance=importance_table(tables),
             failures=failures_table(tables),
             cut_off=[(words(s), n) for s in ("stopped", "interrupted") if (n := int((states == s).sum()))],
@@ -150,6 +150,11 @@ def _curves_view(data: CurveData, encoding: Encoding) -> View:
     lines += [Mark("baseline", line="solid")] if data.rows["is_baseline"].any() else []
     outside = _outside(data.span.hidden, "epoch", value_text("accuracy", data.span.low))
     return View(line_legend(encoding, lines), outside)
+
+
+def _corner_text(growth: Growth) -> str:
+    pairs = zip(growth.names, growth.corner, strict=False)
+    return ", ".join(f"{words(name)} {value_text(name, value)}" for name, value in pairs)
 
 
 def _outside(count: int, noun: str, bound: str) -> str:

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from dse.report.encoding import Encoding, looks
 from dse.report.figure_data import CurveData, FrontData, Span, pale_opacity, shown_x
-from dse.report.hypervolume import Growth
+from dse.report.growth import Growth
 from dse.report.ticks import log_ticks, tick_text
 from dse.report.wording import PAPER, TEST_CHOSE, accuracy_title, axis_title, chosen_on, is_share, value_text
 from dse.units import count_text, points_text, words
@@ -193,7 +193,7 @@ def _with_gaps(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def growth_plot(growth: Growth) -> go.Figure:
-    """Draw the hypervolume after each trial."""
+    """Draw the volume of the front after each trial."""
     figure = _figure(height=300)
     figure.add_scatter(
         x=growth.rows["trial"],
@@ -208,7 +208,7 @@ def growth_plot(growth: Growth) -> go.Figure:
     )
     if len(trials) <= FEW_TRIALS:
         figure.update_xaxes(dtick=1)
-    figure.update_yaxes(title="hypervolume (% of the box)", rangemode="tozero")
+    figure.update_yaxes(title="volume (% of that now)", rangemode="tozero")
     return figure
 
 
