@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from dse.errors import InputError
@@ -49,6 +50,23 @@ class Section(BaseModel):
         except ValidationError as error:
             raise cls.refusal(f"{source}: {'; '.join(messages(error, content))}") from None
 
+    def id_content(self) -> dict[str, Any]:
+        """Give what an id is made of: all values, but those of ``Later`` keys only where they are not the default."""
+        values = dict(self)
+        return {
+            key: _id_value(values[key])
+            for key, field in type(self).model_fields.items()
+            if not (Later() in field.metadata and values[key] == _default(field, values))
+        }
+
+
+@dataclass(frozen=True)
+class Later:
+    """Annotates a key that came after ids were recorded: what lacks it keeps its id.
+
+    Its default is therefore how things were before there was a choice, and may never change.
+    """
+
 
 @dataclass(frozen=True)
 class OneOf:
@@ -75,6 +93,16 @@ class NameIn:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.literal_schema(list(self.registry))
+
+
+def _default(field: FieldInfo, values: dict[str, Any]) -> object:
+    return field.get_default(call_default_factory=True, validated_data=values)
+
+
+def _id_value(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.id_content()
+    return [_id_value(part) for part in value] if isinstance(value, tuple) else value
 
 
 def messages(error: ValidationError, content: object) -> list[str]:

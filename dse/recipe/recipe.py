@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.model import NetworkSize
 from dse.recipe.models.registry import MODELS, AnyModel
 from dse.recipe.weight_sharing import WeightSharing
-from dse.section import OneOf, Section
+from dse.section import Later, OneOf, Section
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 
@@ -36,7 +36,7 @@ class Recipe(Section):
     learning_rate: LearningRate = Field(default_factory=Fixed)
     batch_size: BatchSize = Field(default_factory=Constant)
     weight_sharing: WeightSharing = Field(default_factory=WeightSharing)
-    precision: Precision = Field(
+    precision: Annotated[Precision, Later()] = Field(
         default="float32",
         description="what convolutions and matrix products of a training step are computed in",
     )
@@ -58,12 +58,8 @@ class Recipe(Section):
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits that depend on the content alone.
-
-        Full precision counts as nothing, so a recipe keeps the id it had before there was a choice.
-        """
-        content = self.model_dump(exclude={"precision"} if self.precision == "float32" else None)
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        """Twelve hexadecimal digits that depend on the content alone; see ``Later`` for keys that are new."""
+        text = json.dumps(self.id_content(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property

@@ -94,18 +94,6 @@ def test_recipes_survive_yaml(name: str, tmp_path) -> None:
     assert load_recipe(path).id == paper_recipe(name).id
 
 
-def test_recipes_differ_in_their_id_when_they_differ() -> None:
-    assert len({recipe.id for recipe in PAPER_RECIPES.values()}) == len(PAPER_RECIPES)
-
-
-def test_full_precision_counts_as_nothing() -> None:
-    # As recorded before recipes had the key.
-    assert paper_recipe("paper/baseline").id == "b59bb660ed12"
-    reduced = [Recipe(precision=precision) for precision in ("tf32", "bfloat16")]
-    assert len({recipe.id for recipe in (Recipe(), *reduced)}) == 3
-    assert [recipe.label.removeprefix(Recipe().label) for recipe in reduced] == [" · tf32", " · bfloat16"]
-
-
 BAD = {
     "epochs: 0": r"epochs=0: .*greater than or equal to 1",
     "epocs: 3": r"epocs: unknown key",
