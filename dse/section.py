@@ -122,14 +122,13 @@ def _message(details: ErrorDetails, content: object) -> str:
             return f"{key}: {text}" if key else text
         case "union_tag_invalid":
             context = details["ctx"]
-            tag = f"{key}.{context['discriminator'].strip(_QUOTE)}"
-            return f"{tag}={context['tag']!r} is unknown. Choose one of {context['expected_tags']}"
+            tag = context["discriminator"].strip("'")
+            return f"{key}.{tag}={context['tag']!r} is unknown. Choose one of {context['expected_tags']}"
         case "union_tag_not_found":
             return f"{key}: the key {details['ctx']['discriminator']} is missing"
+        case "model_type" | "model_attributes_type":
+            text = "Input should be a group of keys"
     return f"{key or 'the whole'}={details['input']!r}: {text}"
-
-
-_QUOTE = "'"
 
 
 def _key(details: ErrorDetails, content: object) -> str:

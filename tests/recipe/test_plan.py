@@ -110,7 +110,9 @@ BAD = {
     "{model: {name: lenet5}, weight_sharing: {decoder: reduced}}": r"weight_sharing: reduced decoder is for capsules",
     "weight_sharing: {convolution: 0}": r"weight_sharing.convolution=0",
     "precision: float16": r"precision='float16': .*'float32', 'tf32' or 'bfloat16'",
-    "[1, 2]": r"the whole=\[1, 2\]",
+    "[1, 2]": r"the whole=\[1, 2\]: .* a group of keys",
+    "model: capsnet": r"model='capsnet': .* a group of keys",
+    "batch_size: {schedule: stages, stages: [{size: 1}]}": r"batch_size.stages\[0\].epochs: the key is missing",
     "a: b: c": r"is not valid YAML",
     "{epochs: 3, epochs: 4}": r"'epochs' stands here twice",
 }  # fmt: skip
