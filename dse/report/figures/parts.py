@@ -70,7 +70,7 @@ def point_handles(encoding: Encoding) -> list[tuple[str, list[Line2D]]]:
 
 
 def policy_handles(encoding: Encoding, lines: bool = False) -> list[Line2D]:
-    """Explain the colours."""
+    """Explain the colours, as points or as the lines of a figure without points."""
     return [
         Line2D([], [], color=colour, linewidth=1.6, label=words(policy))
         if lines
@@ -102,7 +102,7 @@ def _cut(text: str) -> str:
 
 
 def _sharing_handles(encoding: Encoding) -> list[Line2D]:
-    """Explain the fills."""
+    """Explain filled and open points, as far as the study has them."""
     return [
         Line2D([], [], label="shared" if shared else "none", **marker("circle", GREY, not shared, 4.5))
         for shared in encoding.shares

@@ -131,7 +131,7 @@ def recipes_table(tables: StudyTables) -> Table:
 
 
 def trials_table(tables: StudyTables) -> Table:
-    """Every trial."""
+    """Every trial by itself, whatever its outcome."""
     rows = []
     for row in tables.trials.to_dict("records"):
         cells = {**_who(row), "state": Cell(words(str(row["state"])))}
