@@ -68,6 +68,7 @@ class FrontData:
         baseline_curve: Best accuracy so far of the baseline, by train seconds: x and y; empty without a baseline
             and where a point is a whole run.
         baseline: Where the baseline first reaches its best, or its whole run; None if it has no complete run.
+        answer: Where the fastest recipe reaches the baseline's best; None if none does, or a point is a whole run.
         span: Stretch of the vertical axis that is shown at first.
     """
 
@@ -78,6 +79,7 @@ class FrontData:
     line: pd.DataFrame
     baseline_curve: pd.DataFrame
     baseline: Place | None
+    answer: Place | None
     span: Span
 
 
@@ -102,6 +104,7 @@ def front_data(tables: StudyTables) -> FrontData:
     curve = _baseline_curve(tables) if of_curves else points.loc[points["is_baseline"], ["x", "y"]]
     best = curve[curve["y"] >= curve["y"].max() - 1e-12]
     baseline = Place(float(best["x"].iloc[0]), float(best["y"].iloc[0])) if len(best) else None
+    fastest = tables.answer.fastest
     return FrontData(
         x=x,
         y=y,
@@ -110,6 +113,7 @@ def front_data(tables: StudyTables) -> FrontData:
         line=staircase(points[points["on_front"]], (x, y)),
         baseline_curve=curve if of_curves else curve[:0],
         baseline=baseline,
+        answer=Place(fastest.seconds, fastest.accuracy) if fastest and of_curves else None,
         span=front_span(_best_of_each(points)["y"], baseline),
     )
 

@@ -32,6 +32,7 @@ def test_the_front_is_of_all_epochs_of_the_mean_curves(small_study: StudyTables)
         (2, 1, 5.0, 0.70), (2, 2, 10.0, 0.90), (2, 3, 16.0, 0.97), (3, 2, 60.0, 0.985)]  # fmt: skip
     assert data.line.to_dict("list") == {"x": [5.0, 10.0, 16.0, 60.0], "y": [0.70, 0.90, 0.97, 0.985]}
     assert data.baseline == Place(32.0, pytest.approx(0.93))
+    assert data.answer == Place(16.0, 0.97)
     assert data.baseline_curve["x"].tolist() == [10.5, 21.0, 32.0]
     assert data.baseline_curve["y"].tolist() == pytest.approx([0.81, 0.91, 0.93])
 

@@ -70,7 +70,7 @@ def test_the_answer_is_the_first_line_and_its_caveats_stand_below(small_study: S
 def test_the_baseline_is_marked(small_study: StudyTables) -> None:
     html = page(small_study)
     front = plots(html)["front"]
-    assert [note["text"] for note in front["layout"]["annotations"]] == ["baseline's best"]
+    assert [note["text"] for note in front["layout"]["annotations"]] == ["baseline's best", "answer"]
     assert len(front["layout"]["shapes"]) == 2
     assert html.count('<tr class="baseline">') >= 2
 

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dse.report.encoding import Encoding, looks
-from dse.report.figure_data import CurveData, FrontData, Span, pale_opacity, shown_x
+from dse.report.figure_data import CurveData, FrontData, Place, Span, pale_opacity, shown_x
 from dse.report.growth import Growth
 from dse.report.ticks import log_ticks, tick_text
 from dse.report.wording import PAPER, TEST_CHOSE, accuracy_title, axis_title, chosen_on, is_share, value_text
@@ -49,6 +49,8 @@ def front_plot(data: FrontData, encoding: Encoding, protocol: str) -> go.Figure:
         )
     if data.baseline:
         _mark_baseline(figure, data)
+    if data.answer:
+        _annotate(figure, data, data.answer, "answer")
     figure.update_xaxes(_log_axis(data.x, shown_x(data)))
     figure.update_yaxes(title=accuracy_title(data.y, protocol), range=_share_range(data.y, data.span))
     return figure
@@ -104,16 +106,21 @@ def _add_bars(figure: go.Figure, rows: pd.DataFrame, y: str, *, opacity: float) 
 def _mark_baseline(figure: go.Figure, data: FrontData) -> None:
     assert data.baseline is not None
     x, y = data.baseline.x, float(_shown(data.y, pd.Series([data.baseline.y])).iloc[0])
-    shown = shown_x(data)
-    to_the_left = x > math.sqrt(shown.min() * shown.max())  # where there is more room on a logarithmic axis
     line = {"color": INK, "width": 1, "dash": "4px,3px"}
     lines: dict[str, Any] = {"type": "line", "line": line, "opacity": 0.45, "layer": "below"}
     figure.add_shape(xref="x", yref="y domain", x0=x, x1=x, y0=0, y1=1, **lines)
     figure.add_shape(xref="x domain", yref="y", x0=0, x1=1, y0=y, y1=y, **lines)
+    _annotate(figure, data, data.baseline, "baseline's best")
+
+
+def _annotate(figure: go.Figure, data: FrontData, place: Place, text: str) -> None:
+    """Name a place below it, on the side with more room on the logarithmic axis."""
+    shown = shown_x(data)
+    to_the_left = place.x > math.sqrt(shown.min() * shown.max())
     figure.add_annotation(
-        x=math.log10(x), y=y, text="baseline's best", showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=INK,
-        ax=-34 if to_the_left else 34, ay=30, standoff=8, xanchor="right" if to_the_left else "left",
-        font={"size": 13}, bgcolor="var(--paper)",
+        x=math.log10(place.x), y=float(_shown(data.y, pd.Series([place.y])).iloc[0]), text=text,
+        showarrow=True, arrowhead=0, arrowwidth=1, arrowcolor=INK, ax=-34 if to_the_left else 34, ay=30,
+        standoff=8, xanchor="right" if to_the_left else "left", font={"size": 13}, bgcolor="var(--paper)",
     )  # fmt: skip
 
 
