@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,8 +27,8 @@ import torch
 from dse.bench.bench import bench
 from dse.bench.entries import Job
 from dse.bench.worker import peak_memory
+from dse.data.choice import DataChoice
 from dse.data.datasets import Protocol
-from dse.data.images import ImageData, load_images
 from dse.recipe.batch_size import Constant
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.paper import paper_recipe
@@ -37,7 +37,8 @@ from dse.recipe.weight_sharing import WeightSharing
 from dse.record.environment import describe_environment
 from dse.record.run import EpochRow, Run
 from dse.training.device import device_title, find_device, threads_of
-from dse.training.train import train_recipe
+from dse.training.machine import Machine
+from dse.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from gpu import Settings
@@ -70,9 +71,10 @@ class Bench:
             torch.cuda.init()  # type: ignore[no-untyped-call]  # its memory is asked for before its first tensor is there
 
     @cached_property
-    def data(self) -> ImageData:
+    def trainer(self) -> Trainer:
         """All training images train, the test images choose: the paper's protocol."""
-        return load_images(self.settings.dataset, Protocol.PAPER, self.settings.data_dir)
+        machine = Machine(device=self.settings.device, data_dir=self.settings.data_dir)
+        return Trainer(machine, DataChoice(name=self.settings.dataset, protocol=Protocol.PAPER))
 
     def measure(self, part: str, parameters: Measured, seconds: float, tell: Tell) -> Measured:
         """Measure one piece.
@@ -139,7 +141,7 @@ class Bench:
             self.device,
             settings.preset,
             sharing,
-            images=len(self.data.train),
+            images=self.trainer.data.split.train_images,
             precision=precision,
         )
         (row,) = bench([job], settings.turn_seconds, settings.repeats, settings.peer if peer else None)
@@ -154,7 +156,7 @@ class Bench:
             precision=precision,
             epochs=1,
         )
-        all_images = len(self.data.train)
+        all_images = self.trainer.data.split.train_images
         images = min(all_images, PILOT_STEPS * batch_size)
         pilot = self._train_on(images, recipe)
         rate = images / pilot.train_seconds
@@ -217,15 +219,16 @@ class Bench:
                 raise _TargetReached
 
         try:
-            run = train_recipe(recipe, self.data, seed, self.device, on_epoch)
+            run = self.trainer.train(self.trainer.plan(recipe), seed, on_epoch)
         except _TargetReached:
             return so_far("target reached")
         return so_far(run.outcome.value, run.reason) | {"engine": run.engine}
 
     def _train_on(self, images: int, recipe: Recipe) -> Run:
-        """Train on the first images; so few are tested that evaluation takes no time."""
-        few = replace(self.data, train=self.data.train[:images], test=self.data.test[:10])
-        run = train_recipe(recipe, few, 0, self.device)
+        """Train on so many images; so few are tested that evaluation takes no time."""
+        few = self.trainer.data.model_copy(update={"images": images, "test_images": 10})
+        trainer = Trainer(self.trainer.machine, few)
+        run = trainer.train(trainer.plan(recipe), 0)
         if not run.curve:
             raise RuntimeError(run.reason)
         return run

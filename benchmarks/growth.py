@@ -22,7 +22,8 @@ from dse.recipe.models.capsnet import CapsNetModel, Preset
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.training.device import find_device, use_threads
-from dse.training.engine import build_engine
+from dse.training.engines import build_engine
+from dse.training.step_engine import Setup
 from dse.training.stopwatch import Stopwatch
 
 
@@ -59,7 +60,7 @@ def contestant(epoch: Epoch, device: torch.device) -> Contestant:
     plan = epoch.plan
     images = random_images(epoch.images, MNIST_SHAPE, device)
     network = build_network(plan.recipe, MNIST_SHAPE, SEED, device)
-    engine = build_engine("fast", network, images, SEED, device)
+    engine = build_engine("fast", Setup(network, images, SEED))
     engine.prepare({epoch.batch_size})
     rates = torch.from_numpy(plan.epoch_rates(1).copy()).to(device)
 

@@ -12,10 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dse.api import Start as Start
     from dse.api import explore as explore
+    from dse.api import find_rate as find_rate
     from dse.api import replay_study as replay_study
     from dse.api import train as train
     from dse.api import write_views as write_views
+    from dse.data.choice import DataChoice as DataChoice
     from dse.data.datasets import find_dataset as find_dataset
     from dse.errors import DseError as DseError
     from dse.networks.weights import load_weights as load_weights
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from dse.space.load import load_space as load_space
     from dse.space.search_space import SearchSpace as SearchSpace
     from dse.study.load import load_study as load_study
+    from dse.training.machine import Machine as Machine
+    from dse.training.trainer import Trainer as Trainer
 
 # The same list for when the program runs: where each public name lives.
 _HOME = {
@@ -51,10 +56,12 @@ _HOME = {
     "Answer": "dse.record.answer",
     "CapsNetModel": "dse.recipe.models.capsnet",
     "Constant": "dse.recipe.batch_size",
+    "DataChoice": "dse.data.choice",
     "DseError": "dse.errors",
     "ExponentialDecay": "dse.recipe.learning_rate",
     "Fixed": "dse.recipe.learning_rate",
     "LeNet5Model": "dse.recipe.models.lenet5",
+    "Machine": "dse.training.machine",
     "OneCycle": "dse.recipe.learning_rate",
     "Plan": "dse.recipe.plan",
     "Recipe": "dse.recipe.recipe",
@@ -62,13 +69,16 @@ _HOME = {
     "SearchSpace": "dse.space.search_space",
     "Stage": "dse.recipe.batch_size",
     "Stages": "dse.recipe.batch_size",
+    "Start": "dse.api",
     "StudyTables": "dse.record.tables",
+    "Trainer": "dse.training.trainer",
     "Trial": "dse.record.trial",
     "WarmRestarts": "dse.recipe.learning_rate",
     "WeightSharing": "dse.recipe.weight_sharing",
     "compile_plan": "dse.recipe.plan",
     "explore": "dse.api",
     "find_dataset": "dse.data.datasets",
+    "find_rate": "dse.api",
     "front_mask": "dse.pareto",
     "hypervolume": "dse.pareto",
     "load_recipe": "dse.recipe.load",

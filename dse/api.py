@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from dse.data.datasets import Protocol
-from dse.recipe.plan import Plan, compile_plan
+from typing_extensions import Unpack
+
+from dse.data.choice import DataChoice
+from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
 from dse.record.run import EpochRow, OnEpoch, Run
 from dse.record.tables import StudyTables
 from dse.record.trial import Trial
-from dse.space.load import find_space, load_space, parse_space
-from dse.space.search_space import SearchSpace
+from dse.space.load import load_space, parse_space
+from dse.space.search_space import SamplerName, SearchSpace, StoppingName
 from dse.study.watcher import Standing, Watcher
+from dse.training.machine import Machine
 
 if TYPE_CHECKING:
     from dse.replay.contest import Contest, Strategy
-    from dse.training.compiling import Compiling
-    from dse.training.rate_finder import RateSearch
+    from dse.training.rate_finder import OnStep, RateSearch
+
+MACHINE = Machine()
+DIGITS = DataChoice()
 
 
 class Silent:
     """Watches a study and says nothing."""
+
+    def engine_chosen(self, reason: str) -> None:
+        """Say nothing."""
 
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Say nothing."""
@@ -38,94 +47,97 @@ class Silent:
         """Say nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a study starts with, beside its baseline.
+
+    Attributes:
+        widen: Whether a study of a space that this one contains is carried over into it.
+        warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
+    """
+
+    widen: bool = False
+    warm_start: tuple[Recipe, ...] = ()
+
+
+class Spending(TypedDict, total=False):
+    """Keys of a search space that say how much is spent, and how; as there."""
+
+    trials: int
+    sampler: SamplerName
+    stopping: StoppingName
+    budget: str
+    until_stable: int
+    seed: int
+
+
 def explore(
     space: SearchSpace | str | Path,
     *,
-    name: str | None = None,
-    results: str | Path = "results",
-    data_dir: str | Path = "data",
-    device: str = "auto",
-    engine: Literal["fast", "reference"] = "fast",
-    compiling: Compiling = "off",
-    tell: Callable[[str], None] | None = None,
-    threads: int | None = None,
+    folder: str | Path | None = None,
+    machine: Machine = MACHINE,
     watcher: Watcher | None = None,
-    widen: bool = False,
-    warm_start: Sequence[Recipe] = (),
+    start: Start = Start(),
+    **changes: Unpack[Spending],
 ) -> StudyTables:
-    """Explore a search space, or go on with its study, until its trials are done or its budget is spent.
+    """Explore a search space, or resume its study, until its trials are done or its budget is spent.
 
-    Ctrl-C is recorded and raised as KeyboardInterrupt; the next call goes on. Tables, report and figures are made
-    by ``write_views``.
+    Ctrl-C is recorded and raised as KeyboardInterrupt; the next call resumes the study. Tables, report and figures
+    are made by ``write_views``.
 
     Args:
         space: The space, its file, or the name of one that comes with dse.
-        name: Name of the study; the space's own if None.
-        results: Folder of all studies.
-        data_dir: Where data sets are looked for and downloaded to.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        engine: ``fast``, or ``reference``, the plain step that it is tested against.
-        compiling: Whether the fast engine compiles its steps; ``auto``: if the baseline's run is long enough to pay.
-        tell: Called with what ``auto`` decided, and why.
-        threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
+        folder: The study's folder, whose name is the study's; ``results/`` and the space's name if None.
+        machine: What trains.
         watcher: Sees every step.
-        widen: Whether a study of a space that this one contains is carried over into it.
-        warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
+        start: What the study starts with.
+        **changes: ``trials``, ``sampler``, ``stopping``, ``budget``, ``until_stable`` and ``seed``, instead of the
+            space's own.
 
     Returns:
         All trials, curves and fronts of the study.
 
     Raises:
-        InputError: Space, data, device or study cannot be used.
+        InputError: Space, data, machine or study cannot be used.
     """
-    from dse.data.images import load_images
     from dse.networks.precision import check_precision
-    from dse.record.environment import describe_environment
     from dse.study.explore import explore as run_study
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
-    from dse.training.compiling import choose_engine
-    from dse.training.device import device_title, find_device, threads_of, use_threads
-    from dse.training.train import train_recipe
+    from dse.training.trainer import Trainer
 
-    if not isinstance(space, SearchSpace):
-        space = load_space(space)
-    name = space.name if name is None else name
-    check_name(name)
-    use_threads(threads)
-    chosen = find_device(device)
-    check_precision(space.precisions, chosen)
-    section = space.data
-    images = load_images(
-        section.name,
-        space.protocol,
-        Path(data_dir),
-        images=section.images,
-        validation_images=section.validation_images,
-        test_images=section.test_images,
-        split_seed=section.split_seed,
-    ).to(chosen)
-    title = device_title(chosen)
-    runs, reason = choose_engine(engine, compiling, space.plan(space.baseline_recipe), chosen)
-    if reason and tell is not None:
-        tell(reason)
-
-    def train_plan(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
-        return train_recipe(plan.recipe, images, seed, chosen, on_epoch, runs)
-
-    environment = describe_environment(title, chosen.type, threads_of(chosen), runs, images.fingerprint)
-    with opened(Path(results), name, space, environment, widen=widen) as study:
+    space = changed(space if isinstance(space, SearchSpace) else load_space(space), changes)
+    folder = Path("results") / space.name if folder is None else Path(folder)
+    check_name(folder.name)
+    watcher = Silent() if watcher is None else watcher
+    trainer, reason = Trainer(machine, space.data_choice).settled(space.plan(space.baseline_recipe))
+    check_precision(space.precisions, trainer.device)
+    if reason:
+        watcher.engine_chosen(reason)
+    with opened(folder.parent, folder.name, space, trainer.environment(), widen=start.widen) as study:
         run_study(
             study,
             space,
-            train_plan,
+            trainer.train,
             trials=space.trials,
             sampler=space.sampler,
-            device=title,
-            watcher=Silent() if watcher is None else watcher,
-            warm_start=warm_start,
+            device=trainer.title,
+            watcher=watcher,
+            warm_start=start.warm_start,
         )
-    return load_study(Path(results) / name)
+    return load_study(folder)
+
+
+def changed(space: SearchSpace, changes: Mapping[str, Any]) -> SearchSpace:
+    """Give a space with some of its keys replaced, checked as it is then.
+
+    Raises:
+        SpaceError: It makes no sound study.
+    """
+    if not changes:
+        return space
+    asked = ", ".join(f"{key}={value!r}" for key, value in changes.items())
+    return parse_space(space.dump() | dict(changes), f"{space.name} with {asked}")
 
 
 def read_space(name: str, changes: Mapping[str, Any], dataset: str | None) -> SearchSpace:
@@ -139,30 +151,18 @@ def read_space(name: str, changes: Mapping[str, Any], dataset: str | None) -> Se
     Raises:
         SpaceError: There is no such file, or it makes no sound study.
     """
-    from dse.errors import SpaceError
-    from dse.files import read_yaml
-
-    path = find_space(name)
-    content = read_yaml(path, SpaceError)
-    if isinstance(content, dict):
-        content |= {key: value for key, value in changes.items() if value is not None}
-        if dataset is not None:
-            content["data"] = {**(content.get("data") or {}), "name": dataset}
-    return parse_space(content, str(path))
+    space = load_space(name)
+    asked = {key: value for key, value in changes.items() if value is not None}
+    if dataset is not None:
+        asked["data"] = space.data.model_dump() | {"name": dataset}
+    return changed(space, asked)
 
 
 def train(
     recipe: Recipe,
+    data: DataChoice = DIGITS,
+    machine: Machine = MACHINE,
     *,
-    dataset: str = "digits",
-    protocol: Protocol = Protocol.HOLDOUT,
-    images: int | None = None,
-    data_dir: str | Path = "data",
-    device: str = "auto",
-    engine: Literal["fast", "reference"] = "fast",
-    compiling: Compiling = "off",
-    tell: Callable[[str], None] | None = None,
-    threads: int | None = None,
     seed: int = 0,
     save: str | Path | None = None,
     on_epoch: OnEpoch | None = None,
@@ -171,69 +171,68 @@ def train(
 
     Args:
         recipe: What to train.
-        dataset: Name of the data set.
-        protocol: Which images choose the best epoch.
-        images: Training images, drawn class by class; all if None.
-        data_dir: Where data sets are looked for and downloaded to.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        engine: ``fast``, or ``reference``, the plain step that it is tested against.
-        compiling: Whether the fast engine compiles its steps; ``auto``: if the run is long enough to pay.
-        tell: Called with what ``auto`` decided, and why.
-        threads: Threads of the processor that compute, for the whole process from now on; torch's own choice if None.
+        data: Which images it is trained on, chosen on and tested on.
+        machine: What trains.
         seed: Decides weights, order and shifts.
-        save: File for the weights, in the safetensors format.
-        on_epoch: Called with every row of the curve.
+        save: File for the weights of a run that is complete, in the safetensors format.
+        on_epoch: Called with every row of the curve; the run ends where it returns a reason.
 
     Raises:
-        InputError: Recipe, data or device cannot be used.
+        InputError: Recipe, data, machine or file cannot be used.
     """
-    from dse.data.images import load_images
-    from dse.networks.build import build_network
-    from dse.networks.weights import Origin, save_weights
+    from dse.networks.weights import Origin, check_weights_file, save_weights
     from dse.record.run import Outcome
-    from dse.training.compiling import choose_engine
-    from dse.training.device import find_device, use_threads
-    from dse.training.train import train as train_network
+    from dse.training.trainer import Trainer
 
-    use_threads(threads)
-    chosen = find_device(device)
-    data = load_images(dataset, protocol, Path(data_dir), images=images).to(chosen)
-    plan = compile_plan(recipe, data.dataset.shape, len(data.train))
-    runs, reason = choose_engine(engine, compiling, plan, chosen)
-    if reason and tell is not None:
-        tell(reason)
-    network = build_network(recipe, data.dataset.shape, seed, chosen)
-    run = train_network(plan, network, data, seed, chosen, on_epoch, runs)
+    if save is not None:
+        check_weights_file(Path(save))
+    trainer = Trainer(machine, data)
+    plan = trainer.plan(recipe)
+    trainer, _ = trainer.settled(plan)
+    network = trainer.network(plan, seed)
+    run = trainer.train(plan, seed, on_epoch, network)
     if save is not None and run.outcome is Outcome.COMPLETE:
-        save_weights(Path(save), network, Origin(recipe, data.dataset.shape, dataset, seed))
+        save_weights(Path(save), network, Origin(recipe, plan.image, data.name, seed))
     return plan, run
 
 
 def find_rate(
     recipe: Recipe,
+    data: DataChoice = DIGITS,
+    machine: Machine = MACHINE,
     *,
-    dataset: str = "digits",
-    protocol: Protocol = Protocol.HOLDOUT,
-    images: int | None = None,
-    data_dir: str | Path = "data",
-    device: str = "auto",
-    threads: int | None = None,
     seed: int = 0,
+    max_seconds: float | None = None,
+    on_step: OnStep | None = None,
 ) -> RateSearch:
-    """Try rates from 1e-6 up on a recipe's network, and say which is usable; arguments as for ``train``.
+    """Try rates from 1e-6 up on a recipe's network, and say which is usable.
+
+    Args:
+        recipe: Its model, weight sharing, precision and the batch size of its first epoch are used; not its policy.
+        data: The images to train on are used.
+        machine: What trains.
+        seed: Decides weights, order and shifts.
+        max_seconds: No further step once they are over; 600 if None.
+        on_step: Called after each step with the steps done, their last rate and the smoothed loss.
 
     Raises:
-        InputError: Recipe, data or device cannot be used.
+        InputError: Recipe, data or machine cannot be used.
+        RunError: The loss is not finite from the first step on.
     """
-    from dse.data.images import load_images
-    from dse.training.device import find_device, use_threads
+    from dse.training.faults import explained_faults
+    from dse.training.rate_finder import SECONDS
     from dse.training.rate_finder import find_rate as search
+    from dse.training.trainer import Trainer
 
-    use_threads(threads)
-    chosen = find_device(device)
-    return search(
-        recipe, load_images(dataset, protocol, Path(data_dir), images=images).to(chosen), seed, chosen
-    )
+    trainer = Trainer(machine, data)
+    plan = trainer.plan(recipe)
+    trainer, _ = trainer.settled(plan)
+    batch_size = plan.epochs[0].batch_size
+    with explained_faults(trainer.device, batch_size):
+        engine = trainer.engine(plan, seed)
+        engine.prepare([batch_size])
+        limit = SECONDS if max_seconds is None else max_seconds
+        return search(engine, plan.images, batch_size, on_step, max_seconds=limit)
 
 
 def replay_study(

@@ -10,8 +10,11 @@ import pytest
 import torch
 from sqlalchemy import Engine, event
 
-from dse.data.datasets import Protocol
+from dse.data.choice import DataChoice
 from dse.data.images import ImageData, load_images
+from dse.training.machine import Machine
+from dse.training.trainer import Trainer
+from tests.small import FEW_DIGITS
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
@@ -59,11 +62,14 @@ def gpu() -> torch.device:
 
 @pytest.fixture(scope="session")
 def digits() -> ImageData:
-    return load_images("digits", Protocol.HOLDOUT, Path("unused"))
+    return load_images(DataChoice(), Path("unused"))
 
 
 @pytest.fixture(scope="session")
 def few_digits() -> ImageData:
-    return load_images(
-        "digits", Protocol.HOLDOUT, Path("unused"), images=100, validation_images=50, test_images=50
-    )
+    return load_images(FEW_DIGITS, Path("unused"))
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    return Trainer(Machine(device="cpu"), FEW_DIGITS)

@@ -25,7 +25,7 @@ LAYERS = [
 ]
 RANK = {unit: rank for rank, layer in enumerate(LAYERS) for unit in layer.split()}
 ONLY_IN = {
-    "torch": {"data", "networks", "training", "bench"},
+    "torch": {"networks", "training", "bench"},
     "torchvision": {"data", "bench"},
     "sklearn": {"data"},
     "safetensors": {"networks"},

@@ -14,13 +14,14 @@ from dse.bench.limit import FLOAT_BYTES, activation_floats, kernel_run, rate_run
 from dse.bench.peer import Peer, import_peer
 from dse.bench.worker import Entry
 from dse.data.datasets import MNIST_SHAPE, ImageShape
-from dse.data.images import Images
 from dse.networks.build import build_network
 from dse.recipe.models.capsnet import CapsNetModel, CapsNetSize, Preset
 from dse.recipe.recipe import Precision, Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.allocator import keep_freed_memory
-from dse.training.engine import build_engine
+from dse.training.engines import build_engine
+from dse.training.images import DeviceImages
+from dse.training.step_engine import Setup
 from dse.training.stopwatch import Stopwatch
 
 Sharing = Literal["none", "per_type"]
@@ -70,7 +71,7 @@ def engine_entry(job: Job, name: Literal["reference", "fast"]) -> Entry:
     check_memory(job)
     images = random_images(max(job.images, job.batch_size), MNIST_SHAPE, job.device)
     network = build_network(job.recipe, MNIST_SHAPE, SEED, job.device)
-    engine = build_engine(name, network, images, SEED, job.device, job.precision)
+    engine = build_engine(name, Setup(network, images, SEED, job.precision))
     clock = Stopwatch(job.device)
     with clock:
         engine.prepare([job.batch_size])
@@ -103,12 +104,12 @@ def limit_entry(job: Job) -> Entry:
     return Entry(rate_runs(job.device, job.precision), job.device)
 
 
-def random_images(count: int, shape: ImageShape, device: torch.device) -> Images:
+def random_images(count: int, shape: ImageShape, device: torch.device) -> DeviceImages:
     """Draw images and labels without meaning, always the same on a device."""
     generator = torch.Generator(device).manual_seed(SEED)
     size = (count, shape.channels, shape.height, shape.width)
     pixels = torch.randint(256, size, dtype=torch.uint8, generator=generator, device=device)
-    return Images(pixels, torch.randint(shape.classes, (count,), generator=generator, device=device))
+    return DeviceImages(pixels, torch.randint(shape.classes, (count,), generator=generator, device=device))
 
 
 def check_memory(job: Job) -> None:

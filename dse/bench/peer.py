@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from dse.data.images import Images
 from dse.errors import InputError
 from dse.recipe.models.capsnet import CapsNetSize
+from dse.training.images import DeviceImages
 from dse.training.step import as_floats
 
 # Its defaults: src/main.py, arguments of the parser.
@@ -99,7 +99,7 @@ class Peer:
         size: Sizes of the network, given to their constructor; sharing by ``class_capsules`` alone.
         routing_iterations: Iterations of routing.
         images: Square ones, on the device.
-        batch_size: Images of a step.
+        batch_size: DeviceImages of a step.
         device: Where to train.
     """
 
@@ -108,7 +108,7 @@ class Peer:
         code: PeerCode,
         size: CapsNetSize,
         routing_iterations: int,
-        images: Images,
+        images: DeviceImages,
         batch_size: int,
         device: torch.device,
     ) -> None:
@@ -190,7 +190,7 @@ class Peer:
 class _PilImages(Dataset[tuple[Tensor, int]]):
     """Images as torchvision's MNIST gives them: one PIL image at a time, transformed."""
 
-    def __init__(self, images: Images) -> None:
+    def __init__(self, images: DeviceImages) -> None:
         from torchvision import transforms  # here alone: it takes a second to import
 
         self._pixels_BHW = images.pixels[:, 0].cpu()
@@ -218,7 +218,7 @@ class _PilImages(Dataset[tuple[Tensor, int]]):
         return self._transform(image), int(self._labels_B[index])
 
 
-def _loader(images: Images, batch_size: int, pinned: bool) -> DataLoader[tuple[Tensor, int]]:
+def _loader(images: DeviceImages, batch_size: int, pinned: bool) -> DataLoader[tuple[Tensor, int]]:
     """Build their loader: workers and pinned memory on CUDA alone.
 
     Pass follows pass without an end, in a new order each, so that a turn holds neither a smaller last batch nor the

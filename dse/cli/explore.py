@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from dse.cli.options import (
-    compile_option,
     data_dir_option,
     device_option,
     engine_option,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 @data_dir_option
 @device_option
 @engine_option
-@compile_option
 @threads_option
 @click.option(
     "--sampler",
@@ -82,8 +80,7 @@ def explore(
     dataset: str | None,
     data_dir: Path,
     device: str,
-    engine: Literal["fast", "reference"],
-    compiling: Literal["auto", "on", "off"],
+    engine: str,
     threads: int | None,
     sampler: str | None,
     stopping: str | None,
@@ -104,12 +101,14 @@ def explore(
       dse explore mnist-small --data-dir ~/data --trials 40
       dse explore my-space.yaml --name second-try --sampler tpe
     """
+    from dse.api import Start, read_space, write_views
     from dse.api import explore as run
-    from dse.api import read_space, write_views
     from dse.cli.progress import make_watcher
     from dse.cli.studies import front_table
     from dse.errors import RunError
     from dse.study.load import load_study
+    from dse.study.storage import check_name
+    from dse.training.machine import Machine
 
     changes = {
         "trials": trials,
@@ -120,25 +119,20 @@ def explore(
         "seed": seed,
     }
     parsed = read_space(space, changes, dataset)
+    name = parsed.name if name is None else name
+    check_name(name)
     output = console()
     first = [] if warm_start is None else _front_of(warm_start, results, parsed)
-    folder = results / (parsed.name if name is None else name)
+    folder = results / name
     interrupted = False
     with make_watcher(output, parsed) as watcher:
         try:
             run(
                 parsed,
-                name=name,
-                results=results,
-                data_dir=data_dir,
-                device=device,
-                engine=engine,
-                compiling=compiling,
-                tell=output.print,
-                threads=threads,
+                folder=folder,
+                machine=Machine(device, engine, threads, data_dir),
                 watcher=watcher,
-                widen=widen,
-                warm_start=first,
+                start=Start(widen, tuple(first)),
             )
         except KeyboardInterrupt:
             interrupted = True

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
+
+from dse.training.engines import engine_choices
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dse.data.choice import DataChoice
     from dse.recipe.recipe import Recipe
+    from dse.training.machine import Machine
 
 results_option = click.option(
     "--results",
@@ -36,19 +41,12 @@ device_option = click.option(
 )
 engine_option = click.option(
     "--engine",
-    type=click.Choice(["fast", "reference"]),
+    type=click.Choice(list(engine_choices())),
     default="fast",
     show_default=True,
-    help="What runs the steps: fast, or the plain reference that it is tested against.",
-)
-compile_option = click.option(
-    "--compile",
-    "compiling",
-    type=click.Choice(["auto", "on", "off"]),
-    default="off",
-    show_default=True,
-    help="Compile the fast engine's steps, on a processor and for narrow networks; auto: if the run (of a study, the "
-    "baseline's) is long enough to pay for it.",
+    help="What runs the steps. "
+    + "; ".join(f"{name}: {description}" for name, description in engine_choices().items())
+    + ".",
 )
 threads_option = click.option(
     "--threads",
@@ -72,6 +70,53 @@ protocol_option = click.option(
     help="holdout: a validation split chooses the best epoch; paper: the test set does.",
 )
 study_argument = click.argument("study")
+
+
+class DataOptions(TypedDict):
+    """What ``data_options`` gives a command."""
+
+    dataset: str
+    images: int | None
+    protocol: str
+
+
+class MachineOptions(TypedDict):
+    """What ``machine_options`` gives a command."""
+
+    device: str
+    engine: str
+    threads: int | None
+    data_dir: Path
+
+
+Command = Callable[..., None]
+
+
+def data_options(command: Command) -> Command:
+    """Give a command the options that say which images are trained on."""
+    return dataset_option(images_option(protocol_option(command)))
+
+
+def machine_options(command: Command) -> Command:
+    """Give a command the options that say what trains."""
+    return data_dir_option(device_option(engine_option(threads_option(command))))
+
+
+def data_choice(options: DataOptions) -> DataChoice:
+    """Give the images that were asked for."""
+    from dse.data.choice import DataChoice
+    from dse.data.datasets import Protocol
+
+    return DataChoice(
+        name=options["dataset"], images=options["images"], protocol=Protocol(options["protocol"])
+    )
+
+
+def machine(options: MachineOptions) -> Machine:
+    """Give the machine that was asked for."""
+    from dse.training.machine import Machine
+
+    return Machine(options["device"], options["engine"], options["threads"], options["data_dir"])
 
 
 def find_recipe(name: str, results: Path, epochs: int | None = None) -> Recipe:

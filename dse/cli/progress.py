@@ -95,6 +95,10 @@ class LineWatcher:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
         self._last_line = time.monotonic()
 
+    def engine_chosen(self, reason: str) -> None:
+        """Say it."""
+        self._print(reason)
+
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Say nothing: the line comes with the result."""
 
@@ -135,6 +139,10 @@ class LiveWatcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    def engine_chosen(self, reason: str) -> None:
+        """Say it, above the table."""
+        self._live.console.print(reason)
 
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Show it as running."""

@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import Unpack
 
 from dse.cli.options import (
-    compile_option,
-    data_dir_option,
-    dataset_option,
-    device_option,
-    engine_option,
+    DataOptions,
+    MachineOptions,
+    data_choice,
+    data_options,
     find_recipe,
-    images_option,
     json_option,
+    machine,
+    machine_options,
     print_json,
-    protocol_option,
     results_option,
-    threads_option,
 )
 
 if TYPE_CHECKING:
-    from dse.record.run import EpochRow
+    from dse.recipe.plan import Plan
+    from dse.recipe.recipe import Recipe
+    from dse.record.run import EpochRow, Run
     from dse.training.rate_finder import RateSearch
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class TrainOptions(DataOptions, MachineOptions):
+    """All options of ``dse train``."""
+
+    seed: int
+    epochs: int | None
+    save: Path | None
+    find_rate: bool
+    max_seconds: float | None
+    results: Path
+    as_json: bool
 
 
 @click.command()
 @click.argument("recipe")
-@dataset_option
-@images_option
-@protocol_option
-@data_dir_option
-@device_option
-@engine_option
-@compile_option
-@threads_option
+@data_options
+@machine_options
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order, shifts."
 )
@@ -52,25 +63,14 @@ if TYPE_CHECKING:
 @click.option(
     "--find-rate", is_flag=True, help="Do not train: try rates from 1e-6 up and say which range is usable."
 )
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --find-rate: take no further step once so many seconds are over. [default: 600]",
+)
 @results_option
 @json_option
-def train(
-    recipe: str,
-    dataset: str,
-    images: int | None,
-    protocol: str,
-    data_dir: Path,
-    device: str,
-    engine: Literal["fast", "reference"],
-    compiling: Literal["auto", "on", "off"],
-    threads: int | None,
-    seed: int,
-    epochs: int | None,
-    save: Path | None,
-    find_rate: bool,
-    results: Path,
-    as_json: bool,
-) -> None:
+def train(recipe: str, **options: Unpack[TrainOptions]) -> None:
     """Train one recipe and show its curve.
 
     RECIPE is a name (paper/...), a YAML file, or STUDY:TRIAL.
@@ -81,55 +81,42 @@ def train(
       dse train quickstart:12 --seed 7 --save net.safetensors
       dse train paper/one_cycle --dataset mnist --find-rate
     """
-    from dse.data.datasets import Protocol
+    if options["find_rate"] and options["save"] is not None:
+        raise click.UsageError(
+            "--save with --find-rate: a search trains no network worth saving. Leave one out."
+        )
+    if options["max_seconds"] is not None and not options["find_rate"]:
+        raise click.UsageError("--max-seconds is for --find-rate. Add that, or bound a training by --epochs.")
+    found = find_recipe(recipe, options["results"], options["epochs"])
+    if options["find_rate"]:
+        _find_rate(found, options)
+    else:
+        _train(found, options)
 
-    found = find_recipe(recipe, results, epochs)
-    if find_rate:
-        from dse.api import find_rate as search
 
-        _print_rates(
-            search(found, dataset=dataset, protocol=Protocol(protocol), images=images, data_dir=data_dir,
-                   device=device, threads=threads, seed=seed),
-            as_json,
-        )  # fmt: skip
-        return
-
-    from dse.api import train as run_recipe
+def _train(recipe: Recipe, options: TrainOptions) -> None:
+    from dse.api import train as train_recipe
     from dse.errors import RunError
     from dse.record.run import Outcome
+    from dse.training.trainer import Trainer
 
+    as_json, save = options["as_json"], options["save"]
+    trainer = Trainer(machine(options), data_choice(options))
+    trainer, reason = trainer.settled(trainer.plan(recipe))
     if not as_json:
-        click.echo(f"{found.label}, on {dataset}")
-    plan, run = run_recipe(
-        found,
-        dataset=dataset,
-        protocol=Protocol(protocol),
-        images=images,
-        data_dir=data_dir,
-        device=device,
-        engine=engine,
-        compiling=compiling,
-        tell=None if as_json else click.echo,
-        threads=threads,
-        seed=seed,
+        click.echo(f"{recipe.label}, on {trainer.data.name}")
+        if reason:
+            click.echo(reason)
+    plan, run = train_recipe(
+        recipe,
+        trainer.data,
+        trainer.machine,
+        seed=options["seed"],
         save=save,
         on_epoch=None if as_json else _print_epoch,
     )
     if as_json:
-        print_json(
-            {
-                "recipe": found.model_dump(mode="json"),
-                "seed": seed,
-                "engine": run.engine,
-                "outcome": str(run.outcome),
-                "reason": run.reason,
-                "parameters": plan.parameters,
-                "setup_seconds": run.setup_seconds,
-                "train_seconds": run.train_seconds,
-                "eval_seconds": run.eval_seconds,
-                "curve": [dataclasses.asdict(row) | {"accuracy": row.accuracy} for row in run.curve],
-            }
-        )
+        print_json(_json(plan, run, options["seed"]))
     if run.outcome is not Outcome.COMPLETE:
         raise RunError(
             f"the run {run.outcome}: {run.reason}. Try a lower rate; --find-rate shows which are usable."
@@ -145,6 +132,21 @@ def train(
             click.echo(f"weights: {save}")
 
 
+def _json(plan: Plan, run: Run, seed: int) -> dict[str, object]:
+    return {
+        "recipe": plan.recipe.model_dump(mode="json"),
+        "seed": seed,
+        "engine": run.engine,
+        "outcome": str(run.outcome),
+        "reason": run.reason,
+        "parameters": plan.parameters,
+        "setup_seconds": run.setup_seconds,
+        "train_seconds": run.train_seconds,
+        "eval_seconds": run.eval_seconds,
+        "curve": [dataclasses.asdict(row) | {"accuracy": row.accuracy} for row in run.curve],
+    }
+
+
 def _print_epoch(row: EpochRow) -> None:
     validation = (
         "" if row.validation_accuracy is None else f"validation {100 * row.validation_accuracy:6.2f} %  "
@@ -155,17 +157,52 @@ def _print_epoch(row: EpochRow) -> None:
     )
 
 
-def _print_rates(found: RateSearch, as_json: bool) -> None:
-    rows = [
-        {"step": step, "rate": float(rate), "loss": float(loss), "smoothed_loss": float(smoothed)}
-        for step, (rate, loss, smoothed) in enumerate(
-            zip(found.rates, found.losses, found.smoothed, strict=True)
-        )
-    ]
-    if as_json:
-        print_json({"suggested_rate": found.suggested_rate, "steps": rows})
+def _find_rate(recipe: Recipe, options: TrainOptions) -> None:
+    from dse.api import find_rate
+
+    found = find_rate(
+        recipe,
+        data_choice(options),
+        machine(options),
+        seed=options["seed"],
+        max_seconds=options["max_seconds"],
+        on_step=_reporter(),
+    )
+    if options["as_json"]:
+        _print_rates_as_json(found)
         return
     click.echo("      rate   smoothed loss")
-    for row in rows[:: max(1, len(rows) // 24)]:
-        click.echo(f"  {row['rate']:.2e}   {row['smoothed_loss']:.4f}")
+    for step in found.steps[:: max(1, len(found.steps) // 24)]:
+        click.echo(f"  {found.rates[step]:.2e}   {found.smoothed[step]:.4f}")
     click.echo(f"suggested base_rate: {found.suggested_rate:.2g}")
+    if found.unreached:
+        click.echo(
+            f"{found.unreached}. The best rate may lie above; --max-seconds lets the search go further."
+        )
+
+
+def _reporter() -> Callable[[int, float, float], None]:
+    """Make what prints a line to standard error now and then while a search lasts."""
+    last_line = time.monotonic()
+
+    def report(steps: int, rate: float, smoothed_loss: float) -> None:
+        nonlocal last_line
+        if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
+            last_line = time.monotonic()
+            click.echo(f"step {steps}: rate {rate:.2e}, smoothed loss {smoothed_loss:.4f}", err=True)
+
+    return report
+
+
+def _print_rates_as_json(found: RateSearch) -> None:
+    columns = zip(found.rates.tolist(), found.losses.tolist(), found.smoothed.tolist(), strict=True)
+    print_json(
+        {
+            "suggested_rate": found.suggested_rate,
+            "unreached": found.unreached,
+            "steps": [
+                {"step": step, "rate": rate, "loss": loss, "smoothed_loss": smoothed}
+                for step, (rate, loss, smoothed) in enumerate(columns)
+            ],
+        }
+    )

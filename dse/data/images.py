@@ -1,4 +1,4 @@
-"""Images in memory: read once, split by class, held as bytes.
+"""Images in memory: read once, split by class, held as bytes in NumPy arrays.
 
 Dimensions: B images, C channels, H height, W width.
 """
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from dse.data.datasets import Dataset, Protocol, find_dataset, split_sizes
+from dse.data.choice import DataChoice
+from dse.data.datasets import Dataset
 from dse.data.files import fetch_files
 from dse.data.idx import read_idx
 from dse.errors import DataError
@@ -34,18 +33,11 @@ class Images:
         labels: Classes counted from 0, int64, shape (B,).
     """
 
-    pixels: Tensor
-    labels: Tensor
+    pixels: Pixels
+    labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    def __getitem__(self, chosen_B: Tensor | slice) -> Images:
-        return Images(self.pixels[chosen_B], self.labels[chosen_B])
-
-    def to(self, device: torch.device) -> Images:
-        """Give the same images on a device."""
-        return Images(self.pixels.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,54 +58,28 @@ class ImageData:
     test: Images
     fingerprint: str
 
-    def to(self, device: torch.device) -> ImageData:
-        """Give the same images on a device."""
-        validation = None if self.validation is None else self.validation.to(device)
-        return ImageData(
-            self.dataset, self.train.to(device), validation, self.test.to(device), self.fingerprint
-        )
 
-
-def load_images(
-    dataset_name: str,
-    protocol: Protocol,
-    data_dir: Path,
-    images: int | None = None,
-    validation_images: int | None = None,
-    test_images: int | None = None,
-    split_seed: int = 0,
-) -> ImageData:
+def load_images(choice: DataChoice, data_dir: Path) -> ImageData:
     """Read a data set, downloading it where it is not found, and split it by class.
 
     The validation images depend on the seed and their own number alone, not on how many images train.
 
     Args:
-        dataset_name: A name of ``dse.data.datasets.DATASETS``.
-        protocol: Which images choose the best epoch.
+        choice: Which images play which part.
         data_dir: Where files are looked for (see ``files.find_files``) and downloaded to.
-        images: Training images; all that validation leaves if None.
-        validation_images: Images set aside under ``holdout``; the data set's own number if None.
-        test_images: Test images; all if None.
-        split_seed: Decides which images play which part; at least 0.
-
-    Returns:
-        The images, on the processor.
 
     Raises:
         DataError: The name is unknown, the numbers do not fit, or files are missing, cut short or corrupt.
     """
-    dataset = find_dataset(dataset_name)
-    split = split_sizes(dataset, protocol, images, validation_images, test_images)
+    dataset, split = choice.dataset, choice.split
     train, test = _read(dataset, data_dir)
-    chosen = stratified_choice(train[1], split.validation_images, split_seed)
+    chosen = stratified_choice(train[1], split.validation_images, choice.split_seed)
     left = np.setdiff1d(np.arange(dataset.train_images), chosen)
-    trained = left[stratified_choice(train[1][left], split.train_images, split_seed)]
-    tested = stratified_choice(test[1], split.test_images, split_seed)
+    trained = left[stratified_choice(train[1][left], split.train_images, choice.split_seed)]
+    tested = stratified_choice(test[1], split.test_images, choice.split_seed)
     parts = [(train, trained), (train, chosen), (test, tested)]
     held = [(pixels[indices], labels[indices]) for (pixels, labels), indices in parts]
-    train_part, validation_part, test_part = (
-        Images(torch.from_numpy(pixels), torch.from_numpy(labels)) for pixels, labels in held
-    )
+    train_part, validation_part, test_part = (Images(*part) for part in held)
     return ImageData(
         dataset, train_part, validation_part if len(validation_part) else None, test_part, _fingerprint(held)
     )

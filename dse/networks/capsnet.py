@@ -12,9 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from dse.networks.loss import RECONSTRUCTION_WEIGHT, margin_loss, reconstruction_loss
-from dse.networks.network import Losses, Network
+from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
 from dse.networks.spectral import SpectralConvolution
@@ -67,14 +68,9 @@ class CapsNet(Network):
         size: Every size, with the weight sharing.
         routing_iterations: Iterations of routing by agreement, at least 1.
         squash: How capsule lengths are bounded.
-
-    Attributes:
-        spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis,
-            the same up to rounding; never if None, which is the reference.
-        one_pass_votes: Whether the votes' gradient is computed in one pass; if not, which is the reference, in one
-            pass for each use.
-        fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
     """
+
+    size: CapsNetSize
 
     def __init__(
         self,
@@ -93,9 +89,6 @@ class CapsNet(Network):
             size.filters, channels // sharing.primary_capsules, KERNEL, stride=PRIMARY_STRIDE, bias=False
         )
         self.spectral = SpectralConvolution(*size.convolved, KERNEL)
-        self.spectral_from_batch: int | None = None
-        self.one_pass_votes = False
-        self.fused_routing = False
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
         matrices = size.types * (1 if sharing.class_capsules == "per_type" else size.positions)
@@ -113,12 +106,13 @@ class CapsNet(Network):
             nn.Sigmoid(),
         )
 
-    def _convolve(self, features: Tensor, kernels: Tensor) -> Tensor:
-        if self.spectral_from_batch is not None and len(features) >= self.spectral_from_batch:
+    def _convolve(self, features: Tensor, kernels: Tensor, arithmetic: Arithmetic) -> Tensor:
+        least = arithmetic.spectral_from_batch
+        if least is not None and len(features) >= least:
             return self.spectral(features, kernels)  # type: ignore[no-any-return]
         return functional.conv2d(features, kernels, stride=PRIMARY_STRIDE)
 
-    def primary_capsules(self, images_BCHW: Tensor) -> Tensor:
+    def primary_capsules(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         """Give the primary capsules of images in [0, 1]; shape (B, N, D), type-major."""
         size = self.size
         features = self.convolution(images_BCHW).relu()
@@ -127,16 +121,16 @@ class CapsNet(Network):
         folded = self.primary.weight
         if size.sharing.convolution > 1:
             folded = torch.unflatten(folded, 1, (size.sharing.convolution, -1)).sum(1)
-        convolved = self._convolve(features, folded).flatten(2).to(images_BCHW.dtype)
+        convolved = self._convolve(features, folded, arithmetic).flatten(2).to(images_BCHW.dtype)
         # One routing iteration from one capsule type: each of the T couplings is 1 / T.
         votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
         capsules_BTDP = torch.unflatten(votes_BQP + self.primary_bias_Q[:, None], 1, (size.types, -1))
         return self.squash(capsules_BTDP.transpose(2, 3).flatten(1, 2))
 
-    def class_capsules(self, images_BCHW: Tensor) -> Tensor:
+    def class_capsules(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         """Give the class capsules of images in [0, 1]; shape (B, K, E)."""
-        primary_BND = self.primary_capsules(images_BCHW)
-        if self.fused_routing and self.size.sharing.class_capsules == "none":
+        primary_BND = self.primary_capsules(images_BCHW, arithmetic)
+        if arithmetic.fused_routing and self.size.sharing.class_capsules == "none":
             from dse.networks.triton_routing import route_fused  # Triton is there on GPUs alone
 
             with in_full(primary_BND.device):
@@ -147,7 +141,7 @@ class CapsNet(Network):
                     self.routing_iterations,
                     self.squash,
                 )
-        form: type[SharedVotes | OwnVotes] = OnePassVotes if self.one_pass_votes else OwnVotes
+        form: type[SharedVotes | OwnVotes] = OnePassVotes if arithmetic.one_pass_votes else OwnVotes
         if self.size.sharing.class_capsules == "per_type":
             form = SharedVotes
         votes = form(primary_BND, self.class_matrices_NDKE)
@@ -170,13 +164,14 @@ class CapsNet(Network):
         lengths_BK = capsule_lengths(class_BKE)
         return lengths_BK, self.reconstruct(class_BKE, lengths_BK.argmax(1)).view_as(images_BCHW)
 
-    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+    @override
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give margin and reconstruction loss; the decoder is fed the capsule of the true class."""
-        class_BKE = self.class_capsules(images_BCHW)
+        class_BKE = self.class_capsules(images_BCHW, arithmetic)
         margin = margin_loss(capsule_lengths(class_BKE), labels_B)
         reconstruction = reconstruction_loss(self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1))
         return Losses(margin + RECONSTRUCTION_WEIGHT * reconstruction, margin, reconstruction)
 
-    def predict(self, images_BCHW: Tensor) -> Tensor:
-        """Give the class of the longest capsule; shape (B,), int64."""
-        return capsule_lengths(self.class_capsules(images_BCHW)).argmax(1)
+    @override
+    def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
+        return capsule_lengths(self.class_capsules(images_BCHW, arithmetic)).argmax(1)

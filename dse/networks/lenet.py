@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
-from dse.networks.network import Losses, Network
+from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.recipe.models.lenet5 import LeNet5Size
 
 
@@ -18,6 +19,7 @@ class LeNet5(Network):
 
     def __init__(self, size: LeNet5Size) -> None:
         super().__init__()
+        self.size = size
         self.side = size.side
         first, second, third = size.channels
         self.layers = nn.Sequential(
@@ -43,12 +45,13 @@ class LeNet5(Network):
         logits_BK: Tensor = self.layers(resized)
         return logits_BK
 
-    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+    @override
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give the cross-entropy; there is no reconstruction."""
         loss = functional.cross_entropy(self(images_BCHW).float(), labels_B)
         return Losses(loss, loss, torch.zeros_like(loss))
 
-    def predict(self, images_BCHW: Tensor) -> Tensor:
-        """Give the class of the highest logit; shape (B,), int64."""
+    @override
+    def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         logits_BK: Tensor = self(images_BCHW)
         return logits_BK.argmax(1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor, nn
+
+from dse.recipe.models.model import NetworkSize
 
 
 class Losses(NamedTuple):
@@ -21,13 +24,40 @@ class Losses(NamedTuple):
     reconstruction: Tensor
 
 
-class Network(nn.Module):
-    """A classifier that knows its own loss. B images of a batch, C channels, H height, W width."""
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """How losses and predictions are computed, where a network knows several ways: the same up to rounding.
 
-    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+    What is not asked for is computed the plain way, which is the reference.
+
+    Attributes:
+        spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis; never if
+            None.
+        one_pass_votes: Whether the votes' gradient is computed in one pass instead of one pass for each use.
+        fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
+    """
+
+    spectral_from_batch: int | None = None
+    one_pass_votes: bool = False
+    fused_routing: bool = False
+
+
+PLAIN = Arithmetic()
+
+
+class Network(nn.Module):
+    """A classifier that knows its own loss. B images of a batch, C channels, H height, W width.
+
+    Attributes:
+        size: Every size of it, if it has a recipe's.
+    """
+
+    size: NetworkSize | None = None
+
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give the losses of images in [0, 1] with their true classes (int64)."""
         raise NotImplementedError
 
-    def predict(self, images_BCHW: Tensor) -> Tensor:
+    def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         """Give the likeliest class of each image in [0, 1]; shape (B,), int64."""
         raise NotImplementedError

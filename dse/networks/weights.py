@@ -17,6 +17,8 @@ from dse.networks.build import build_network
 from dse.networks.network import Network
 from dse.recipe.recipe import Recipe, parse_recipe
 
+ENDING = ".safetensors"
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -33,6 +35,19 @@ class Origin:
     image: ImageShape
     dataset: str
     seed: int
+
+
+def check_weights_file(path: Path) -> None:
+    """Refuse a file whose name does not say that it is in the safetensors format.
+
+    Raises:
+        InputError: It has another ending.
+    """
+    if path.suffix != ENDING:
+        raise InputError(
+            f"{path}: weights are written in the safetensors format, which the name's ending must say. "
+            f"Use {path.with_suffix(ENDING)}."
+        )
 
 
 def save_weights(path: Path, network: Network, origin: Origin) -> None:
@@ -62,16 +77,17 @@ def save_weights(path: Path, network: Network, origin: Origin) -> None:
         ) from None
 
 
-def load_weights(path: Path, device: torch.device) -> tuple[Network, Origin]:
+def load_weights(path: str | Path, device: torch.device | str = "cpu") -> tuple[Network, Origin]:
     """Build the network that a file holds the weights of.
 
     Args:
-        path: A file written by ``save_weights``.
+        path: A file that dse saved.
         device: Where the network shall live.
 
     Raises:
-        InputError: There is no such file, it is corrupt, or it was not written by ``save_weights``.
+        InputError: There is no such file, it is corrupt, or it was not saved by dse.
     """
+    path, device = Path(path), torch.device(device)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -8,6 +8,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# Names of engines in studies of version 0.1.
+_RENAMED_ENGINES = {"fast_compiled": "compiled"}
+
 PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "scikit-learn")
 
 
@@ -36,6 +39,15 @@ def describe_environment(
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+def engine_name(recorded: str) -> str:
+    """Give today's name of an engine that a study recorded.
+
+    >>> engine_name("fast_compiled"), engine_name("fast")
+    ('compiled', 'fast')
+    """
+    return _RENAMED_ENGINES.get(recorded, recorded)
 
 
 def _version(package: str) -> str | None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from dse.errors import StudyError
 from dse.recipe.recipe import parse_recipe
+from dse.record.environment import engine_name
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
 from dse.record.run import EpochRow, Outcome, Run
@@ -67,7 +68,7 @@ def _trial(row: Mapping[Any, Any], curve: pd.DataFrame | None, folder: Path) -> 
                 outcome=Outcome(row["state"]),
                 reason=value("reason", ""),
                 setup_seconds=value("setup_seconds"),
-                engine=value("engine", ""),
+                engine=engine_name(value("engine", "")),
             ),
             measures={name: value(name) for name in OBJECTIVES},
             started=value("started", ""),

@@ -76,7 +76,7 @@ class Run:
         reason: Why it is not complete; empty if it is.
         setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds. None if it
             did not come that far.
-        engine: What ran the steps: ``fast``, ``fast_compiled`` or ``reference``.
+        engine: Name of what ran the steps.
     """
 
     curve: tuple[EpochRow, ...] = ()

@@ -60,7 +60,7 @@ def parse_space(content: object, source: str) -> SearchSpace:
 def _check(space: SearchSpace) -> None:
     """Draw enough recipes to be sure of all: parts that depend on each other in all combinations."""
     try:
-        space.data.split(space.protocol)
+        space.data_choice.split  # noqa: B018 - the images must be there
     except DataError as error:
         raise SpaceError(f"data: {error}") from None
     plain = _first_corner(space.tree)

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from dse.data.datasets import DATASETS, Dataset, Protocol, Split, find_dataset, split_sizes
-from dse.errors import DataError, SpaceError
+from dse.data.choice import DataChoice, DataSection
+from dse.data.datasets import Protocol
+from dse.errors import SpaceError
 from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import BLOCKS, Precision, Recipe, parse_recipe
@@ -31,31 +32,6 @@ SPENDING = frozenset({"stopping", "confidence", "budget", "until_stable", "stabl
 
 # Above this many points an exhaustive search is refused: listing them would outlast any study.
 LARGEST_LISTED = 100_000
-
-
-class DataSection(Section):
-    """Which images are trained on, chosen on and tested on."""
-
-    refusal = DataError
-
-    name: str = Field(default="digits", description=f"one of {', '.join(DATASETS)}")
-    images: int | None = Field(
-        default=None, ge=1, description="training images, drawn class by class; default all"
-    )
-    validation_images: int | None = Field(
-        default=None, ge=1, description="images set aside to choose the best epoch (protocol holdout)"
-    )
-    test_images: int | None = Field(default=None, ge=1, description="test images; default all")
-    split_seed: int = Field(default=0, ge=0, description="seed of the split and of the subsets")
-
-    @property
-    def dataset(self) -> Dataset:
-        """The data set's facts."""
-        return find_dataset(self.name)
-
-    def split(self, protocol: Protocol) -> Split:
-        """Decide how many images play which part."""
-        return split_sizes(self.dataset, protocol, self.images, self.validation_images, self.test_images)
 
 
 class SearchSpace(Section):
@@ -239,9 +215,14 @@ class SearchSpace(Section):
             )
         return (assignment for assignment, _ in self.tree.points())
 
+    @property
+    def data_choice(self) -> DataChoice:
+        """Which images play which part."""
+        return DataChoice(**self.data.model_dump(), protocol=self.protocol)
+
     def plan(self, recipe: Recipe) -> Plan:
         """Compile a recipe for this space's data."""
-        return compile_plan(recipe, self.data.dataset.shape, self.data.split(self.protocol).train_images)
+        return compile_plan(recipe, self.data.dataset.shape, self.data_choice.split.train_images)
 
     @property
     def weighs_parameters(self) -> bool:

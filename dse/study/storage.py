@@ -15,6 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from dse.errors import StudyError
+from dse.record.environment import engine_name
 from dse.record.objectives import directions
 from dse.record.tables import write_view
 from dse.space.load import parse_space
@@ -145,7 +146,8 @@ def check_compares(study: optuna.Study, folder: Path, environment: Mapping[str, 
     Raises:
         StudyError: The study's environment is not this one.
     """
-    earlier = study.user_attrs.get("environment", {})
+    earlier = dict(study.user_attrs.get("environment", {}))
+    earlier["engine"] = engine_name(earlier.get("engine", ""))
     for key, what in (("data_fingerprint", "images"), ("device_type", "device"), ("engine", "engine")):
         if earlier.get(key) != environment.get(key):
             raise StudyError(

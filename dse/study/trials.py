@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from dse.recipe.recipe import parse_recipe
+from dse.record.environment import engine_name
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import Trial
 
@@ -60,7 +61,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
             outcome=Outcome.INTERRUPTED if cut_off else Outcome(record["state"]),
             reason=record.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
             setup_seconds=record.get("setup_seconds"),
-            engine=record.get("engine", ""),
+            engine=engine_name(record.get("engine", "")),
         ),
         measures=record.get("measures", {}),
         started=stored.datetime_start.astimezone(UTC).isoformat(timespec="seconds")

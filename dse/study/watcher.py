@@ -33,6 +33,9 @@ class Standing:
 class Watcher(Protocol):
     """Whoever wants to see the study grow."""
 
+    def engine_chosen(self, reason: str) -> None:
+        """Called with what the engine ``auto`` is, and why, before the first trial."""
+
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Hear that a trial begins."""
 

@@ -5,20 +5,23 @@ Dimensions: B images of a batch, C channels, H height, W width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from dse.data.images import Images
 from dse.networks.network import Losses, Network
 from dse.networks.precision import inputs_in, products_in
 from dse.recipe.recipe import Precision
+from dse.training.images import DeviceImages
 from dse.training.shift import random_shift
 
 WHITE = 255
 
 
 def build_optimizer(network: Network, device: torch.device) -> torch.optim.Adam:
-    """Build Adam with its default betas, fused; ``train_step`` sets its rate.
+    """Build Adam with its default betas, fused; a ``Step`` sets its rate.
 
     The rate is a 0-D tensor on the device: a step captured as a graph reads a new one without a re-capture. For the
     same reason the moments are there from the start, and not made by the first step.
@@ -33,44 +36,43 @@ def build_optimizer(network: Network, device: torch.device) -> torch.optim.Adam:
     return optimizer
 
 
-def train_step(
-    network: Network,
-    optimizer: torch.optim.Adam,
-    batch: Images,
-    rate: Tensor,
-    generator: torch.Generator,
-    precision: Precision,
-) -> Losses:
-    """Shift a batch at random, and update the weights once.
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """Shifts a batch at random, and updates the weights once.
 
-    Args:
-        network: Trained in place.
+    Attributes:
+        losses_of: Gives the losses of images in [0, 1] with their classes.
         optimizer: From ``build_optimizer``.
-        batch: Plain images.
-        rate: Learning rate, 0-D.
         generator: Source of the shifts.
         precision: Of convolutions and matrix products.
-
-    Returns:
-        The losses before the update, without their graph.
     """
-    optimizer.param_groups[0]["lr"].copy_(rate)
-    optimizer.zero_grad(set_to_none=True)
-    losses = add_gradients(network, batch, generator, precision)
-    optimizer.step()
-    return losses
 
+    losses_of: Callable[[Tensor, Tensor], Losses]
+    optimizer: torch.optim.Adam
+    generator: torch.Generator
+    precision: Precision
 
-def add_gradients(
-    network: Network, batch: Images, generator: torch.Generator, precision: Precision
-) -> Losses:
-    """Shift a batch at random, and pass it forward and backward; arguments and losses as in ``train_step``."""
-    device = batch.pixels.device
-    with products_in(precision, device):
-        with inputs_in(precision, device):
-            losses = network.losses(as_floats(random_shift(batch.pixels, generator)), batch.labels)
-        torch.autograd.backward(losses.total)
-    return Losses(*(loss.detach() for loss in losses))
+    def __call__(self, batch: DeviceImages, rate: Tensor | None) -> Losses:
+        """Take the step.
+
+        Args:
+            batch: Plain images.
+            rate: Learning rate, 0-D; None computes the gradients and leaves the weights as they are.
+
+        Returns:
+            The losses before the update, without their graph.
+        """
+        device = batch.device
+        self.optimizer.zero_grad(set_to_none=True)
+        with products_in(self.precision, device):
+            with inputs_in(self.precision, device):
+                images_BCHW = as_floats(random_shift(batch.pixels, self.generator))
+                losses = self.losses_of(images_BCHW, batch.labels)
+            torch.autograd.backward(losses.total)
+        if rate is not None:
+            self.optimizer.param_groups[0]["lr"].copy_(rate)
+            self.optimizer.step()
+        return Losses(*(loss.detach() for loss in losses))
 
 
 def as_floats(pixels_BCHW: Tensor) -> Tensor:

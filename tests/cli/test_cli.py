@@ -129,7 +129,7 @@ def test_train_shows_a_curve_and_saves_weights(tmp_path: Path) -> None:
 
 
 def test_auto_says_why_a_short_run_is_not_compiled(studies: Path) -> None:
-    options = ("--device", "cpu", "--compile", "auto")
+    options = ("--device", "cpu", "--engine", "auto")
     space = ("explore", studies / "mini.yaml", "--results", studies / "results")
     for command in (("train", "mini:0", "--results", studies / "results", "--images", 100), space):
         result = run(*command, *options)
@@ -180,8 +180,8 @@ BAD = {
     ("explore", "quickstart", "--trials", "0"): "0 is not in the range x>=1",
     ("explore", "quickstart", "--threads", "0"): "0 is not in the range x>=1",
     ("train", "paper/baseline", "--threads", "two"): "'two' is not a valid integer range",
-    ("train", "paper/baseline", "--engine", "reference", "--compile", "on"): (
-        "--compile on: the reference engine runs the plain step. Use --compile off or auto."
+    ("train", "paper/baseline", "--device", "cpu", "--engine", "compiled"): (
+        "engine 'compiled': a network as wide as this one would train slower. Choose fast or auto."
     ),
     ("bench", "--threads", "100000"): "threads: 100000, but this machine has",
     ("explore", "quickstart", "--sampler", "best"): "'best' is not one of",

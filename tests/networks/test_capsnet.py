@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet, squash_approximate, squash_exact
+from dse.networks.network import Arithmetic
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, route
 from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
@@ -193,5 +194,4 @@ def test_one_pass_votes_predict_without_gradients() -> None:
     images_BCHW = torch.rand(4, 2, 19, 21)
     with torch.inference_mode():
         plain = network.predict(images_BCHW)
-        network.one_pass_votes = True
-        assert torch.equal(network.predict(images_BCHW), plain)
+        assert torch.equal(network.predict(images_BCHW, Arithmetic(one_pass_votes=True)), plain)

@@ -8,16 +8,18 @@ import torch
 from dse.data.datasets import MNIST_SHAPE
 from dse.errors import DeviceError
 from dse.networks.build import build_network
-from dse.networks.network import Network
+from dse.networks.network import PLAIN, Arithmetic, Network
 from dse.networks.precision import check_precision, in_full, inputs_in, products_in
 from dse.recipe.batch_size import Constant
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.engine import build_engine
-from dse.training.rate_finder import find_rate
-from dse.training.train import evaluate, train_recipe
+from dse.training.engines import build_engine
+from dse.training.images import DeviceImages
+from dse.training.step_engine import Setup
+from dse.training.trainer import accuracy
+from tests.small import trained
 
 TINY = CapsNetModel(preset="tiny")
 SHARED = WeightSharing(class_capsules="per_type")
@@ -33,7 +35,7 @@ TOLERANCE = {"bfloat16": 0.02, "tf32": 0.003}
 def losses(recipe: Recipe, precision: str, data, device: torch.device, engine: str) -> torch.Tensor:
     """Train three steps on the same 20 images; give each step's sums of losses."""
     network = build_network(recipe, MNIST_SHAPE, 0, device)
-    runner = build_engine(engine, network, data.train.to(device), 0, device, precision)
+    runner = build_engine(engine, Setup(network, DeviceImages.of(data.train, device), 0, precision))
     chosen, rates = torch.arange(20, device=device), torch.tensor([0.001], device=device)
     sums = torch.stack([runner.train(chosen, 20, rates) for _ in range(3)])
     assert all(parameter.dtype == torch.float32 for parameter in network.parameters())
@@ -109,21 +111,18 @@ def test_routing_is_never_rounded(cpu) -> None:
         assert (matrix @ matrix).dtype == torch.float32
 
 
-def test_a_processor_refuses_what_it_would_not_do(few_digits, cpu) -> None:
+def test_a_processor_refuses_what_it_would_not_do(cpu) -> None:
     recipe = Recipe(model=TINY, precision="tf32", batch_size=Constant(size=50), epochs=1)
-    for act in (train_recipe, find_rate):
-        with pytest.raises(
-            DeviceError, match="precision: tf32 has no effect on device 'cpu'.*Use float32 or"
-        ):
-            act(recipe, few_digits, 0, cpu)
+    with pytest.raises(DeviceError, match="precision: tf32 has no effect on device 'cpu'.*Use float32 or"):
+        trained(recipe)
     check_precision({"float32", "bfloat16"}, cpu)
     check_precision({"tf32"}, torch.device("cuda"))
 
 
-def test_a_run_in_bfloat16_says_so_in_its_losses(few_digits, cpu) -> None:
+def test_a_run_in_bfloat16_says_so_in_its_losses() -> None:
     recipe = Recipe(model=LeNet5Model(), batch_size=Constant(size=50), epochs=1)
     full, rounded = (
-        train_recipe(recipe.model_copy(update={"precision": precision}), few_digits, 0, cpu).curve[0].loss
+        trained(recipe.model_copy(update={"precision": precision})).curve[0].loss
         for precision in ("float32", "bfloat16")
     )
     assert rounded == pytest.approx(full, rel=TOLERANCE["bfloat16"])
@@ -133,9 +132,9 @@ def test_a_run_in_bfloat16_says_so_in_its_losses(few_digits, cpu) -> None:
 @pytest.mark.gpu
 def test_evaluation_is_in_float32_whatever_was_set(few_digits, gpu) -> None:
     class Watched(Network):
-        def predict(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        def predict(self, images_BCHW: torch.Tensor, arithmetic: Arithmetic = PLAIN) -> torch.Tensor:
             assert settings() == ("ieee", "ieee")
             return torch.zeros(len(images_BCHW), dtype=torch.int64, device=gpu)
 
     with products_in("tf32", gpu):
-        evaluate(Watched(), few_digits.test.to(gpu))
+        accuracy(Watched().predict, DeviceImages.of(few_digits.test, gpu))

@@ -15,6 +15,7 @@ import torch
 from dse.data.datasets import MNIST_SHAPE
 from dse.networks.build import build_network
 from dse.networks.capsnet import squash_exact
+from dse.networks.network import Arithmetic
 from dse.networks.routing import OwnVotes, route
 from dse.recipe.recipe import Recipe
 
@@ -69,9 +70,8 @@ def test_the_full_capsnet_loses_alike_with_fused_kernels(gpu, batch) -> None:
     images, labels = torch.rand(batch, 1, 28, 28, device=gpu), torch.randint(10, (batch,), device=gpu)
     results = []
     for fused in (False, True):
-        network.fused_routing = fused
         network.zero_grad()
-        losses = network.losses(images, labels)
+        losses = network.losses(images, labels, Arithmetic(fused_routing=fused))
         losses.total.backward()
         results.append([*losses, *(parameter.grad for parameter in network.parameters())])
     torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=1e-4)

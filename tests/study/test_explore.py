@@ -146,6 +146,13 @@ def test_a_study_that_does_not_tell_its_threads_goes_on(tmp_path: Path) -> None:
     assert len(run(tmp_path, make_space(), trials=4)) == 4
 
 
+def test_an_engine_that_was_renamed_is_the_same(tmp_path: Path) -> None:
+    run(tmp_path, make_space(), trials=2, environment=ENVIRONMENT | {"engine": "fast_compiled"})
+    assert len(run(tmp_path, make_space(), trials=4, environment=ENVIRONMENT | {"engine": "compiled"})) == 4
+    with pytest.raises(StudyError, match="another engine: 'compiled', now 'fast'"):
+        run(tmp_path, make_space(), trials=6, environment=ENVIRONMENT | {"engine": "fast"})
+
+
 def test_a_budget_or_sampler_may_change(tmp_path: Path) -> None:
     run(tmp_path, make_space(), trials=3)
     assert len(run(tmp_path, make_space(trials=50, sampler="random"), trials=5)) == 5

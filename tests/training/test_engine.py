@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 
 import pytest
 import torch
 
 from dse.data.datasets import ImageShape
-from dse.data.images import Images
 from dse.networks.capsnet import CapsNet
 from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.engine import SPECTRAL_FROM_BATCH, EngineName, build_engine
+from dse.training.engines import ENGINES, SPECTRAL_FROM_BATCH, build_engine
+from dse.training.images import DeviceImages
+from dse.training.step_engine import Setup
+from tests.small import state_of
 
 CPU = torch.device("cpu")
 # Enough channels for the spectral convolution, and little else.
@@ -20,9 +23,9 @@ SIZE = CapsNetSize(ImageShape(1, 20, 20, 10), WeightSharing(), filters=128, type
 STEPS = 4
 
 
-def images(count: int) -> Images:
+def images(count: int) -> DeviceImages:
     generator = torch.Generator().manual_seed(1)
-    return Images(
+    return DeviceImages(
         torch.randint(0, 256, (count, 1, 20, 20), dtype=torch.uint8, generator=generator),
         torch.randint(0, 10, (count,), generator=generator),
     )
@@ -40,7 +43,7 @@ def network(sharing: WeightSharing) -> CapsNet:
 def test_the_twins_lose_alike_step_by_step(batch_size: int, class_capsules: str) -> None:
     data = images(batch_size * STEPS)
     sharing = WeightSharing(class_capsules=class_capsules)
-    engines = [build_engine(name, network(sharing), data, 7, CPU) for name in ("reference", "fast")]
+    engines = [build_engine(name, Setup(network(sharing), data, 7)) for name in ("reference", "fast")]
     assert [engine.name for engine in engines] == ["reference", "fast"]
     for step in range(STEPS):
         chosen = torch.arange(step * batch_size, (step + 1) * batch_size)
@@ -50,9 +53,9 @@ def test_the_twins_lose_alike_step_by_step(batch_size: int, class_capsules: str)
 
 @pytest.mark.parametrize("class_capsules", ["none", "per_type"])
 @pytest.mark.parametrize("name", ["reference", "fast"])
-def test_steps_leave_no_tensor_behind(name: EngineName, class_capsules: str) -> None:
+def test_steps_leave_no_tensor_behind(name: str, class_capsules: str) -> None:
     data = images(SPECTRAL_FROM_BATCH)
-    engine = build_engine(name, network(WeightSharing(class_capsules=class_capsules)), data, 7, CPU)
+    engine = build_engine(name, Setup(network(WeightSharing(class_capsules=class_capsules)), data, 7))
 
     def living_after(steps: int) -> int:
         for _ in range(steps):
@@ -65,16 +68,15 @@ def test_steps_leave_no_tensor_behind(name: EngineName, class_capsules: str) -> 
 
 def test_only_large_batches_of_wide_networks_are_spectral() -> None:
     wide, narrow = network(WeightSharing()), network(WeightSharing(convolution=2))
-    for net in (wide, narrow):
-        build_engine("fast", net, images(2), 0, CPU)
-    assert wide.spectral_from_batch == SPECTRAL_FROM_BATCH
-    assert narrow.spectral_from_batch is None
-    assert network(WeightSharing()).spectral_from_batch is None
+    built = [build_engine("fast", Setup(net, images(2), 0)).arithmetic for net in (wide, narrow)]
+    assert [arithmetic.spectral_from_batch for arithmetic in built] == [SPECTRAL_FROM_BATCH, None]
+    rounded = build_engine("fast", Setup(wide, images(2), 0, "bfloat16"))
+    assert rounded.arithmetic.spectral_from_batch is None
 
 
 def test_the_rest_of_an_epoch_is_one_smaller_step() -> None:
     data = images(10)
-    one, other = (build_engine("reference", network(WeightSharing()), data, 3, CPU) for _ in range(2))
+    one, other = (build_engine("reference", Setup(network(WeightSharing()), data, 3)) for _ in range(2))
     rates = torch.full((3,), 0.001)
     together = one.train(torch.arange(10), 4, rates)
     apart = sum(other.train(part, 4, rates[:1]) for part in torch.split(torch.arange(10), 4))
@@ -83,13 +85,45 @@ def test_the_rest_of_an_epoch_is_one_smaller_step() -> None:
 
 def test_preparing_leaves_no_trace() -> None:
     data = images(8)
-    prepared, plain = (build_engine("fast", network(WeightSharing()), data, 3, CPU) for _ in range(2))
+    prepared, plain = (build_engine("fast", Setup(network(WeightSharing()), data, 3)) for _ in range(2))
     prepared.prepare([1, 4, 8])
     rates = torch.full((2,), 0.001)
     assert torch.equal(prepared.train(torch.arange(8), 4, rates), plain.train(torch.arange(8), 4, rates))
 
 
 def test_rates_and_batches_must_agree() -> None:
-    engine = build_engine("reference", network(WeightSharing()), images(8), 3, CPU)
+    engine = build_engine("reference", Setup(network(WeightSharing()), images(8), 3))
     with pytest.raises(ValueError, match="zip"):
         engine.train(torch.arange(8), 4, torch.full((3,), 0.001))
+
+
+def kept(net: CapsNet) -> dict[str, object]:
+    """Everything that a network holds beside its parts, and what they hold."""
+    return {name: value for name, value in vars(net).items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", [name for name in ENGINES if name != "reference"])
+def test_an_engine_changes_nothing_of_a_network_but_its_weights(name: str) -> None:
+    data = images(SPECTRAL_FROM_BATCH)
+    for net in (network(WeightSharing()), narrow_network()):
+        fresh = copy.deepcopy(net)
+        before = kept(net)
+        build_engine(name, Setup(net, data, 7))
+        assert kept(net) == before
+        assert all(torch.equal(state_of(net)[key], tensor) for key, tensor in state_of(fresh).items())
+        # So a reference engine beside it stays the oracle, bit for bit.
+        sums = [
+            build_engine("reference", Setup(each, data, 7)).train(
+                torch.arange(len(data)), SPECTRAL_FROM_BATCH, torch.tensor([0.001])
+            )
+            for each in (net, fresh)
+        ]
+        assert torch.equal(*sums)
+        assert all(torch.equal(state_of(net)[key], tensor) for key, tensor in state_of(fresh).items())
+
+
+def narrow_network() -> CapsNet:
+    """Give one that is compiled where that is asked for."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return CapsNet(CapsNetSize(SIZE.image, WeightSharing(), filters=16, types=2, hidden=(16, 16)))

@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from dse.data.datasets import MNIST_SHAPE
 from dse.errors import DeviceLostError, RecipeError
-from dse.networks.network import Losses, Network
+from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.recipe.batch_size import Constant
-from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.training.faults import explained_faults
-from dse.training.train import train
+from dse.training.machine import Machine
+from tests.small import trained
 
 
 class Glutton(Network):
@@ -26,21 +25,21 @@ class Glutton(Network):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(()))
 
-    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         loss = self.weight * torch.empty(2**50, device=self.weight.device).sum()
         return Losses(loss, loss, loss)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("engine", ["fast", "reference"])
-def test_a_batch_that_does_not_fit_names_itself_and_the_cure(device, engine, few_digits, request) -> None:
+def test_a_batch_that_does_not_fit_names_itself_and_the_cure(device, engine, request) -> None:
     device = request.getfixturevalue(device)
-    plan = compile_plan(Recipe(batch_size=Constant(size=64), epochs=1), MNIST_SHAPE, 100)
+    recipe = Recipe(batch_size=Constant(size=64), epochs=1)
     with pytest.raises(
         RecipeError,
         match=f"batches of 64 does not fit in the memory of device '{device}': .*Use smaller batches",
     ):
-        train(plan, Glutton().to(device), few_digits, 0, device, engine=engine)
+        trained(recipe, machine=Machine(str(device), engine), network=Glutton().to(device))
 
 
 def test_a_device_that_is_gone_says_so(monkeypatch) -> None:
@@ -64,19 +63,17 @@ def test_an_error_of_the_program_stays_as_it_is(cpu) -> None:
 
 
 LOST = """
-import dataclasses
-import torch
-from dse.data.datasets import Protocol
+from dse.data.choice import DataChoice
 from dse.errors import DeviceLostError
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.recipe import Recipe
-from dse.data.images import Images, load_images
-from dse.training.train import train_recipe
+from dse.training.machine import Machine
+from dse.training.trainer import Trainer
 
-data = load_images("digits", Protocol.HOLDOUT, "unused", images=200)
-data = dataclasses.replace(data, train=Images(data.train.pixels, data.train.labels + 10))
+trainer = Trainer(Machine(device="cuda"), DataChoice(images=200))
+trainer.parts[0].labels.add_(10)
 try:
-    train_recipe(Recipe(model=CapsNetModel(preset="tiny"), epochs=1), data, 0, torch.device("cuda", 0))
+    trainer.train(trainer.plan(Recipe(model=CapsNetModel(preset="tiny"), epochs=1)), 0)
 except DeviceLostError as error:
     print("LOST", error)
 """

@@ -13,18 +13,20 @@ import torch
 from torch import Tensor
 
 from dse.data.datasets import MNIST_SHAPE, ImageShape
-from dse.data.images import Images
 from dse.errors import DeviceError
 from dse.networks.build import build_network
 from dse.networks.capsnet import CapsNet
-from dse.networks.network import Losses, Network
+from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.recipe.batch_size import AdaBatch
 from dse.recipe.models.capsnet import CapsNetModel, CapsNetSize
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.engine import Engine, GraphEngine, StepEngine, build_engine, steps_a_graph
+from dse.training.engines import build_engine
+from dse.training.graph_engine import GraphEngine, steps_a_graph
 from dse.training.graphs import CaptureError, Work, restored
+from dse.training.images import DeviceImages
+from dse.training.step_engine import Engine, Setup, StepEngine
 
 CPU = torch.device("cpu")
 GPU = torch.device("cuda", 0)
@@ -32,13 +34,13 @@ SHAPE = ImageShape(1, 20, 20, 10)
 SEED = 7
 
 
-def images(count: int, shape: ImageShape = SHAPE, device: torch.device = CPU) -> Images:
+def images(count: int, shape: ImageShape = SHAPE, device: torch.device = CPU) -> DeviceImages:
     generator = torch.Generator().manual_seed(1)
     size = (count, shape.channels, shape.height, shape.width)
-    return Images(
-        torch.randint(0, 256, size, dtype=torch.uint8, generator=generator),
-        torch.randint(0, 10, (count,), generator=generator),
-    ).to(device)
+    return DeviceImages(
+        torch.randint(0, 256, size, dtype=torch.uint8, generator=generator).to(device),
+        torch.randint(0, 10, (count,), generator=generator).to(device),
+    )
 
 
 def capsnet(class_capsules: str = "none", device: torch.device = CPU) -> CapsNet:
@@ -55,12 +57,9 @@ def once_more(work: Work) -> Work:
     return work
 
 
-def graph_engine(network: Network, data: Images) -> GraphEngine:
-    if isinstance(network, CapsNet):
-        network.one_pass_votes = True
-    if data.labels.device == GPU:
-        return GraphEngine(network, data, SEED, GPU, "float32")
-    return GraphEngine(network, data, SEED, CPU, "float32", once_more)
+def graph_engine(network: Network, data: DeviceImages) -> GraphEngine:
+    capture = None if data.device == GPU else once_more
+    return GraphEngine(Setup(network, data, SEED), "fast", Arithmetic(one_pass_votes=True), capture)
 
 
 def stretches(engine: Engine, total: int, plan: list[int]) -> list[Tensor]:
@@ -76,7 +75,7 @@ def stretches(engine: Engine, total: int, plan: list[int]) -> list[Tensor]:
 
 def lasting(engine: StepEngine) -> list[Tensor]:
     """All that a run leaves behind, the source of chance included."""
-    state = [moment for held in engine._optimizer.state.values() for moment in held.values()]
+    state = [moment for held in engine._step.optimizer.state.values() for moment in held.values()]
     kept = [*engine._network.parameters(), *engine._network.buffers(), *state, engine.generator.get_state()]
     return [tensor.detach().cpu().clone() for tensor in kept]
 
@@ -94,7 +93,7 @@ def test_graphs_take_the_steps_of_the_reference(plan, class_capsules, device, re
         request.getfixturevalue("gpu")
     total, sizes = PLANS[plan]
     data = images(total, device=device)
-    reference = StepEngine("reference", capsnet(class_capsules, device), data, SEED, device, "float32")
+    reference = StepEngine(Setup(capsnet(class_capsules, device), data, SEED), "reference")
     graphed = graph_engine(capsnet(class_capsules, device), data)
     graphed.prepare(sizes + [total % size for size in sizes if total % size])
     prepared = dict(graphed._recordings)
@@ -161,7 +160,7 @@ def test_a_step_that_cannot_be_recorded_says_so() -> None:
     def capture(work: Work) -> Work:
         raise CaptureError("operation not permitted when stream is capturing")
 
-    engine = GraphEngine(capsnet(), images(8), SEED, CPU, "float32", capture)
+    engine = GraphEngine(Setup(capsnet(), images(8), SEED), "fast", PLAIN, capture)
     with pytest.raises(
         DeviceError,
         match="of batch size 4 cannot be recorded .*: operation not permitted .* --engine reference",
@@ -176,14 +175,14 @@ class Curious(Network):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(()))
 
-    def losses(self, images_BCHW: Tensor, labels_B: Tensor) -> Losses:
+    def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         loss = self.weight * images_BCHW.mean().item()
         return Losses(loss, loss, loss)
 
 
 @pytest.mark.gpu
 def test_a_step_that_waits_for_the_device_cannot_be_recorded(gpu: torch.device) -> None:
-    engine = build_engine("fast", Curious().to(gpu), images(8, device=gpu), SEED, gpu)
+    engine = build_engine("fast", Setup(Curious().to(gpu), images(8, device=gpu), SEED))
     with pytest.raises(DeviceError, match="of batch size 4 cannot be recorded as a CUDA graph: .*--engine"):
         engine.prepare([4])
 
@@ -200,7 +199,7 @@ def no_waiting(gpu: torch.device) -> Iterator[Callable[[str], None]]:
 @pytest.mark.parametrize("batch_size", [1, 16, 100])
 def test_training_does_not_wait_for_the_device(gpu, no_waiting, batch_size, name) -> None:
     data = images(250, device=gpu)
-    engine = build_engine(name, capsnet(device=gpu), data, SEED, gpu)
+    engine = build_engine(name, Setup(capsnet(device=gpu), data, SEED))
     engine.prepare([batch_size, 250 % batch_size or batch_size])
     chosen = torch.arange(250, device=gpu)
     rates = torch.full((-(-250 // batch_size),), 1e-3, device=gpu)
@@ -215,7 +214,7 @@ def test_full_capsnet_and_mnist_take_less_than_8_gb(gpu: torch.device) -> None:
     recipe = Recipe(model=CapsNetModel(), batch_size=AdaBatch(start=64, period=1), epochs=2)
     plan = compile_plan(recipe, MNIST_SHAPE, 60_000)
     data = images(plan.images, MNIST_SHAPE, gpu)
-    engine = build_engine("fast", build_network(recipe, MNIST_SHAPE, 0, gpu), data, SEED, gpu)
+    engine = build_engine("fast", Setup(build_network(recipe, MNIST_SHAPE, 0, gpu), data, SEED))
     assert engine.name == "fast"
     engine.prepare([128, 64, *(plan.images % size for size in (128, 64))])
     engine.train(torch.arange(1280, device=gpu), 128, torch.full((10,), 1e-3, device=gpu))
@@ -228,11 +227,8 @@ def test_full_capsnet_and_mnist_take_less_than_8_gb(gpu: torch.device) -> None:
 def test_fused_kernels_can_be_recorded(gpu, batch_size) -> None:
     total = 3 * batch_size
     data = images(total, device=gpu)
-    networks = [capsnet(device=gpu) for _ in range(2)]
-    networks[1].fused_routing = True
-    engines = [
-        build_engine(n, net, data, SEED, gpu) for n, net in zip(("reference", "fast"), networks, strict=True)
-    ]
+    engines = [build_engine(n, Setup(capsnet(device=gpu), data, SEED)) for n in ("reference", "fused")]
+    assert engines[1].name == "fused"
     expected, got = (stretches(engine, total, [batch_size] * 2) for engine in engines)
     torch.testing.assert_close(got, expected, rtol=5e-3, atol=1e-3)
 
@@ -244,9 +240,9 @@ def test_the_full_capsnet_takes_the_steps_of_the_reference(gpu, batch_size, clas
     recipe = Recipe(weight_sharing=WeightSharing(class_capsules=class_capsules))
     total = 5 * batch_size + batch_size // 2
     data = images(total, MNIST_SHAPE, gpu)
-    networks = [build_network(recipe, MNIST_SHAPE, 0, gpu) for _ in range(2)]
     engines = [
-        build_engine(n, net, data, SEED, gpu) for n, net in zip(("reference", "fast"), networks, strict=True)
+        build_engine(name, Setup(build_network(recipe, MNIST_SHAPE, 0, gpu), data, SEED))
+        for name in ("reference", "fast")
     ]
     engines[1].prepare([batch_size, total % batch_size or batch_size])
     expected, got = (stretches(engine, total, [batch_size]) for engine in engines)

@@ -7,11 +7,11 @@ import time
 import pytest
 import torch
 
+from dse.data.choice import DataChoice
 from dse.data.datasets import MNIST_SHAPE
-from dse.data.images import Images
 from dse.errors import DataError
 from dse.networks.build import build_network
-from dse.networks.network import Losses, Network
+from dse.networks.network import PLAIN, Losses, Network
 from dse.recipe.batch_size import Constant, Stage, Stages
 from dse.recipe.learning_rate import Fixed, OneCycle
 from dse.recipe.models.capsnet import CapsNetModel
@@ -21,10 +21,14 @@ from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.record.run import Outcome
 from dse.training import step
-from dse.training import train as training
-from dse.training.engine import build_engine
-from dse.training.step import as_floats, build_optimizer, train_step
-from dse.training.train import evaluate, train, train_recipe
+from dse.training import trainer as training
+from dse.training.engines import build_engine
+from dse.training.images import DeviceImages
+from dse.training.machine import Machine
+from dse.training.step import Step, as_floats
+from dse.training.step_engine import Setup
+from dse.training.trainer import accuracy
+from tests.small import state_of, trained
 
 TINY = CapsNetModel(preset="tiny")
 TWO_STAGES = Recipe(
@@ -52,30 +56,29 @@ def without_seconds(run):
     ],
     ids=["capsnet", "shared", "lenet5"],
 )
-def test_the_same_seed_gives_the_same_curve_bit_for_bit(recipe, few_digits, cpu):
-    first = train_recipe(recipe, few_digits, 3, cpu)
+def test_the_same_seed_gives_the_same_curve_bit_for_bit(recipe):
+    first = trained(recipe, seed=3)
     torch.rand(5)  # what others draw makes no difference
-    assert without_seconds(train_recipe(recipe, few_digits, 3, cpu)) == without_seconds(first)
-    assert without_seconds(train_recipe(recipe, few_digits, 4, cpu)) != without_seconds(first)
+    assert without_seconds(trained(recipe, seed=3)) == without_seconds(first)
+    assert without_seconds(trained(recipe, seed=4)) != without_seconds(first)
 
 
 @pytest.mark.slow  # where other processes want the cores too
-def test_two_threads_repeat_themselves_too(few_digits, cpu):
+def test_two_threads_repeat_themselves_too():
     recipe = Recipe(model=TINY, batch_size=Constant(size=64), epochs=2)
     threads = torch.get_num_threads()
-    torch.set_num_threads(2)
     try:
-        first, second = (train_recipe(recipe, few_digits, 0, cpu) for _ in range(2))
+        first, second = (trained(recipe, machine=Machine(device="cpu", threads=2)) for _ in range(2))
     finally:
         torch.set_num_threads(threads)
     assert without_seconds(first) == without_seconds(second)
 
 
-def test_rows_follow_the_plan(few_digits, cpu):
-    plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 100)
+def test_rows_follow_the_plan(trainer):
+    plan = trainer.plan(TWO_STAGES)
     told = []
     state = torch.get_rng_state()
-    run = train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu, told.append)
+    run = trainer.train(plan, 0, told.append)
     assert torch.equal(torch.get_rng_state(), state)
     assert told == list(run.curve)
     assert (run.outcome, run.reason) == (Outcome.COMPLETE, "")
@@ -88,52 +91,56 @@ def test_rows_follow_the_plan(few_digits, cpu):
         assert row.validation_accuracy * 50 == pytest.approx(round(row.validation_accuracy * 50))
 
 
-def test_every_step_has_its_rate_and_every_image_its_turn(few_digits, cpu, monkeypatch):
+def test_every_step_has_its_rate_and_every_image_its_turn(few_digits, trainer, monkeypatch):
     rates, seen = [], []
+    take = Step.__call__
 
-    def spy(network, optimizer, batch, rate, generator, precision):
-        rates.append(rate.item())
-        seen.append(batch)
-        losses = train_step(network, optimizer, batch, rate, generator, precision)
-        assert optimizer.param_groups[0]["lr"].item() == pytest.approx(rate.item())
+    def spy(step, batch, rate):
+        losses = take(step, batch, rate)
+        if rate is not None:  # no warming up
+            rates.append(rate.item())
+            seen.append(batch)
+            assert step.optimizer.param_groups[0]["lr"].item() == pytest.approx(rate.item())
         return losses
 
-    monkeypatch.setattr("dse.training.engine.train_step", spy)
-    plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 100)
-    train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu)
+    monkeypatch.setattr(Step, "__call__", spy)
+    plan = trainer.plan(TWO_STAGES)
+    trainer.train(plan, 0)
     assert rates == plan.rates.tolist()
     assert [len(batch) for batch in seen] == [7] * 14 + [2] + [64, 36] * 2
     orders = []
     for epoch in (seen[:15], seen[15:17], seen[17:]):
         pixels = torch.cat([batch.pixels for batch in epoch]).flatten(1)
         orders.append(pixels)
-        assert sorted(pixels.tolist()) == sorted(few_digits.train.pixels.flatten(1).tolist())
+        assert sorted(pixels.tolist()) == sorted(few_digits.train.pixels.reshape(100, -1).tolist())
     assert not torch.equal(orders[0], orders[1])
 
 
-def test_a_step_is_adam_on_the_losses(few_digits, cpu):
+def test_a_step_is_adam_on_the_losses(cpu):
     recipe = Recipe(model=LeNet5Model())
     network, twin = (build_network(recipe, MNIST_SHAPE, 0, cpu) for _ in range(2))
-    optimizer, reference = build_optimizer(network, cpu), torch.optim.Adam(twin.parameters(), lr=0.01)
-    batch = Images(torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4))  # no shift can change it
+    reference = torch.optim.Adam(twin.parameters(), lr=0.01)
+    # No shift can change these.
+    images = DeviceImages(torch.zeros(4, 1, 28, 28, dtype=torch.uint8), torch.arange(4))
+    engine = build_engine("reference", Setup(network, images, 0))
     for _ in range(3):
-        losses = train_step(network, optimizer, batch, torch.tensor(0.01), torch.Generator(), "float32")
+        sums = engine.train(torch.arange(4), 4, torch.tensor([0.01]))
         reference.zero_grad()
-        expected = twin.losses(as_floats(batch.pixels), batch.labels).total
+        expected = twin.losses(as_floats(images.pixels), images.labels).total
         expected.backward()
         reference.step()
-        torch.testing.assert_close(losses.total, expected.detach())
-        assert not losses.total.requires_grad
+        torch.testing.assert_close(sums[0] / 4, expected.detach().double())
+        assert not sums.requires_grad
     for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
 def test_warming_up_leaves_no_trace(few_digits, cpu):
     network = build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu)
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    before = state_of(network)
     state = torch.get_rng_state()
-    build_engine("fast", network, few_digits.train, 0, cpu).prepare([7, 64, 2, 36])
-    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    build_engine("fast", Setup(network, DeviceImages.of(few_digits.train, cpu), 0)).prepare([7, 64, 2, 36])
+    assert all(torch.equal(before[name], tensor) for name, tensor in state_of(network).items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -147,7 +154,7 @@ class Sleeper(Network):
         self.step = 0
         self.infinite_from = infinite_from
 
-    def losses(self, images_BCHW, labels_B):
+    def losses(self, images_BCHW, labels_B, arithmetic=PLAIN):
         warming_up = not images_BCHW.any()
         time.sleep(0.1 if warming_up else 0.01)
         self.step += not warming_up
@@ -155,17 +162,15 @@ class Sleeper(Network):
         loss = self.weight * 0 + value
         return Losses(loss, loss, loss)
 
-    def predict(self, images_BCHW):
+    def predict(self, images_BCHW, arithmetic=PLAIN):
         time.sleep(0.03)
         return torch.zeros(len(images_BCHW), dtype=torch.int64)
 
 
-def test_each_clock_counts_its_own(few_digits, cpu):
+def test_each_clock_counts_its_own():
     recipe = Recipe(model=TINY, batch_size=Constant(size=64), epochs=3)
     start = time.perf_counter()
-    run = train(
-        compile_plan(recipe, MNIST_SHAPE, 100), Sleeper(), few_digits, 0, cpu, lambda _: time.sleep(0.05)
-    )
+    run = trained(recipe, network=Sleeper(), on_epoch=lambda _: time.sleep(0.05))
     passed = time.perf_counter() - start
     assert 0.2 <= run.setup_seconds < 0.5  # batches of 64 and of 36
     assert 0.06 <= run.train_seconds < 0.2
@@ -178,43 +183,43 @@ def test_each_clock_counts_its_own(few_digits, cpu):
     assert run.curve[0].loss == pytest.approx(0.64 * 1 + 0.36 * 2)
 
 
-def test_divergence_ends_the_run_and_keeps_the_rows_before(few_digits, cpu):
+def test_divergence_ends_the_run_and_keeps_the_rows_before():
     recipe = Recipe(model=TINY, batch_size=Constant(size=64), epochs=4)
-    run = train(compile_plan(recipe, MNIST_SHAPE, 100), Sleeper(infinite_from=4), few_digits, 0, cpu)
+    run = trained(recipe, network=Sleeper(infinite_from=4))
     assert run.outcome is Outcome.DIVERGED
     assert len(run.curve) == 1
     assert "the loss stopped being finite in epoch 2 of 4, at rates from 0.001 to 0.001" in run.reason
 
 
-def test_a_long_epoch_that_diverges_ends_early(few_digits, cpu, monkeypatch):
+def test_a_long_epoch_that_diverges_ends_early(monkeypatch):
     monkeypatch.setattr(training, "STEPS_BETWEEN_CHECKS", 5)
     recipe = Recipe(model=TINY, batch_size=Constant(size=1), epochs=1)
     network = Sleeper(infinite_from=2)
-    run = train(compile_plan(recipe, MNIST_SHAPE, 100), network, few_digits, 0, cpu)
+    run = trained(recipe, network=network)
     assert run.outcome is Outcome.DIVERGED
     assert network.step == 5
 
 
 @pytest.mark.parametrize("model", [TINY, LeNet5Model()], ids=["capsnet", "lenet5"])
-def test_absurd_rates_diverge_without_raising(model, few_digits, cpu):
+def test_absurd_rates_diverge_without_raising(model):
     rates = OneCycle(base_rate=1.0, peak_ratio=1e30)
     recipe = Recipe(model=model, learning_rate=rates, batch_size=Constant(size=10), epochs=2)
-    run = train_recipe(recipe, few_digits, 0, cpu)
+    run = trained(recipe)
     assert run.outcome is Outcome.DIVERGED
     assert "in epoch 1 of 2" in run.reason
 
 
-def test_a_plan_for_other_data_is_refused(few_digits, cpu):
+def test_a_plan_for_other_data_is_refused(trainer):
     plan = compile_plan(TWO_STAGES, MNIST_SHAPE, 99)
     with pytest.raises(
         DataError, match="the plan is for 99 training images of 1x28x28, but digits holds 100"
     ):
-        train(plan, build_network(TWO_STAGES, MNIST_SHAPE, 0, cpu), few_digits, 0, cpu)
+        trainer.train(plan, 0)
 
 
-def test_accuracy_is_the_share_that_is_right(digits):
-    expected = (digits.test.labels == 0).float().mean().item()
-    assert evaluate(Sleeper(), digits.test) == pytest.approx(expected)
+def test_accuracy_is_the_share_that_is_right(digits, cpu):
+    expected = (digits.test.labels == 0).mean()
+    assert accuracy(Sleeper().predict, DeviceImages.of(digits.test, cpu)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -222,17 +227,17 @@ def test_accuracy_is_the_share_that_is_right(digits):
     [(TINY, 0.003), (CapsNetModel(preset="tiny", squash="approximate"), 0.001), (LeNet5Model(), 0.005)],
     ids=["exact", "approximate", "lenet5"],
 )
-def test_digits_are_learnt(model, rate, digits, cpu):
+def test_digits_are_learnt(model, rate):
     recipe = Recipe(model=model, learning_rate=Fixed(base_rate=rate), batch_size=Constant(size=16), epochs=5)
-    run = train_recipe(recipe, digits, 0, cpu)
+    run = trained(recipe, DataChoice())
     assert run.best.accuracy > 0.9
     assert run.best.test_accuracy > 0.9
 
 
 @pytest.mark.gpu
-def test_a_gpu_learns_as_the_processor_does(gpu, cpu, digits):
+def test_a_gpu_learns_as_the_processor_does(gpu):
     recipe = Recipe(model=TINY, learning_rate=Fixed(base_rate=0.003), batch_size=Constant(size=16), epochs=5)
-    ours, theirs = (train_recipe(recipe, digits, 0, device) for device in (cpu, gpu))
+    ours, theirs = (trained(recipe, DataChoice(), machine=Machine(device)) for device in ("cpu", str(gpu)))
     # Order and shifts come from another generator there, so curves agree in the large only.
     assert theirs.outcome is Outcome.COMPLETE
     assert theirs.best.accuracy > 0.9
@@ -246,13 +251,8 @@ def test_a_gpu_takes_the_same_steps_as_the_processor(gpu, cpu, few_digits, monke
     curves = []
     for device in (cpu, gpu):
         network = build_network(Recipe(model=TINY), MNIST_SHAPE, 0, device)
-        optimizer = build_optimizer(network, device)
-        batch = few_digits.train.to(device)
-        rate, generator = torch.tensor(0.001, device=device), torch.Generator(device)
-        curves.append(
-            [
-                train_step(network, optimizer, batch, rate, generator, "float32").total.item()
-                for _ in range(10)
-            ]
-        )
+        images = DeviceImages.of(few_digits.train, device)
+        engine = build_engine("reference", Setup(network, images, 0))
+        chosen, rates = torch.arange(100, device=device), torch.tensor([0.001], device=device)
+        curves.append([engine.train(chosen, 100, rates)[0].item() for _ in range(10)])
     assert curves[1] == pytest.approx(curves[0], rel=1e-2)

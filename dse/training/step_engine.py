@@ -1,0 +1,116 @@
+"""What an engine is, and the one that runs the plain step: the oracle of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from dse.networks.network import PLAIN, Arithmetic, Network
+from dse.recipe.recipe import Precision
+from dse.training.images import DeviceImages
+from dse.training.step import Step, build_optimizer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """What an engine trains, and on what.
+
+    Attributes:
+        network: Its weights are trained in place, and nothing else of it is changed; lives on the device.
+        images: What it is trained on; on the device.
+        seed: Of the order of the images and of their shifts.
+        precision: Of the steps' convolutions and matrix products.
+    """
+
+    network: Network
+    images: DeviceImages
+    seed: int
+    precision: Precision = "float32"
+
+    @property
+    def device(self) -> torch.device:
+        """Where it trains."""
+        return self.images.device
+
+
+class Engine(Protocol):
+    """Trains a network on images held in memory.
+
+    Attributes:
+        name: What it is, as the records say it.
+        generator: Source of the shifts; on the engine's device. Whoever shuffles draws from it too.
+    """
+
+    name: str
+    generator: torch.Generator
+
+    def prepare(self, batch_sizes: Iterable[int]) -> None:
+        """Do what need not be timed, for these batch sizes; weights, optimizer and generator stay as they are."""
+
+    def train(self, chosen_N: Tensor, batch_size: int, rates_S: Tensor) -> Tensor:
+        """Train on these images in their order, one step a batch, the last batch with what is left.
+
+        Args:
+            chosen_N: Indices of images, int64, on the device.
+            batch_size: Images a step.
+            rates_S: Learning rate of each step, on the device.
+
+        Returns:
+            Sums of total, margin and reconstruction loss over the images, before each update; float64, shape
+            (3,), on the device, which is not waited for.
+        """
+
+    def predict(self, images_BCHW: Tensor) -> Tensor:
+        """Give the likeliest class of each image in [0, 1], by the engine's own arithmetic; shape (B,), int64."""
+
+
+class StepEngine:
+    """Runs one step after the other.
+
+    Args:
+        setup: What is trained on what.
+        name: What the records shall say.
+        arithmetic: How losses and predictions are computed.
+    """
+
+    def __init__(self, setup: Setup, name: str, arithmetic: Arithmetic = PLAIN) -> None:
+        self.name = name
+        self.arithmetic = arithmetic
+        self.generator = torch.Generator(setup.device).manual_seed(setup.seed)
+        self._network = setup.network
+        self._images = setup.images
+        self._step = Step(
+            partial(setup.network.losses, arithmetic=arithmetic),
+            build_optimizer(setup.network, setup.device),
+            self.generator,
+            setup.precision,
+        )
+
+    def prepare(self, batch_sizes: Iterable[int]) -> None:
+        """Run each batch size forward and backward once on black images.
+
+        The first pass at a new shape makes the libraries choose kernels and reserve memory, which is no training.
+        """
+        pass_through = replace(self._step, generator=torch.Generator(self.generator.device))
+        for size in sorted(set(batch_sizes), reverse=True):
+            batch = self._images[:size]
+            black = DeviceImages(torch.zeros_like(batch.pixels), torch.zeros_like(batch.labels))
+            pass_through(black, None)
+        self._network.zero_grad(set_to_none=True)
+
+    def train(self, chosen_N: Tensor, batch_size: int, rates_S: Tensor) -> Tensor:
+        """Train on these images in their order, one step a batch; see ``Engine``."""
+        # In double precision for a sum over many small steps.
+        sums = torch.zeros(3, dtype=torch.float64, device=chosen_N.device)
+        for chosen, rate in zip(torch.split(chosen_N, batch_size), rates_S, strict=True):
+            sums += torch.stack(self._step(self._images[chosen], rate)) * len(chosen)
+        return sums
+
+    def predict(self, images_BCHW: Tensor) -> Tensor:
+        """Give the likeliest class of each image in [0, 1]; shape (B,), int64."""
+        return self._network.predict(images_BCHW, self.arithmetic)

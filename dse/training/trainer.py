@@ -1,0 +1,247 @@
+"""The trainer: a machine with data on it, and the training loop with its clocks and evaluations."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dse.data.choice import DataChoice
+from dse.data.images import ImageData, load_images
+from dse.errors import DataError
+from dse.networks.build import build_network
+from dse.networks.network import Network
+from dse.networks.precision import products_in
+from dse.recipe.plan import EpochPlan, Plan, compile_plan
+from dse.recipe.recipe import Recipe
+from dse.record.environment import describe_environment
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.training.device import device_title, find_device, threads_of, use_threads
+from dse.training.engines import AUTO, build_engine, choose_engine
+from dse.training.faults import explained_faults
+from dse.training.images import DeviceImages
+from dse.training.machine import Machine
+from dse.training.step import as_floats
+from dse.training.step_engine import Engine, Setup
+from dse.training.stopwatch import Stopwatch
+
+# The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a tenth of a GB.
+EVALUATION_BATCH = 128
+# A look at the losses waits for the device. This seldom it costs nothing, and an epoch of 60,000 steps that
+# diverges at its start still ends within seconds.
+STEPS_BETWEEN_CHECKS = 500
+
+
+class Trainer:
+    """A machine with data on it: plans recipes, and trains them.
+
+    It can be pickled. The device is looked for, and the images are read and moved to it, when they are first needed;
+    a copy in another process looks and reads for itself.
+
+    Args:
+        machine: What trains.
+        data: Which images it trains on, chooses on and tests on.
+    """
+
+    def __init__(self, machine: Machine, data: DataChoice) -> None:
+        self.machine = machine
+        self.data = data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"machine": self.machine, "data": self.data}
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device that trains.
+
+        Raises:
+            DeviceError: It is not here, or has fewer cores than threads are wanted.
+        """
+        use_threads(self.machine.threads)
+        return find_device(self.machine.device)
+
+    @property
+    def title(self) -> str:
+        """The device's name, as a table of results would give it."""
+        return device_title(self.device)
+
+    @cached_property
+    def images(self) -> ImageData:
+        """All images, in the processor's memory."""
+        return load_images(self.data, self.machine.data_dir)
+
+    @cached_property
+    def parts(self) -> tuple[DeviceImages, DeviceImages | None, DeviceImages]:
+        """The images to train on, to choose on and to test on, on the device."""
+        held = self.images
+        validation = None if held.validation is None else DeviceImages.of(held.validation, self.device)
+        return DeviceImages.of(held.train, self.device), validation, DeviceImages.of(held.test, self.device)
+
+    def environment(self) -> dict[str, object]:
+        """Describe machine, code and data, so that figures can be judged later.
+
+        Raises:
+            DataError: The images cannot be read.
+        """
+        return describe_environment(
+            self.title,
+            self.device.type,
+            threads_of(self.device),
+            self.machine.engine,
+            self.images.fingerprint,
+        )
+
+    def plan(self, recipe: Recipe) -> Plan:
+        """Compile a recipe for the data.
+
+        Raises:
+            RecipeError: A batch is larger than the data, or the images do not fit the model.
+            DataError: The data set is unknown or too small.
+        """
+        return compile_plan(recipe, self.data.dataset.shape, self.data.split.train_images)
+
+    def settled(self, plan: Plan) -> tuple[Trainer, str]:
+        """Decide once which engine all runs like this plan's have.
+
+        Returns:
+            A trainer whose engine is not ``auto``, and why it is that one; no reason where nothing was left to decide.
+
+        Raises:
+            DeviceError: The machine's engine cannot run the plan here.
+        """
+        engine, reason = choose_engine(self.machine.engine, plan, self.device.type)
+        return Trainer(dataclasses.replace(self.machine, engine=engine), self.data), reason
+
+    def network(self, plan: Plan, seed: int) -> Network:
+        """Build a plan's network on the device, with initial weights that depend on the seed alone."""
+        return build_network(plan.recipe, plan.image, seed, self.device)
+
+    def engine(self, plan: Plan, seed: int, network: Network | None = None) -> Engine:
+        """Build what runs a plan's steps, on the network or, if None, on a fresh one.
+
+        Raises:
+            DeviceError: The device does not compute in the recipe's precision.
+        """
+        name = self.machine.engine
+        if name == AUTO:
+            name, _ = choose_engine(name, plan, self.device.type)
+        network = self.network(plan, seed) if network is None else network
+        return build_engine(name, Setup(network, self.parts[0], seed, plan.recipe.precision))
+
+    def train(
+        self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None, network: Network | None = None
+    ) -> Run:
+        """Train a network as planned.
+
+        On the processor, the same plan, data, seed and number of threads give the same curve bit for bit, all but the
+        seconds.
+
+        Args:
+            plan: Every batch size, step and rate.
+            seed: Decides the initial weights, the order of the images and their shifts.
+            on_epoch: Called with every row as soon as it is complete; its time is on no clock. The run ends as
+                ``stopped`` if it returns a reason.
+            network: Trained in place; lives on the device. The plan's own if None.
+
+        Returns:
+            The run; its ``engine`` is what really ran. If a loss is not finite, it ends there as ``diverged``, with
+            the rows of the epochs before.
+
+        Raises:
+            DataError: The plan is for another number or shape of images.
+            DeviceError: The device does not compute in the recipe's precision, or the engine cannot run there.
+            RecipeError: A batch does not fit in the device's memory.
+            DeviceLostError: The device stopped answering.
+        """
+        self._check_fit(plan)
+        setup_clock, train_clock, evaluation_clock = (Stopwatch(self.device) for _ in range(3))
+        with explained_faults(self.device, max(plan.step_sizes)), setup_clock:
+            engine = self.engine(plan, seed, network)
+            engine.prepare(plan.step_sizes)
+        _, chosen_on, tested = self.parts
+        curve: list[EpochRow] = []
+
+        def ended(outcome: Outcome, reason: str) -> Run:
+            return Run(tuple(curve), outcome, reason, setup_clock.seconds, engine.name)
+
+        for epoch in plan.epochs:
+            with explained_faults(self.device, epoch.batch_size), train_clock:
+                sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+                for chosen, rates in _stretches(plan, epoch, engine.generator):
+                    sums += engine.train(chosen, epoch.batch_size, rates)
+                    if not sums.isfinite().all():
+                        break
+                losses = (sums / plan.images).tolist()
+            if not all(map(math.isfinite, losses)):
+                return ended(Outcome.DIVERGED, _divergence(plan, epoch))
+            with explained_faults(self.device, epoch.batch_size), evaluation_clock:
+                validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
+                test = accuracy(engine.predict, tested)
+            row = EpochRow(
+                epoch=epoch.epoch,
+                batch_size=epoch.batch_size,
+                steps=epoch.steps,
+                images_seen=epoch.epoch * plan.images,
+                first_rate=epoch.first_rate,
+                last_rate=epoch.last_rate,
+                train_seconds=train_clock.seconds,
+                eval_seconds=evaluation_clock.seconds,
+                loss=losses[0],
+                margin_loss=losses[1],
+                reconstruction_loss=losses[2],
+                validation_accuracy=validation,
+                test_accuracy=test,
+            )
+            curve.append(row)
+            enough = None if on_epoch is None else on_epoch(row)
+            if enough is not None:
+                return ended(Outcome.STOPPED, enough)
+        return ended(Outcome.COMPLETE, "")
+
+    def _check_fit(self, plan: Plan) -> None:
+        shape, count = self.data.dataset.shape, self.data.split.train_images
+        if (shape, count) != (plan.image, plan.images):
+            raise DataError(
+                f"the plan is for {plan.images} training images of {plan.image}, but {self.data.name} holds "
+                f"{count} of {shape}. Compile the plan for these."
+            )
+
+
+def accuracy(predict: Callable[[Tensor], Tensor], images: DeviceImages) -> float:
+    """Give the share of images whose class is predicted right, computed in float32.
+
+    Args:
+        predict: Gives the class of each image in [0, 1], (B, C, H, W); shape (B,), int64.
+        images: They lie on the device that predicts.
+    """
+    with torch.inference_mode(), products_in("float32", images.device):
+        right = torch.zeros((), dtype=torch.int64, device=images.device)
+        for start in range(0, len(images), EVALUATION_BATCH):
+            batch = images[start : start + EVALUATION_BATCH]
+            right += (predict(as_floats(batch.pixels)) == batch.labels).sum()
+    return right.item() / len(images)
+
+
+def _stretches(plan: Plan, epoch: EpochPlan, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pass once over the images in random order: give stretches of indices with the rates of their steps."""
+    device = generator.device
+    rates = torch.from_numpy(plan.epoch_rates(epoch.epoch).copy()).to(device)
+    order = torch.randperm(plan.images, generator=generator, device=device)
+    return zip(
+        torch.split(order, STEPS_BETWEEN_CHECKS * epoch.batch_size),
+        torch.split(rates, STEPS_BETWEEN_CHECKS),
+        strict=True,
+    )
+
+
+def _divergence(plan: Plan, epoch: EpochPlan) -> str:
+    low, high = sorted((epoch.first_rate, epoch.last_rate))
+    return (
+        f"the loss stopped being finite in epoch {epoch.epoch} of {len(plan.epochs)}, "
+        f"at rates from {low:.3g} to {high:.3g}"
+    )
