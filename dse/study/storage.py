@@ -147,7 +147,8 @@ def check_compares(study: optuna.Study, folder: Path, environment: Mapping[str, 
         StudyError: The study's environment is not this one.
     """
     earlier = dict(study.user_attrs.get("environment", {}))
-    earlier["engine"] = engine_name(earlier.get("engine", ""))
+    if "engine" in earlier:
+        earlier["engine"] = engine_name(earlier["engine"])
     for key, what in (("data_fingerprint", "images"), ("device_type", "device"), ("engine", "engine")):
         if earlier.get(key) != environment.get(key):
             raise StudyError(
