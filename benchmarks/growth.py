@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from dse.bench.bench import describe
-from dse.bench.contest import Contestant, hold_contest, ratio
+from dse.bench.contest import Contestant, ratio, take_turns
 from dse.bench.entries import SEED, random_images
 from dse.data.datasets import MNIST_SHAPE
 from dse.networks.build import build_network
@@ -78,7 +78,7 @@ def contestant(epoch: Epoch, device: torch.device) -> Contestant:
 def table(name: str, device: torch.device, seconds: float, repeats: int) -> str:
     """Measure one table."""
     epochs = TABLES[name]
-    turns = hold_contest([contestant(epoch, device) for epoch in epochs], seconds, repeats)
+    turns = take_turns([contestant(epoch, device) for epoch in epochs], seconds, repeats)
     base = epochs[0]
     lines = [
         "| epoch | parameters | operations | seconds |",

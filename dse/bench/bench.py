@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from dse.bench.contest import Spread, hold_contest, ratio, summarise
+from dse.bench.contest import Spread, ratio, summarise, take_turns
 from dse.bench.entries import Job, engine_entry, limit_entry, peer_entry
 from dse.bench.limit import limit_seconds, step_cost
 from dse.bench.peer import import_peer
@@ -37,7 +37,7 @@ class BenchRow:
     Attributes:
         job: What was trained.
         repeats: Turns of each contestant.
-        rates: Training images/s of each contestant that ran.
+        throughputs: Training images/s of each contestant that ran.
         ratios: Those of ``RATIOS`` whose sides both ran, divided repeat by repeat.
         engines: By contestant the engine's own name, the seconds of its set-up and, on a GPU, its peak memory; of
             ``peer`` the memory alone.
@@ -45,14 +45,14 @@ class BenchRow:
 
     job: Job
     repeats: int
-    rates: dict[str, Spread]
+    throughputs: dict[str, Spread]
     ratios: dict[str, Spread]
     engines: dict[str, dict[str, Any]]
 
     @property
     def measured(self) -> dict[str, Spread]:
-        """Rates and ratios together."""
-        return self.rates | self.ratios
+        """Throughputs and ratios together."""
+        return self.throughputs | self.ratios
 
     def as_dict(self) -> dict[str, Any]:
         """Give medians by name, None for who did not run, with the spreads apart."""
@@ -119,21 +119,21 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
             name: stack.enter_context(Worker(build, job.batch_size)) for name, build in builders.items()
         }
         contestants = [each for worker in workers.values() for each in worker.contestants()]
-        turns = hold_contest(contestants, seconds, repeats)
+        turns = take_turns(contestants, seconds, repeats)
     cost = step_cost(job.size, job.batch_size, job.precision)
     for turn in turns:
         turn["limit"] = limit_seconds(cost, turn)
-    rates = {
+    throughputs = {
         name: [job.batch_size / turn[name] for turn in turns] for name in CONTESTANTS if name in turns[0]
     }
     return BenchRow(
         job,
         repeats,
-        {name: summarise(values) for name, values in rates.items()},
+        {name: summarise(values) for name, values in throughputs.items()},
         {
-            name: ratio(rates[over], rates[under])
+            name: ratio(throughputs[over], throughputs[under])
             for name, (over, under) in RATIOS.items()
-            if over in rates and under in rates
+            if over in throughputs and under in throughputs
         },
         {name: worker.details for name, worker in workers.items() if name != "limit"},
     )

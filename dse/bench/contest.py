@@ -50,7 +50,7 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
     return summarise([a / b for a, b in zip(over, under, strict=True)])
 
 
-def hold_contest(contestants: Sequence[Contestant], seconds: float, repeats: int) -> list[dict[str, float]]:
+def take_turns(contestants: Sequence[Contestant], seconds: float, repeats: int) -> list[dict[str, float]]:
     """Time every contestant once in each repeat, in turns: a, b, c, a, b, c and so on.
 
     Args:

@@ -18,7 +18,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from dse.bench.worker import Run
+from dse.bench.worker import TakeSteps
 from dse.networks.precision import products_in
 from dse.recipe.models.capsnet import KERNEL, PRIMARY_STRIDE, CapsNetSize
 from dse.recipe.recipe import Precision
@@ -36,13 +36,13 @@ OPERATIONS_PER_MULTIPLICATION = 2
 MATRIX_SIDE = 8192
 COPIED_BYTES = 2**30
 
-Work = Callable[[], object]
+Kernel = Callable[[], object]
 Draw = Callable[..., Tensor]
 
 
 def kernel_run(
     size: CapsNetSize, routing_iterations: int, batch_size: int, precision: Precision = "float32"
-) -> Run:
+) -> TakeSteps:
     """Make what runs a step's convolutions and matrix products, forward and backward, and nothing else.
 
     The library's own kernels with the gradients that training needs: none for the images. Left out are routing's
@@ -75,7 +75,7 @@ def kernel_run(
     return run
 
 
-def _convolutions(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
+def _convolutions(size: CapsNetSize, batch: int, draw: Draw) -> list[Kernel]:
     image, sharing = size.image, size.sharing
     filters = size.filters // sharing.convolution
     channels = size.types * size.primary_size // sharing.primary_capsules
@@ -99,14 +99,14 @@ def _convolutions(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
     ]  # fmt: skip
 
 
-def _votes(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
+def _votes(size: CapsNetSize, batch: int, draw: Draw) -> list[Kernel]:
     capsules = size.types * size.positions
     outputs = size.image.classes * size.class_size
     primary_NBD = draw(capsules, batch, size.primary_size)
     return _product(primary_NBD, draw(capsules, size.primary_size, outputs))
 
 
-def _shared_products(size: CapsNetSize, routing_iterations: int, batch: int) -> list[Work]:
+def _shared_products(size: CapsNetSize, routing_iterations: int, batch: int) -> list[Kernel]:
     classes, inputs = size.image.classes, size.types * size.primary_size
     matrices_KxE = torch.rand(classes, inputs, size.class_size)
     weighted = _product(torch.rand(classes, batch, inputs), matrices_KxE)
@@ -114,7 +114,7 @@ def _shared_products(size: CapsNetSize, routing_iterations: int, batch: int) -> 
     return weighted * routing_iterations + agreement * (routing_iterations - 1)
 
 
-def _product(left: Tensor, right: Tensor) -> list[Work]:
+def _product(left: Tensor, right: Tensor) -> list[Kernel]:
     """Give a batched product and the two of its gradients."""
     gradient = torch.rand(*left.shape[:2], right.shape[2], dtype=left.dtype)
     return [
@@ -124,7 +124,7 @@ def _product(left: Tensor, right: Tensor) -> list[Work]:
     ]
 
 
-def _decoder(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
+def _decoder(size: CapsNetSize, batch: int, draw: Draw) -> list[Kernel]:
     widths = (size.decoder_inputs, *size.hidden, size.image.pixels)
     return [
         work
@@ -133,7 +133,7 @@ def _decoder(size: CapsNetSize, batch: int, draw: Draw) -> list[Work]:
     ]
 
 
-def _linear(batch: int, fan_in: int, fan_out: int, draw: Draw) -> list[Work]:
+def _linear(batch: int, fan_in: int, fan_out: int, draw: Draw) -> list[Kernel]:
     inputs, weight, bias = draw(batch, fan_in), draw(fan_out, fan_in), draw(fan_out)
     gradient = draw(batch, fan_out)
     return [
@@ -180,7 +180,7 @@ def rate_runs(
     precision: Precision = "float32",
     side: int = MATRIX_SIDE,
     copied_bytes: int = COPIED_BYTES,
-) -> dict[str, Run]:
+) -> dict[str, TakeSteps]:
     """Make what measures a device's two rates: a large matrix product in that precision, and a large copy."""
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     left, right = torch.rand(2, side, side, dtype=dtype, device=device)

@@ -23,7 +23,7 @@ from dse.bench.contest import Contestant
 from dse.errors import DseError, InputError, RunError
 from dse.training.stopwatch import Stopwatch
 
-Run = Callable[[int], object]
+TakeSteps = Callable[[int], object]
 
 _SECONDS_TO_LEAVE = 5.0
 
@@ -38,7 +38,7 @@ class Entry:
         details: What a result shall say beside the times.
     """
 
-    runs: Mapping[str, Run]
+    runs: Mapping[str, TakeSteps]
     device: torch.device
     details: dict[str, Any] = field(default_factory=dict)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import click
+from typing_extensions import Unpack
 
 from dse.cli.options import device_option, json_option, print_json, threads_option
 from dse.cli.terminal import console, plain_table
@@ -20,6 +21,21 @@ def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise click.BadParameter(f"{value!r} is not a list of whole numbers from 1 up, as in 128,16,1.")
     return tuple(int(part) for part in parts)
+
+
+class BenchOptions(TypedDict):
+    """All options of ``dse bench``."""
+
+    device: str
+    threads: int | None
+    batch_sizes: tuple[int, ...]
+    preset: Literal["full", "small", "tiny"]
+    sharing: Literal["none", "per_type"]
+    precision: Literal["float32", "tf32", "bfloat16"]
+    peer: Path | None
+    seconds: float
+    repeats: int
+    as_json: bool
 
 
 @click.command()
@@ -70,18 +86,7 @@ def _batch_sizes(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     "--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Turns of each contestant."
 )
 @json_option
-def bench(
-    device: str,
-    threads: int | None,
-    batch_sizes: tuple[int, ...],
-    preset: Literal["full", "small", "tiny"],
-    sharing: Literal["none", "per_type"],
-    precision: Literal["float32", "tf32", "bfloat16"],
-    peer: Path | None,
-    seconds: float,
-    repeats: int,
-    as_json: bool,
-) -> None:
+def bench(**options: Unpack[BenchOptions]) -> None:
     """Measure training images/s: reference step, fast step, the authors' code, and the limit.
 
     All run in turns, each in a process of its own, and ratios are taken turn by turn, so a machine whose speed
@@ -99,24 +104,28 @@ def bench(
     from dse.bench.entries import Job
     from dse.training.device import find_device, use_threads
 
-    use_threads(threads)
-    found = find_device(device)
-    environment = describe(found)
+    use_threads(options["threads"])
+    device = find_device(options["device"])
+    environment = describe(device)
+    as_json = options["as_json"]
     if not as_json:
         versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
         click.echo(f"{environment['device']}; {versions}")
 
-    def tell(row: BenchRow) -> None:
+    def report(row: BenchRow) -> None:
         if not as_json:
             click.echo(f"batch {row.job.batch_size}: measured", err=True)
 
-    jobs = [Job(batch_size, found, preset, sharing, precision=precision) for batch_size in batch_sizes]
-    rows = measure(jobs, seconds, repeats, peer, tell)
+    jobs = [
+        Job(size, device, options["preset"], options["sharing"], precision=options["precision"])
+        for size in options["batch_sizes"]
+    ]
+    rows = measure(jobs, options["seconds"], options["repeats"], options["peer"], report)
     if as_json:
         print_json(environment | {"rows": [row.as_dict() for row in rows]})
         return
     _print_rows(rows)
-    click.echo(f"Training images/s, then ratios: median (lowest to highest) of {repeats} turns.")
+    click.echo(f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns.")
 
 
 def _print_rows(rows: list[BenchRow]) -> None:

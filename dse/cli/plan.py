@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
+from typing_extensions import Unpack
 
 from dse.cli.options import (
     dataset_option,
@@ -21,6 +22,19 @@ from dse.cli.terminal import console, plain_table
 
 if TYPE_CHECKING:
     from dse.recipe.plan import Plan
+
+
+class PlanOptions(TypedDict):
+    """All options of ``dse plan``."""
+
+    dataset: str
+    images: int | None
+    protocol: str
+    epochs: int | None
+    rates: Path | None
+    plot: Path | None
+    results: Path
+    as_json: bool
 
 
 @click.command()
@@ -43,17 +57,7 @@ if TYPE_CHECKING:
 )
 @results_option
 @json_option
-def plan(
-    recipe: str,
-    dataset: str,
-    images: int | None,
-    protocol: str,
-    epochs: int | None,
-    rates: Path | None,
-    plot: Path | None,
-    results: Path,
-    as_json: bool,
-) -> None:
+def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
     """Show what a recipe does: batch sizes, steps, learning rates and parameters. Needs no data.
 
     RECIPE is a name (paper/...), a YAML file, or STUDY:TRIAL.
@@ -66,16 +70,16 @@ def plan(
     from dse.data.datasets import Protocol, find_dataset, split_sizes
     from dse.recipe.plan import compile_plan
 
-    facts = find_dataset(dataset)
-    count = images or split_sizes(facts, Protocol(protocol)).train_images
-    compiled = compile_plan(find_recipe(recipe, results, epochs), facts.shape, count)
-    if rates is not None:
-        _write_rates(rates, compiled)
-    if plot is not None:
+    facts = find_dataset(options["dataset"])
+    count = options["images"] or split_sizes(facts, Protocol(options["protocol"])).train_images
+    compiled = compile_plan(find_recipe(recipe, options["results"], options["epochs"]), facts.shape, count)
+    if options["rates"] is not None:
+        _write_rates(options["rates"], compiled)
+    if options["plot"] is not None:
         from dse.report.figures.plan_figure import write_plan_figure
 
-        write_plan_figure(compiled, plot)
-    if as_json:
+        write_plan_figure(compiled, options["plot"])
+    if options["as_json"]:
         print_json(
             {
                 "recipe": compiled.recipe.model_dump(mode="json"),

@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dse.bench.bench import CONTESTANTS, RATIOS, BenchRow, bench
-from dse.bench.contest import Contestant, Spread, hold_contest, ratio, summarise
+from dse.bench.contest import Contestant, Spread, ratio, summarise, take_turns
 from dse.bench.entries import Job, check_memory, engine_entry, limit_entry, random_images
 from dse.bench.limit import (
     ADAM_TRANSFERS,
@@ -48,7 +48,7 @@ def test_turns_alternate_and_last_as_long_as_wanted() -> None:
         Contestant("quick", partial(timed, "quick", 0.01)),
         Contestant("slow", partial(timed, "slow", 3.0)),
     ]
-    taken = hold_contest(contestants, seconds=1.0, repeats=3)
+    taken = take_turns(contestants, seconds=1.0, repeats=3)
     assert turns[-6:] == [("quick", 100), ("slow", 1)] * 3
     assert [turn["slow"] for turn in taken] == [3.0] * 3
     assert [turn["quick"] for turn in taken] == pytest.approx([0.01] * 3)
@@ -143,7 +143,7 @@ def test_engines_and_the_limit_run(name: str, precision: Precision) -> None:
 def test_a_row_on_a_gpu(gpu: torch.device, precision: Precision) -> None:
     job = Job(batch_size=16, device=gpu, preset="tiny", images=64, precision=precision)
     (row,) = bench([job], seconds=0.01, repeats=1)
-    assert set(row.rates) == {"reference", "fast", "limit"}
+    assert set(row.throughputs) == {"reference", "fast", "limit"}
     assert row.engines["fast"]["peak_reserved_bytes"] >= row.engines["fast"]["peak_allocated_bytes"] > 0
 
 
@@ -206,7 +206,7 @@ def test_a_process_passes_its_errors_on() -> None:
 @pytest.mark.slow
 def test_a_whole_row() -> None:
     rows = bench([TINY], seconds=0.01, repeats=2)
-    assert set(rows[0].rates) == {"reference", "fast", "limit"}
+    assert set(rows[0].throughputs) == {"reference", "fast", "limit"}
     assert set(rows[0].ratios) == {"fast_over_reference", "fast_over_limit"}
     assert rows[0].engines["reference"]["name"] == "reference"
 
