@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dse.errors import StudyError
@@ -39,6 +40,7 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
         folder / "trials.csv", ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
     )
     curves = _read_csv(folder / "curves.csv", ["trial", *EPOCH_COLUMNS])
+    _check_numbers(curves, folder / "curves.csv")
     environment = folder / "environment.json"
     rows = {int(str(number)): curve for number, curve in curves.groupby("trial")}
     baselines = [row["recipe_id"] for row in trials.to_dict("records") if row.get("is_baseline")]
@@ -90,6 +92,20 @@ def _curve(rows: pd.DataFrame) -> tuple[EpochRow, ...]:
     ]
     found = [EpochRow(*values) for values in zip(*columns.values(), strict=True)]
     return tuple(sorted(found, key=lambda row: row.epoch))
+
+
+def _check_numbers(curves: pd.DataFrame, path: Path) -> None:
+    """Refuse what is no finite number; only a validation accuracy may be missing."""
+    for column in EPOCH_COLUMNS:
+        wrong = ~np.isfinite(pd.to_numeric(curves[column], errors="coerce").to_numpy(dtype=float))
+        if column == "validation_accuracy":
+            wrong &= curves[column].notna().to_numpy()
+        if wrong.any():
+            row = curves[wrong].to_dict("records")[0]
+            raise StudyError(
+                f"{path}: {column} of trial {row['trial']}, epoch {row['epoch']} is {row[column]}, but it must be a "
+                "finite number. Correct the file, or leave the trial out."
+            )
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:

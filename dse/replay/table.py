@@ -80,13 +80,12 @@ def record_table(tables: StudyTables) -> RecordedTable:
     """Lay a study out for replays.
 
     Raises:
-        StudyError: The study's space is not known, no run or none of the baseline is complete, or a curve holds
-            what is no number.
+        StudyError: The study's space is not known, or no run or none of the baseline is complete.
     """
-    if not tables.space:
+    if "recipe" not in tables.space:
         raise StudyError(f"{tables.name}: a replay needs the study's space.yaml beside its tables.")
     space = parse_space(tables.space, f"the space of {tables.name}")
-    curves = _checked_curves(tables)
+    curves = {int(str(trial)): curve for trial, curve in tables.curves.groupby("trial")}
     complete = tables.trials[tables.trials["state"] == "complete"].sort_values(["seed", "trial"])
     candidates: list[Candidate] = []
     runs: list[tuple[Run, ...]] = []
@@ -111,19 +110,6 @@ def record_table(tables: StudyTables) -> RecordedTable:
         )
     left_out = tables.trials["recipe_id"].nunique() - len(candidates)
     return RecordedTable(tables.name, space, tuple(candidates), tuple(runs), baseline, left_out)
-
-
-def _checked_curves(tables: StudyTables) -> dict[int, pd.DataFrame]:
-    for column in ("train_seconds", "accuracy"):
-        values = pd.to_numeric(tables.curves[column], errors="coerce")
-        wrong = tables.curves[~np.isfinite(values.to_numpy(dtype=float))]
-        if len(wrong):
-            trial, epoch = int(wrong["trial"].iloc[0]), int(wrong["epoch"].iloc[0])
-            raise StudyError(
-                f"{tables.name}: {column} of trial {trial}, epoch {epoch} is {wrong[column].iloc[0]}, but a replay "
-                "needs finite numbers. Correct curves.csv, or leave the trial out."
-            )
-    return {int(str(trial)): curve for trial, curve in tables.curves.groupby("trial")}
 
 
 def _run(curve: pd.DataFrame, outline: Outline, trial: int, study: str) -> Run:
