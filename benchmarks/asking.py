@@ -14,21 +14,22 @@ import time
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from dse.recipe.plan import Plan
 from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.record.trial import Trial
-from dse.replay.orders import Promising
 from dse.replay.simulate import replay
 from dse.replay.table import RecordedTable
 from dse.search.history import History
-from dse.search.progress import Outline, Progress
+from dse.search.orders import ExpectedGain, baseline_first
+from dse.search.progress import PlanSummary, Progress
 from dse.search.stopping import DominanceRule
-from dse.search.surrogate import Candidate
+from dse.search.surrogate import Candidate, Surrogate
 from dse.space.load import load_space, parse_space
 from dse.study.explore import explore
 from dse.study.storage import opened
-from dse.study.watcher import Standing
+from dse.study.watcher import Standing, Watcher
 
 EPOCHS = 10
 
@@ -40,68 +41,67 @@ def made_up_table(recipes: int) -> RecordedTable:
     candidates, runs = [], []
     for row in range(recipes):
         rate, steps = float(rng.uniform(1e-4, 1e-2)), int(rng.integers(100, 1000))
-        outline = Outline((32,) * EPOCHS, shares, steps, rate, parameters=0)
+        summary = PlanSummary((32,) * EPOCHS, shares, steps, rate, parameters=0)
         choices = {
             "policy": str(rng.integers(4)),
             "schedule": str(rng.integers(5)),
             "rate": rate,
             "recipe": row,
         }
-        candidates.append(Candidate(choices, outline))
+        candidates.append(Candidate(choices, summary))
         seconds = tuple(np.cumsum(rng.uniform(1, 2, EPOCHS)).tolist())
         accuracies = tuple(np.sort(rng.uniform(0.5, 0.95, EPOCHS)).tolist())
-        runs.append((tuple(Progress(outline, seconds[:n], accuracies[:n]) for n in range(1, EPOCHS + 1)),))
+        runs.append((tuple(Progress(summary, seconds[:n], accuracies[:n]) for n in range(1, EPOCHS + 1)),))
     space = load_space("quickstart")
     return RecordedTable("made up", space, tuple(candidates), tuple(runs), baseline=0, left_out=0)
 
 
-class Timed(Promising):
+class Timed(ExpectedGain):
     """Keeps the seconds of its slowest question."""
 
     slowest = 0.0
 
+    @override
     def next(self) -> int | None:
-        """Give the most promising row."""
         before = time.process_time()
         row = super().next()
         self.slowest = max(self.slowest, time.process_time() - before)
         return row
 
 
-class Gaps:
-    """Watches a study, and keeps the seconds between one trial's end and the next one's start."""
+class Gaps(Watcher):
+    """Keeps the seconds between one trial's end and the next one's start."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self._ended: float | None = None
 
+    @override
     def trial_started(self, trial: Trial, plan: Plan) -> None:
-        """Note the gap."""
         if self._ended is not None:
             self.seconds.append(time.perf_counter() - self._ended)
 
-    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
-        """Note nothing."""
-
+    @override
     def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
-        """Note the time."""
         self._ended = time.perf_counter()
 
-    def study_ended(self, reason: str) -> None:
-        """Note nothing."""
 
+class Pretending:
+    """Trains nothing: seconds and accuracy follow from the plan."""
 
-def pretend(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
-    """Train nothing: seconds and accuracy follow from the plan."""
-    curve: list[EpochRow] = []
-    for epoch in plan.epochs:
-        seconds = epoch.epoch * (1 + 10 / epoch.batch_size)
-        accuracy = 1 - 1 / (2 + epoch.epoch + 100 * float(plan.rates.mean()) ** 0.5)
-        numbers = (epoch.batch_size, epoch.steps, plan.images, epoch.first_rate, epoch.last_rate)
-        curve.append(EpochRow(epoch.epoch, *numbers, seconds, 0.0, 1.0, 1.0, 1.0, accuracy, accuracy))
-        if (reason := on_epoch(curve[-1])) is not None:
-            return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "pretended")
-    return Run(tuple(curve), Outcome.COMPLETE, "", 0.0, "pretended")
+    title = "none"
+
+    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+        """Make the curve up."""
+        curve: list[EpochRow] = []
+        for epoch in plan.epochs:
+            seconds = epoch.epoch * (1 + 10 / epoch.batch_size)
+            accuracy = 1 - 1 / (2 + epoch.epoch + 100 * float(plan.rates.mean()) ** 0.5)
+            numbers = (epoch.batch_size, epoch.steps, plan.images, epoch.first_rate, epoch.last_rate)
+            curve.append(EpochRow(epoch.epoch, *numbers, seconds, 0.0, 1.0, 1.0, 1.0, accuracy, accuracy))
+            if on_epoch is not None and (reason := on_epoch(curve[-1])) is not None:
+                return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "pretended")
+        return Run(tuple(curve), Outcome.COMPLETE, "", 0.0, "pretended")
 
 
 def study_gaps(recipes: int) -> list[float]:
@@ -114,10 +114,15 @@ def study_gaps(recipes: int) -> list[float]:
         "weight_sharing": {"class_capsules": "none", "decoder": "full"},
     }
     content["baseline"] = {"learning_rate": {"policy": "fixed", "base_rate": rates[1]}}
-    content |= {"objectives": ["train_seconds", "accuracy"], "stopping": "dominated"}
+    content |= {
+        "objectives": ["train_seconds", "accuracy"],
+        "stopping": "dominated",
+        "trials": recipes,
+        "sampler": "expected_gain",
+    }
     space, gaps = parse_space(content, "made up"), Gaps()
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder), "made-up", space, {}) as study:
-        explore(study, space, pretend, trials=recipes, sampler="expected_gain", device="none", watcher=gaps)
+        explore(study, space, Pretending(), gaps)
     return gaps.seconds
 
 
@@ -130,7 +135,8 @@ if __name__ == "__main__":
     table = made_up_table(recipes)
     rng, history = np.random.default_rng(0), History()
     began = time.process_time()
-    order = Timed(table, rng, history)
+    rows = baseline_first(table.baseline, recipes, rng)
+    order = Timed(rows, Surrogate(table.candidates, history))
     found = replay(table, order, rng, table.seconds, history, DominanceRule(history, table.space.confidence))
     whole = time.process_time() - began
     print(

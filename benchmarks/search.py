@@ -24,16 +24,17 @@ import numpy as np
 import pandas as pd
 
 import dse
-from dse.replay.contest import Strategy, hold_contest, parse_strategies, searches_frame, summary
+from dse.replay.compare import Setting, compare_strategies, searches_frame, summary
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
+from dse.replay.strategies import Strategy, parse_strategies
 from dse.replay.table import RecordedTable, record_table
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = [ROOT / "results" / "digits-table", ROOT / "results" / "mnist-table"]
 OURS = ["dse", "expected_gain"]
 # Those that run every trial to its end; the best of them is what dse is measured by.
-WHOLE_RUNS = ["exhaustive", "random", "tpe", "nsga2", "optuna-default", "three-step"]
+WHOLE_RUNS = ["grid", "random", "tpe", "nsga2", "optuna-default", "three-step"]
 RESAMPLES = 2_000
 FIGURES = ("seconds_to_90", "seconds_to_95", "seconds_to_99")
 
@@ -92,18 +93,18 @@ def ratio_of_medians(ours: pd.Series, theirs: pd.Series) -> dict[str, float]:
 
 
 def measure(folder: Path, repeats: int, python: Path | None, processes: int, out: Path) -> dict[str, Any]:
-    """Hold the contest on one table."""
-    from dse.report.figures.replay import write_contest
+    """Compare the strategies on one table."""
+    from dse.report.figures.replay import write_comparison
 
     table = record_table(dse.load_study(folder))
     # Stopping is shown with each of them, to tell what it is worth by itself.
     strategies = [*parse_strategies(OURS, ["none"]), *parse_strategies(WHOLE_RUNS, ["none", "dominated"])]
 
-    def tell(strategy: Strategy) -> None:
+    def say(strategy: Strategy) -> None:
         print(f"{folder.name}: {strategy.name}", flush=True)
 
-    contest = hold_contest(table, strategies, repeats, processes=processes, tell=tell)
-    searches, growth = contest.searches, contest.growth
+    found = compare_strategies(table, strategies, Setting(repeats=repeats, processes=processes), say)
+    searches, growth = found.searches, found.growth
     if python is not None:
         replays = mo_asha(table, python, repeats, processes)
         searches = pd.concat([searches, searches_frame("mo-asha", [score(table, each) for each in replays])])
@@ -112,8 +113,8 @@ def measure(folder: Path, repeats: int, python: Path | None, processes: int, out
         low, middle, high = np.quantile(shares, [0.05, 0.5, 0.95], axis=0, method="inverted_cdf")
         columns = {"hypervolume_share": middle, "hypervolume_share_p05": low, "hypervolume_share_p95": high}
         growth = pd.concat([growth, pd.DataFrame({"name": "mo-asha", "seconds": instants, **columns})])
-    all_of_them = dataclasses.replace(contest, strategies=summary(searches), growth=growth, searches=searches)
-    write_contest(all_of_them, out / folder.name)
+    all_of_them = dataclasses.replace(found, strategies=summary(searches), growth=growth, searches=searches)
+    write_comparison(all_of_them, out / folder.name)
     return judge(table, searches)
 
 
@@ -126,7 +127,7 @@ def judge(table: RecordedTable, searches: pd.DataFrame) -> dict[str, Any]:
     for figure in FIGURES:
         best = str(medians.loc[WHOLE_RUNS, figure].astype(float).idxmin())
         against[figure] = {"best": best, **ratio_of_medians(by_name["dse"][figure], by_name[best][figure])}
-    alone = medians.loc["exhaustive+dominated"]
+    alone = medians.loc["grid+dominated"]
     return {
         "table": table.name,
         "recipes": len(table.candidates),
@@ -164,15 +165,15 @@ def markdown(result: dict[str, Any]) -> str:
         "| `dse` over the best that runs every trial to its end | ratio (95 % interval) |",
         "|---|---|",
     ]
-    for figure, told in result["dse_over_best_whole"].items():
+    for figure, said in result["dse_over_best_whole"].items():
         lines.append(
-            f"| {figure.replace('_', ' ')} %, against `{told['best']}` | "
-            f"{told['ratio']:.2f} ({told['low']:.2f} to {told['high']:.2f}) |"
+            f"| {figure.replace('_', ' ')} %, against `{said['best']}` | "
+            f"{said['ratio']:.2f} ({said['low']:.2f} to {said['high']:.2f}) |"
         )
     alone = result["stopping_alone"]
     lines += [
         "",
-        f"Stopping alone (`exhaustive+dominated`): {100 * alone['saved']:.0f} % of the seconds saved, "
+        f"Stopping alone (`grid+dominated`): {100 * alone['saved']:.0f} % of the seconds saved, "
         f"{100 * alone['lost']:.1f} % of the volume lost (95th percentile {100 * alone['lost_p95']:.1f} %).",
         "",
     ]

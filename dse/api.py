@@ -12,39 +12,20 @@ from typing_extensions import Unpack
 from dse.data.choice import DataChoice
 from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
-from dse.record.run import EpochRow, OnEpoch, Run
+from dse.record.run import OnEpoch, Run
 from dse.record.tables import StudyTables
-from dse.record.trial import Trial
 from dse.space.load import load_space, parse_space
 from dse.space.search_space import SamplerName, SearchSpace, StoppingName
-from dse.study.watcher import Standing, Watcher
+from dse.study.watcher import Watcher
 from dse.training.machine import Machine
 
 if TYPE_CHECKING:
-    from dse.replay.contest import Contest, Strategy
+    from dse.replay.compare import Comparison
+    from dse.replay.strategies import Strategy
     from dse.training.rate_finder import OnStep, RateSearch
 
 MACHINE = Machine()
 DIGITS = DataChoice()
-
-
-class Silent:
-    """Watches a study and says nothing."""
-
-    def engine_chosen(self, reason: str) -> None:
-        """Say nothing."""
-
-    def trial_started(self, trial: Trial, plan: Plan) -> None:
-        """Say nothing."""
-
-    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
-        """Say nothing."""
-
-    def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
-        """Say nothing."""
-
-    def study_ended(self, reason: str) -> None:
-        """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +90,13 @@ def explore(
     space = changed(space if isinstance(space, SearchSpace) else load_space(space), changes)
     folder = Path("results") / space.name if folder is None else Path(folder)
     check_name(folder.name)
-    watcher = Silent() if watcher is None else watcher
+    watcher = Watcher() if watcher is None else watcher
     trainer, reason = Trainer(machine, space.data_choice).settled(space.plan(space.baseline_recipe))
     check_precision(space.precisions, trainer.device)
     if reason:
         watcher.engine_chosen(reason)
     with opened(folder.parent, folder.name, space, trainer.environment(), widen=start.widen) as study:
-        run_study(
-            study,
-            space,
-            trainer.train,
-            trials=space.trials,
-            sampler=space.sampler,
-            device=trainer.title,
-            watcher=watcher,
-            warm_start=start.warm_start,
-        )
+        run_study(study, space, trainer, watcher, start.warm_start)
     return load_study(folder)
 
 
@@ -235,48 +207,53 @@ def find_rate(
         return search(engine, plan.images, batch_size, on_step, max_seconds=limit)
 
 
+class ReplaySetting(TypedDict, total=False):
+    """How a replay compares strategies, see ``dse.replay.compare.Setting``."""
+
+    repeats: int
+    budgets: Sequence[float]
+    seed: int
+    processes: int
+
+
 def replay_study(
     folder: str | Path,
     *,
     samplers: Sequence[str] | None = None,
     stopping: Sequence[str] = ("none",),
-    budgets: Sequence[float] = (),
-    repeats: int = 200,
-    seed: int = 0,
-    processes: int = 1,
-    tell: Callable[[Strategy], None] = lambda strategy: None,
-) -> Contest:
+    on_strategy: Callable[[Strategy], None] = lambda strategy: None,
+    **setting: Unpack[ReplaySetting],
+) -> Comparison:
     """Search a study's recorded runs again by several strategies, with a simulated clock.
 
     Args:
         folder: The study's folder; its database or its published CSV files.
-        samplers: ``dse``, ``expected_gain``, ``exhaustive``, ``random``, ``three-step``, ``tpe``, ``nsga2``, ``gp``,
-            ``optuna-default``; None: all but ``gp``, Optuna's only if every recipe of the space was completed.
+        samplers: ``dse`` and names of ``dse.replay.strategies.ORDERS``; None: all but ``gp``, Optuna's only if every
+            recipe of the space was completed.
         stopping: ``none`` and ``dominated``: with which each of them but ``dse`` is combined.
-        budgets: Train seconds at which shares are wanted; the largest is spent. None: what one run of every recipe
-            takes.
-        repeats: Searches by each strategy.
-        seed: Of all chance.
-        processes: How many work at it; the result is the same.
-        tell: Hears of each strategy whose searches are done.
+        on_strategy: Called with each strategy whose searches are done.
+        setting: ``repeats``, searches by each strategy; ``budgets``, train seconds at which shares are wanted;
+            ``seed`` of all randomness; ``processes``, how many work at it.
 
     Raises:
         InputError: A name is unknown, a budget is not above 0, or the study cannot be replayed.
     """
-    from dse.replay.contest import hold_contest, parse_strategies, usual_samplers
+    from dse.replay.compare import Setting, compare_strategies
+    from dse.replay.strategies import parse_strategies, usual_samplers
     from dse.replay.table import record_table
     from dse.study.load import load_study
 
     table = record_table(load_study(folder))
     strategies = parse_strategies(usual_samplers(table) if samplers is None else samplers, stopping)
-    return hold_contest(table, strategies, repeats, budgets, seed=seed, processes=processes, tell=tell)
+    return compare_strategies(table, strategies, Setting(**setting), on_strategy)
 
 
-def write_views(folder: str | Path) -> list[Path]:
+def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[Path]:
     """Write everything that is made from a study: CSV files, report and figures.
 
     Args:
         folder: The study's folder; of a study that was published as CSV files, these are left as they are.
+        tables: The study, if it is loaded already.
 
     Returns:
         The files.
@@ -291,7 +268,7 @@ def write_views(folder: str | Path) -> list[Path]:
     from dse.study.storage import DATABASE
 
     folder = Path(folder)
-    tables = load_study(folder)
+    tables = load_study(folder) if tables is None else tables
     written = write_tables(tables, folder) if (folder / DATABASE).exists() else []
     write_page(tables, folder / "report.html")
     return [folder / "report.html", *written, *write_figures(tables, folder / "figures")]

@@ -20,12 +20,12 @@ from dse.record.objectives import measure
 from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial
-from dse.search.progress import Outline, Progress
+from dse.search.progress import PlanSummary, Progress
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.storage import opened
-from dse.study.watcher import Standing
+from dse.study.watcher import Standing, Watcher
 
 TINY = CapsNetModel(preset="tiny")
 BASELINE = Recipe(model=TINY, epochs=5)
@@ -248,14 +248,16 @@ def make_space(**changes: object) -> SearchSpace:
     return parse_space(SPACE | changes, "test")
 
 
-class FakeTraining:
+class FakeTrainer:
     """Trains nothing: seconds and accuracy follow from the plan, and some recipes misbehave."""
+
+    title = "a test"
 
     def __init__(self) -> None:
         self.trained: list[tuple[str, int]] = []
         self.interrupt_at: int | None = None
 
-    def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         self.trained.append((plan.recipe.id, seed))
         sharing = plan.recipe.weight_sharing
         diverges = sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003
@@ -277,7 +279,7 @@ class FakeTraining:
                 test_accuracy=0.8,
             )
             rows.append(row)
-            enough = on_epoch(row)
+            enough = None if on_epoch is None else on_epoch(row)
             if enough is not None:
                 return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "fake")
             if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
@@ -289,44 +291,36 @@ class FakeTraining:
         return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "fake")
 
 
-class Quiet:
+class Quiet(Watcher):
+    """Keeps what it was called with after each trial and at the end."""
+
     def __init__(self) -> None:
         self.standings: list[Standing] = []
         self.ending = ""
 
-    def trial_started(self, *_): ...
-    def epoch_ended(self, *_): ...
-    def trial_ended(self, _trial, _trials, standing):
+    def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
         self.standings.append(standing)
 
-    def study_ended(self, reason):
+    def study_ended(self, reason: str) -> None:
         self.ending = reason
 
 
 def run_study(
     folder: Path,
     space: SearchSpace,
-    train=None,
+    trainer=None,
     *,
     name="s",
     trials=12,
-    sampler="auto",
+    sampler=None,
     environment=ENVIRONMENT,
     watcher=None,
     widen=False,
     warm_start=(),
 ):
     with opened(folder, name, space, environment, widen=widen) as study:
-        return explore(
-            study,
-            space,
-            train or FakeTraining(),
-            trials=trials,
-            sampler=sampler,
-            device="test",
-            watcher=watcher or Quiet(),
-            warm_start=warm_start,
-        )
+        chosen = space.model_copy(update={"trials": trials, "sampler": sampler or space.sampler})
+        return explore(study, chosen, trainer or FakeTrainer(), watcher or Quiet(), warm_start)
 
 
 EVEN = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -340,8 +334,8 @@ def make_progress(
     batch_sizes: tuple[int, ...] = (32,) * 5,
 ) -> Progress:
     seconds = tuple(epoch_seconds * (i + 1) for i in range(len(accuracies)))
-    outline = Outline(batch_sizes, rate_shares, total_steps=50, mean_rate=0.001, parameters=parameters)
-    return Progress(outline, seconds, accuracies)
+    summary = PlanSummary(batch_sizes, rate_shares, total_steps=50, mean_rate=0.001, parameters=parameters)
+    return Progress(summary, seconds, accuracies)
 
 
 # A search space whose trials take a second, for the tests that really train.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from typing_extensions import override
 
 from dse.cli.options import (
     data_dir_option,
@@ -15,11 +17,29 @@ from dse.cli.options import (
     threads_option,
 )
 from dse.cli.terminal import console
-from dse.space.samplers import SAMPLERS, STOPPINGS
+from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
 if TYPE_CHECKING:
     from dse.recipe.recipe import Recipe
-    from dse.space.search_space import SearchSpace
+
+
+class SamplerChoice(click.Choice[str]):
+    """Names of samplers; those of version 0.1 are read too."""
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(RENAMED_SAMPLERS.get(value, value), param, ctx)
+
+
+def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from dse.units import parse_duration
+
+    try:
+        if value is not None:
+            parse_duration(value)
+    except ValueError as reason:
+        raise click.BadParameter(str(reason)) from None
+    return value
 
 
 @click.command()
@@ -38,7 +58,7 @@ if TYPE_CHECKING:
 @threads_option
 @click.option(
     "--sampler",
-    type=click.Choice(list(SAMPLERS)),
+    type=SamplerChoice(list(SAMPLERS)),
     help="How recipes are picked. [default: the space's]",
 )
 @click.option(
@@ -49,6 +69,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     metavar="DURATION",
+    callback=_duration,
     help="Train seconds of all trials together, earlier ones included, as in 90min or 2h. [default: the space's]",
 )
 @click.option(
@@ -60,7 +81,7 @@ if TYPE_CHECKING:
 @click.option(
     "--widen",
     is_flag=True,
-    help="Go on with a study whose space this one contains: its trials are carried over.",
+    help="Resume a study whose space this one contains: its trials are carried over.",
 )
 @click.option(
     "--warm-start",
@@ -93,7 +114,7 @@ def explore(
     """Train recipes drawn from a search space, and find the front of time against accuracy.
 
     SPACE is a YAML file, or the name of one that comes with dse (`dse spaces`). Results go to
-    results/<name>/: open report.html there. Ctrl-C ends the study cleanly; the same command goes on with it.
+    results/<name>/: open report.html there. Ctrl-C ends the study cleanly; the same command resumes it.
 
     \b
     Examples:
@@ -103,10 +124,10 @@ def explore(
     """
     from dse.api import Start, read_space, write_views
     from dse.api import explore as run
-    from dse.cli.progress import make_watcher
+    from dse.cli.progress import make_view
     from dse.cli.studies import front_table
     from dse.errors import RunError
-    from dse.study.load import load_study
+    from dse.study.load import find_study, load_study, starting_points
     from dse.study.storage import check_name
     from dse.training.machine import Machine
 
@@ -122,12 +143,15 @@ def explore(
     name = parsed.name if name is None else name
     check_name(name)
     output = console()
-    first = [] if warm_start is None else _front_of(warm_start, results, parsed)
+    first: Sequence[Recipe] = ()
+    if warm_start is not None:
+        first = starting_points(load_study(find_study(warm_start, results)), parsed)
+        output.print(f"Warm start: {len(first)} recipes from the front of {warm_start}.")
     folder = results / name
-    interrupted = False
-    with make_watcher(output, parsed) as watcher:
+    tables = None
+    with make_view(output, name, parsed) as watcher:
         try:
-            run(
+            tables = run(
                 parsed,
                 folder=folder,
                 machine=Machine(device, engine, threads, data_dir),
@@ -135,32 +159,18 @@ def explore(
                 start=Start(widen, tuple(first)),
             )
         except KeyboardInterrupt:
-            interrupted = True
-    if interrupted and not folder.is_dir():
-        raise KeyboardInterrupt
-    output.print(f"Writing tables and report to {folder}/ ...")
-    write_views(folder)
-    tables = load_study(folder)
+            if not folder.is_dir():
+                raise
+    interrupted = tables is None
+    if tables is None:
+        tables = load_study(folder)
+    output.print(str(tables.answer), soft_wrap=True, highlight=False, markup=False)
     output.print(front_table(tables))
+    write_views(folder, tables)
     output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
     if interrupted:
-        output.print("The same command goes on where the study stopped.")
+        output.print("The same command resumes the study where it stopped.")
         raise KeyboardInterrupt
     if not (tables.trials["state"] == "complete").any():
         reasons = "; ".join(tables.trials["reason"].drop_duplicates().head(3))
         raise RunError(f"no trial of {folder} is complete: {reasons}. `dse trials {folder}` lists them.")
-
-
-def _front_of(study: str, results: Path, space: SearchSpace) -> list[Recipe]:
-    from dse.errors import StudyError
-    from dse.study.load import find_study, front_recipes, load_study
-
-    recipes = front_recipes(load_study(find_study(study, results)))
-    found = [recipe for recipe in recipes if space.assignment_of(recipe) is not None]
-    if not found:
-        raise StudyError(
-            f"--warm-start {study}: none of the {len(recipes)} recipes on its front is a point of the space "
-            f"{space.name}. Leave the option out, or open the space for them."
-        )
-    click.echo(f"Warm start: {len(found)} of the {len(recipes)} recipes on the front of {study}.")
-    return found

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+import pandas as pd
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
+from typing_extensions import override
 
 from dse.cli.terminal import format_value, plain_table
-from dse.pareto import front_mask
 from dse.recipe.plan import Plan
-from dse.record.objectives import directions
+from dse.record.front import front_frame, points_frame, whole_runs_frame
+from dse.record.objectives import is_of_curves
+from dse.record.replicates import by_recipe
 from dse.record.run import EpochRow
 from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
-from dse.study.watcher import Standing
+from dse.study.watcher import Standing, Watcher
 from dse.units import format_duration
 
 RECENT = 6
+FRONT_ROWS = 10
 SECONDS_BETWEEN_LINES = 30
 
 
-class _Clock:
+class Clock:
     """How far a study is, how long it may still take, and what it may still gain."""
 
     def __init__(self, space: SearchSpace) -> None:
@@ -35,10 +42,16 @@ class _Clock:
         self._spent_before: float | None = None
 
     def count(self, trial: Trial, standing: Standing) -> None:
+        """Count one more trial of this call."""
         self._own += 1
         self._standing = standing
         if self._spent_before is None:
             self._spent_before = standing.spent_seconds - trial.run.train_seconds
+
+    @property
+    def answer(self) -> str:
+        """What the study answers so far; empty before its first trial has ended."""
+        return "" if self._standing.answer is None else str(self._standing.answer)
 
     def __str__(self) -> str:
         elapsed = time.monotonic() - self._began
@@ -54,8 +67,19 @@ class _Clock:
         if self._space.budget is not None:
             text += f" · {format_duration(standing.spent_seconds)} of {self._space.budget} trained"
         if standing.remaining_gain is not None:
-            text += f" · the rest may add {100 * standing.remaining_gain:.2g} %"
+            text += f" · the rest may add {gain_text(standing.remaining_gain)}"
         return text
+
+
+def gain_text(gain: float) -> str:
+    """Write a share by which a volume may grow.
+
+    >>> gain_text(0.05), gain_text(0.0044), gain_text(5.4), gain_text(float("inf"))
+    ('5 %', '0.44 %', '540 %', 'more than 1,000 %')
+    """
+    if gain > 10:
+        return "more than 1,000 %"
+    return f"{100 * gain:.0f} %" if gain >= 0.1 else f"{100 * gain:.2g} %"
 
 
 def describe(trial: Trial, space: SearchSpace) -> str:
@@ -65,23 +89,31 @@ def describe(trial: Trial, space: SearchSpace) -> str:
     return ", ".join(f"{name} {format_value(name, trial.measures[name])}" for name in space.objectives)
 
 
-def current_front(trials: list[Trial], space: SearchSpace) -> list[Trial]:
-    """Pick the complete trials that no other dominates, in the order of the first objective."""
-    complete = [trial for trial in trials if trial.complete]
-    points = [[float(trial.measures[name] or 0) for name in space.objectives] for trial in complete]
-    mask = front_mask(points, directions(space.objectives))
-    chosen = [trial for trial, on_front in zip(complete, mask, strict=True) if on_front]
-    return sorted(chosen, key=lambda trial: float(trial.measures[space.objectives[0]] or 0))
+def front_so_far(trials: Sequence[Trial], space: SearchSpace) -> pd.DataFrame:
+    """Make the front as the study's tables will hold it."""
+    recipes = by_recipe(trials)
+    points = (
+        points_frame(recipes)
+        if is_of_curves(space.objectives)
+        else whole_runs_frame(recipes, space.objectives)
+    )
+    return front_frame(points, space.objectives)
 
 
-class LineWatcher:
-    """One line a trial, and one now and then from a long one."""
+class StudyView(Watcher):
+    """A watcher that shows a study while it is used in a ``with`` statement.
 
-    def __init__(self, console: Console, space: SearchSpace) -> None:
+    Args:
+        console: Where it is shown.
+        name: Of the study.
+        space: What is explored.
+    """
+
+    def __init__(self, console: Console, name: str, space: SearchSpace) -> None:
         self._console = console
+        self._name = name
         self._space = space
-        self._clock = _Clock(space)
-        self._last_line = time.monotonic()
+        self._clock = Clock(space)
 
     def __enter__(self) -> Self:
         return self
@@ -91,107 +123,122 @@ class LineWatcher:
     ) -> None:
         return None
 
+
+class LineView(StudyView):
+    """One line a trial, one where the answer changes, and one now and then from a long trial."""
+
+    def __init__(self, console: Console, name: str, space: SearchSpace) -> None:
+        super().__init__(console, name, space)
+        self._last_line = time.monotonic()
+        self._answer = ""
+
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
         self._last_line = time.monotonic()
 
+    @override
     def engine_chosen(self, reason: str) -> None:
-        """Say it."""
         self._print(reason)
 
-    def trial_started(self, trial: Trial, plan: Plan) -> None:
-        """Say nothing: the line comes with the result."""
-
+    @override
     def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
-        """Give a sign of life from a long trial."""
         if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._print(
                 f"trial {trial.number} epoch {row.epoch}/{trial.recipe.epochs}: accuracy {100 * row.accuracy:.2f} %, "
                 f"{row.train_seconds:.0f} s"
             )
 
+    @override
     def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
-        """Say how it ended."""
         self._clock.count(trial, standing)
         what = f"{trial.recipe.label}, seed {trial.seed}"
         self._print(f"trial {trial.number} [{what}] {describe(trial, self._space)} ({self._clock})")
+        if self._clock.answer != self._answer:
+            self._answer = self._clock.answer
+            self._print(self._answer)
 
+    @override
     def study_ended(self, reason: str) -> None:
-        """Say why."""
         self._print(f"Ended: {reason}.")
 
 
-class LiveWatcher:
-    """A table of the running trial, the latest ones and the front, drawn anew at each epoch."""
+class LiveView(StudyView):
+    """The running trial, the latest ones, the front and the answer, drawn again at each epoch."""
 
-    def __init__(self, console: Console, space: SearchSpace) -> None:
-        self._space = space
-        self._clock = _Clock(space)
+    def __init__(self, console: Console, name: str, space: SearchSpace) -> None:
+        super().__init__(console, name, space)
         self._running: Trial | None = None
         self._trials: list[Trial] = []
-        self._live = Live(self._view(), console=console, auto_refresh=False, transient=True)
+        self._front = front_so_far([], space)
+        self._live = Live(self.view(), console=console, auto_refresh=False, transient=True)
 
+    @override
     def __enter__(self) -> Self:
         self._live.start()
         return self
 
+    @override
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
 
+    @override
     def engine_chosen(self, reason: str) -> None:
-        """Say it, above the table."""
         self._live.console.print(reason)
 
+    @override
     def trial_started(self, trial: Trial, plan: Plan) -> None:
-        """Show it as running."""
         self._running = trial
         self._refresh()
 
+    @override
     def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
-        """Show its latest epoch."""
         self._running = trial
         self._refresh()
 
+    @override
     def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
-        """Move it to the finished ones, and the front with it."""
         self._running = None
         self._trials = list(trials)
+        self._front = front_so_far(trials, self._space)
         self._clock.count(trial, standing)
         self._refresh()
 
+    @override
     def study_ended(self, reason: str) -> None:
-        """Say why, above what is printed next."""
         self._live.console.print(f"Ended: {reason}.")
 
     def _refresh(self) -> None:
-        self._live.update(self._view(), refresh=True)
+        self._live.update(self.view(), refresh=True)
 
-    def _view(self) -> Group:
+    def view(self) -> Group:
+        """Lay out what is shown now."""
         recent = plain_table("trial", "result", "recipe", title="trials")
         for trial in self._trials[-RECENT:]:
             recent.add_row(str(trial.number), describe(trial, self._space), trial.recipe.label)
         if self._running is not None:
-            recent.add_row(
-                str(self._running.number), self._progress(self._running), self._running.recipe.label
-            )
-        front = plain_table("trial", *self._space.objectives, "recipe", title="front so far")
-        for trial in current_front(self._trials, self._space):
-            values = (format_value(name, trial.measures[name]) for name in self._space.objectives)
-            front.add_row(str(trial.number), *values, trial.recipe.label)
-        footer = Text(f"{self._space.name}: {self._clock}. Ctrl-C ends cleanly; the same command goes on.")
-        return Group(recent, front, footer)
+            recent.add_row(str(self._running.number), _reached(self._running), self._running.recipe.label)
+        footer = Text(f"{self._name}: {self._clock}. Ctrl-C ends cleanly; the same command resumes.")
+        return Group(Text(self._clock.answer), recent, self._front_table(), footer)
 
-    def _progress(self, trial: Trial) -> str:
-        if not trial.run.curve:
-            return f"epoch 1/{trial.recipe.epochs} ..."
-        row = trial.run.curve[-1]
-        return (
-            f"epoch {row.epoch}/{trial.recipe.epochs}: {100 * row.accuracy:.2f} %, {row.train_seconds:.1f} s"
-        )
+    def _front_table(self) -> Table:
+        table = plain_table("trial", "epoch", *self._space.objectives, "recipe", title="front so far")
+        shown = np.unique(np.linspace(0, len(self._front) - 1, min(FRONT_ROWS, len(self._front))).astype(int))
+        for row in self._front.iloc[shown].to_dict("records"):
+            values = (format_value(name, row[name]) for name in self._space.objectives)
+            epoch = "" if pd.isna(row["epoch"]) else str(int(row["epoch"]))
+            table.add_row(str(row["trial"]), epoch, *values, row["label"])
+        return table
 
 
-def make_watcher(console: Console, space: SearchSpace) -> LiveWatcher | LineWatcher:
+def _reached(trial: Trial) -> str:
+    if not trial.run.curve:
+        return f"epoch 1/{trial.recipe.epochs} ..."
+    row = trial.run.curve[-1]
+    return f"epoch {row.epoch}/{trial.recipe.epochs}: {100 * row.accuracy:.2f} %, {row.train_seconds:.1f} s"
+
+
+def make_view(console: Console, name: str, space: SearchSpace) -> StudyView:
     """Choose the view that fits where the output goes."""
-    return LiveWatcher(console, space) if console.is_terminal else LineWatcher(console, space)
+    return LiveView(console, name, space) if console.is_terminal else LineView(console, name, space)

@@ -13,7 +13,8 @@ from dse.cli.options import json_option, print_json, results_option, study_argum
 from dse.cli.terminal import console, plain_table
 
 if TYPE_CHECKING:
-    from dse.replay.contest import Contest, Strategy
+    from dse.replay.compare import Comparison
+    from dse.replay.strategies import Strategy
 
 
 def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -37,7 +38,7 @@ def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
     default="",
     metavar="S,S,...",
     help="What picks the recipes: dse (expected_gain with dominated, what `dse explore --stopping dominated` does), "
-    "expected_gain, exhaustive, random, three-step (the paper's own flow); where the study completed every recipe of "
+    "expected_gain, grid, random, three-step (the paper's own flow); where the study completed every recipe of "
     "its space also tpe, nsga2, gp, optuna-default (plain Optuna). [default: all of these but gp]",
 )
 @click.option(
@@ -59,7 +60,9 @@ def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=200, show_default=True, help="Searches by each."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all chance.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all randomness."
+)
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
@@ -89,26 +92,26 @@ def replay(
     """Search a study's recorded runs again by other strategies, without training.
 
     STUDY is a name below --results, or a folder, published CSV files included. Its complete runs are searched with
-    a simulated clock, again and again, each time with seeds drawn anew; docs/search.md tells how shares are
+    a simulated clock, again and again, each time with seeds drawn again; docs/search.md says how shares are
     measured. With --json nothing is written unless --out is given.
 
     \b
     Examples:
       dse replay digits-table
-      dse replay digits-table --samplers dse,exhaustive --stopping none,dominated --repeats 1000
-      dse replay quickstart --samplers dse,exhaustive --budgets 30s,2min --json
+      dse replay digits-table --samplers dse,grid --stopping none,dominated --repeats 1000
+      dse replay mnist-table --samplers dse,grid --budgets 30s,2min --json
     """
     from dse.api import replay_study
-    from dse.report.figures.replay import write_contest
+    from dse.report.figures.replay import write_comparison
     from dse.study.load import find_study
 
     folder = find_study(study, results)
 
-    def tell(strategy: Strategy) -> None:
+    def say(strategy: Strategy) -> None:
         if not as_json:
             click.echo(f"{strategy.name}: replayed {repeats} times", err=True)
 
-    contest = replay_study(
+    comparison = replay_study(
         folder,
         samplers=samplers or None,
         stopping=stopping,
@@ -116,33 +119,33 @@ def replay(
         repeats=repeats,
         seed=seed,
         processes=processes,
-        tell=tell,
+        on_strategy=say,
     )
     if as_json:
-        print_json(_json(contest))
+        print_json(_json(comparison))
     else:
-        _print(contest, budgets)
+        _print(comparison, budgets)
     if not as_json or out is not None:
-        written = write_contest(contest, folder / "replay" if out is None else out)
+        written = write_comparison(comparison, folder / "replay" if out is None else out)
         click.echo(f"Figure: {written[-1].with_suffix('.png')}", err=as_json)
 
 
-def _json(contest: Contest) -> dict[str, Any]:
+def _json(comparison: Comparison) -> dict[str, Any]:
     from dse.cli.options import json_rows
 
     return {
-        "study": contest.study,
-        "budget_seconds": contest.budget_seconds,
-        "repeats": contest.repeats,
-        "recipes": contest.recipes,
-        "recipes_left_out": contest.recipes_left_out,
+        "study": comparison.study,
+        "budget_seconds": comparison.budget_seconds,
+        "repeats": comparison.repeats,
+        "recipes": comparison.recipes,
+        "recipes_left_out": comparison.recipes_left_out,
         # Infinite, "not reached", becomes null.
-        "strategies": json_rows(contest.strategies),
-        "growth": json_rows(contest.growth),
+        "strategies": json_rows(comparison.strategies),
+        "growth": json_rows(comparison.growth),
     }
 
 
-def _print(contest: Contest, budgets: tuple[float, ...]) -> None:
+def _print(comparison: Comparison, budgets: tuple[float, ...]) -> None:
     from dse.units import format_duration
 
     def cell(row: Mapping[Any, Any], name: str, digits: int, scale: float = 1.0) -> str:
@@ -153,8 +156,8 @@ def _print(contest: Contest, budgets: tuple[float, ...]) -> None:
     table = plain_table(
         "strategy", "s to 90 %", "s to 95 %", "s to 99 %", *at, "% at the end", "s spent", "front points lost"
     )
-    growth = contest.growth.set_index(["name", "seconds"])
-    for row in contest.strategies.to_dict("records"):
+    growth = comparison.growth.set_index(["name", "seconds"])
+    for row in comparison.strategies.to_dict("records"):
         shares = [
             cell(growth.loc[(row["name"], budget)].to_dict(), "hypervolume_share", 1, 100)
             for budget in budgets
@@ -169,12 +172,12 @@ def _print(contest: Contest, budgets: tuple[float, ...]) -> None:
         )
     console().print(table)
     click.echo(
-        f"{contest.study}: medians (5th to 95th percentile) of {contest.repeats} searches with at most "
-        f"{format_duration(contest.budget_seconds)} of training each; shares are of the hypervolume of "
-        f"{contest.recipes} recipes."
+        f"{comparison.study}: medians (5th to 95th percentile) of {comparison.repeats} searches with at most "
+        f"{format_duration(comparison.budget_seconds)} of training each; shares are of the hypervolume of "
+        f"{comparison.recipes} recipes."
     )
-    if contest.recipes_left_out:
+    if comparison.recipes_left_out:
         click.echo(
-            f"{contest.recipes_left_out} recipes of which no run is complete are left out: a run that was stopped "
+            f"{comparison.recipes_left_out} recipes of which no run is complete are left out: a run that was stopped "
             "cannot be replayed to its end. A study for replays is recorded with --stopping none."
         )

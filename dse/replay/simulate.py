@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dse.replay.orders import Order
 from dse.replay.table import RecordedTable
 from dse.search.history import History
+from dse.search.orders import Order
 from dse.search.progress import Floats
 from dse.search.stopping import DominanceRule
 

@@ -13,7 +13,7 @@ from dse.errors import StudyError
 from dse.pareto import front_mask
 from dse.recipe.recipe import parse_recipe
 from dse.record.tables import StudyTables
-from dse.search.progress import Floats, Outline, Progress
+from dse.search.progress import Floats, PlanSummary, Progress
 from dse.search.surrogate import Candidate
 from dse.search.volume import Reference, anytime_volume, run_points
 from dse.space.load import parse_space
@@ -100,9 +100,9 @@ def record_table(tables: StudyTables) -> RecordedTable:
             )
         if recipe.id == space.baseline_recipe.id:
             baseline = len(candidates)
-        outline = Outline.of(space.plan(recipe), weigh_parameters=space.weighs_parameters)
-        candidates.append(Candidate(choices, outline))
-        runs.append(tuple(_run(curves[trial], outline, trial, tables.name) for trial in trials["trial"]))
+        summary = PlanSummary.of(space.plan(recipe), weigh_parameters=space.weighs_parameters)
+        candidates.append(Candidate(choices, summary))
+        runs.append(tuple(_run(curves[trial], summary, trial, tables.name) for trial in trials["trial"]))
     if baseline is None:
         raise StudyError(
             f"{tables.name}: no run of the baseline is complete, and volumes are measured from it. "
@@ -112,11 +112,11 @@ def record_table(tables: StudyTables) -> RecordedTable:
     return RecordedTable(tables.name, space, tuple(candidates), tuple(runs), baseline, left_out)
 
 
-def _run(curve: pd.DataFrame, outline: Outline, trial: int, study: str) -> Run:
+def _run(curve: pd.DataFrame, summary: PlanSummary, trial: int, study: str) -> Run:
     seconds, accuracies = (tuple(map(float, curve[name])) for name in ("train_seconds", "accuracy"))
-    if len(seconds) != outline.epochs:
+    if len(seconds) != summary.epochs:
         raise StudyError(
-            f"{study}: trial {trial} is complete, but curves.csv holds {len(seconds)} of its {outline.epochs} epochs. "
+            f"{study}: trial {trial} is complete, but curves.csv holds {len(seconds)} of its {summary.epochs} epochs. "
             "Publish both tables together."
         )
-    return tuple(Progress(outline, seconds[:n], accuracies[:n]) for n in range(1, len(seconds) + 1))
+    return tuple(Progress(summary, seconds[:n], accuracies[:n]) for n in range(1, len(seconds) + 1))

@@ -63,7 +63,7 @@ class History:
         """
         own = run.epoch_seconds
         clock, ends = run.seconds[-1], []
-        for size in run.outline.batch_sizes[len(run.seconds) :]:
+        for size in run.summary.batch_sizes[len(run.seconds) :]:
             clock += own[size] if size in own else self._least_seconds.get(size, 0.0)
             ends.append(clock)
         return ends
@@ -81,9 +81,9 @@ class History:
 
     def _record_point(self, run: Progress, epoch: int, error: float) -> None:
         end, begin = run.seconds[epoch - 1], run.seconds[epoch - 2] if epoch > 1 else 0.0
-        size = run.outline.batch_sizes[epoch - 1]
+        size = run.summary.batch_sizes[epoch - 1]
         self._least_seconds[size] = min(end - begin, self._least_seconds.get(size, np.inf))
-        point = np.array([end, error, run.outline.parameters])
+        point = np.array([end, error, run.summary.parameters])
         if not (self.front <= point).all(axis=1).any():
             beaten = (point <= self.front).all(axis=1)
             self.front = np.vstack([self.front[~beaten], point])
@@ -91,5 +91,5 @@ class History:
     def _record_completed(self, run: Progress, errors: Floats) -> None:
         if run.complete:
             self.completed += 1
-            shares = np.array((0.0, *run.outline.rate_shares))
+            shares = np.array((0.0, *run.summary.rate_shares))
             self._curves.append((shares, np.log(np.append(1.0, errors))))

@@ -19,7 +19,7 @@ LEAST_ERROR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class PlanSummary:
     """A plan in a few numbers.
 
     Attributes:
@@ -33,8 +33,8 @@ class Outline:
     >>> from dse.recipe.plan import compile_plan
     >>> from dse.recipe.recipe import Recipe
     >>> plan = compile_plan(Recipe(epochs=2), find_dataset("mnist").shape, images=256)
-    >>> Outline.of(plan)
-    Outline(batch_sizes=(128, 128), rate_shares=(0.5, 1.0), total_steps=4, mean_rate=0.001, parameters=0)
+    >>> PlanSummary.of(plan)
+    PlanSummary(batch_sizes=(128, 128), rate_shares=(0.5, 1.0), total_steps=4, mean_rate=0.001, parameters=0)
     """
 
     batch_sizes: tuple[int, ...]
@@ -44,8 +44,8 @@ class Outline:
     parameters: int
 
     @classmethod
-    def of(cls, plan: Plan, *, weigh_parameters: bool = False) -> Outline:
-        """Outline a plan."""
+    def of(cls, plan: Plan, *, weigh_parameters: bool = False) -> PlanSummary:
+        """Summarise a plan."""
         starts = np.cumsum(plan.steps) - plan.steps
         sums = np.cumsum(np.add.reduceat(plan.rates, starts))
         return cls(
@@ -67,19 +67,19 @@ class Progress:
     """A run as far as it is.
 
     Attributes:
-        outline: Its plan, epochs to come included.
+        summary: Its plan, epochs to come included.
         seconds: Train seconds at the end of each epoch so far.
         accuracies: Accuracy after each epoch so far.
     """
 
-    outline: Outline
+    summary: PlanSummary
     seconds: tuple[float, ...]
     accuracies: tuple[float, ...]
 
     @property
     def complete(self) -> bool:
         """Whether it is through its plan."""
-        return len(self.seconds) == self.outline.epochs
+        return len(self.seconds) == self.summary.epochs
 
     @cached_property
     def errors(self) -> Floats:
@@ -93,7 +93,7 @@ class Progress:
         """Mean train seconds of an epoch, for each batch size that was run."""
         took = defaultdict(list)
         for size, (before, after) in zip(
-            self.outline.batch_sizes, pairwise((0.0, *self.seconds)), strict=False
+            self.summary.batch_sizes, pairwise((0.0, *self.seconds)), strict=False
         ):
             took[size].append(after - before)
         return {size: sum(each) / len(each) for size, each in took.items()}

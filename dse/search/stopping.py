@@ -59,11 +59,11 @@ class DominanceRule:
     Raises:
         InputError: A setting is out of its limits.
 
-    >>> from dse.search.progress import Outline
-    >>> outline = Outline((32, 32), rate_shares=(0.5, 1.0), total_steps=20, mean_rate=0.001, parameters=0)
+    >>> from dse.search.progress import PlanSummary
+    >>> summary = PlanSummary((32, 32), rate_shares=(0.5, 1.0), total_steps=20, mean_rate=0.001, parameters=0)
     >>> history = History()
-    >>> history.record(Progress(outline, (1.0, 2.0), (0.8, 0.9)))
-    >>> print(DominanceRule(history, confidence=0.7, curves_needed=1).verdict(Progress(outline, (1.0,), (0.5,))))
+    >>> history.record(Progress(summary, (1.0, 2.0), (0.8, 0.9)))
+    >>> print(DominanceRule(history, confidence=0.7, curves_needed=1).verdict(Progress(summary, (1.0,), (0.5,))))
     after epoch 1: even with 75.00 % at 2 s it would not add to the front
     """
 
@@ -84,7 +84,7 @@ class DominanceRule:
         if run.complete or self._history.completed < self._curves_needed:
             return None
         at = len(run.seconds)
-        log_errors_NE = self._history.log_errors_along(run.outline.rate_shares)[:, at - 1 :]
+        log_errors_NE = self._history.log_errors_along(run.summary.rate_shares)[:, at - 1 :]
         falls_NE = log_errors_NE[:, 1:] - log_errors_NE[:, :1]
         rank = int((1 - self._confidence) * (len(falls_NE) - 1))
         errors_E = run.errors[-1] * np.exp(np.partition(falls_NE, rank, axis=0)[rank])
@@ -93,7 +93,7 @@ class DominanceRule:
         covered_E = (
             (front_M3[:, :1] <= seconds_E)
             & (front_M3[:, 1:2] <= errors_E)
-            & (front_M3[:, 2:] <= run.outline.parameters)
+            & (front_M3[:, 2:] <= run.summary.parameters)
         ).any(axis=0)
         if not covered_E.all():
             return None

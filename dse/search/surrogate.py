@@ -1,9 +1,9 @@
-"""Which recipe promises most: what a model of the runs so far expects each recipe to add to the anytime front.
+"""A surrogate for training: what a model of the runs so far expects each recipe to add to the front.
 
 The model is a Gaussian process over the recipes of a space. Two recipes are alike by the choices that they share and
 by how many steps at what mean rate their plans hold. From the runs it has seen it expects, with an uncertainty, the
 error and the seconds of every other recipe along its run; what these curves would add to the front, for each second
-that the run takes, is the recipe's promise.
+that the run takes, is the recipe's expected gain.
 
 Source of the idea: Rasmussen & Williams 2006, eq. 2.25-2.26 (the process); Snoek, Larochelle & Adams 2012 (expected
 gain per second).
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.search.history import History
-from dse.search.progress import Floats, Outline, Progress
+from dse.search.progress import Floats, PlanSummary, Progress
 from dse.search.volume import LEAST_SECONDS, Reference
 from dse.space.assignment import Scalar
 
@@ -45,14 +45,14 @@ class Candidate:
 
     Attributes:
         choices: The values that make it a point of its space.
-        outline: Its plan.
+        summary: Its plan.
     """
 
     choices: Mapping[str, Scalar]
-    outline: Outline
+    summary: PlanSummary
 
 
-class Promise:
+class Surrogate:
     """Learns from runs, and says which of the candidates comes next.
 
     Args:
@@ -62,7 +62,7 @@ class Promise:
 
     def __init__(self, candidates: Sequence[Candidate], history: History) -> None:
         self._history = history
-        self._parameters_N = np.array([candidate.outline.parameters for candidate in candidates])
+        self._parameters_N = np.array([candidate.summary.parameters for candidate in candidates])
         self._prior_NN = similarity(candidates)
         self._whitened_KN = np.empty((1, len(candidates)))
         self._recorded = 0
@@ -81,10 +81,10 @@ class Promise:
             row: Which candidate was run.
             run: Its epochs, at least one.
         """
-        missing = run.outline.epochs - len(run.seconds)
+        missing = run.summary.epochs - len(run.seconds)
         errors = np.append(run.errors, np.full(missing, run.errors[-1]))
         seconds = np.maximum(LEAST_SECONDS, (*run.seconds, *self._history.seconds_to_come(run)))
-        at = _parts(run.outline.epochs)
+        at = _parts(run.summary.epochs)
         seen_E = np.log(np.concatenate([errors[at], seconds[at]]))
         if self._level_E is None:
             self._level_E = seen_E
@@ -185,8 +185,8 @@ def similarity(candidates: Sequence[Candidate]) -> Floats:
     total_NN = np.full((len(candidates), len(candidates)), LEVEL)
     for name in names:
         total_NN += CHOICE * _alike([candidate.choices.get(name) for candidate in candidates])
-    total_NN += PLAN * _near(np.log([candidate.outline.total_steps for candidate in candidates]))
-    total_NN += PLAN * _near(np.log([candidate.outline.mean_rate for candidate in candidates]))
+    total_NN += PLAN * _near(np.log([candidate.summary.total_steps for candidate in candidates]))
+    total_NN += PLAN * _near(np.log([candidate.summary.mean_rate for candidate in candidates]))
     return total_NN
 
 

@@ -39,7 +39,7 @@ class Reference:
         """Set it by completed runs of the baseline: the mean of their seconds and of their best accuracies."""
         seconds = float(np.mean([run.seconds[-1] for run in baseline]))
         error = max(LEAST_ERROR, float(np.mean([1 - max(run.accuracies) for run in baseline])))
-        parameters = baseline[0].outline.parameters
+        parameters = baseline[0].summary.parameters
         return cls(REACH * max(seconds, LEAST_SECONDS), 1 - REACH * error, round(REACH * parameters))
 
 
@@ -63,7 +63,7 @@ def anytime_volume(points: ArrayLike, reference: Reference) -> float:
 def run_points(runs: Iterable[Progress]) -> Floats:
     """Lay the epochs of runs out as points of (train seconds, best accuracy so far, parameters)."""
     rows = [
-        (second, best, run.outline.parameters)
+        (second, best, run.summary.parameters)
         for run in runs
         for second, best in zip(run.seconds, np.maximum.accumulate(run.accuracies or [0.0]), strict=False)
     ]

@@ -1,4 +1,4 @@
-"""A study at work: each trial is asked for, trained, told and learned from."""
+"""A study at work: each trial is asked for, trained, recorded and learned from."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import DeviceError, DeviceLostError
 from dse.recipe.plan import Plan
+from dse.record.answer import complete_runs, find_answer
+from dse.record.noise import choosing_images
 from dse.record.objectives import measure
+from dse.record.replicates import Replicates, by_recipe
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import Trial
 from dse.search.history import History
-from dse.search.progress import Outline, Progress
+from dse.search.progress import PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
 from dse.study.sampling import Listed, next_seed
+from dse.study.trainer import Trainer
 from dse.study.trials import report_end, write_end, write_epoch, write_start
-from dse.study.watcher import Standing, Train, Watcher
+from dse.study.watcher import Standing, Watcher
 
 
 class Driver:
@@ -29,36 +33,37 @@ class Driver:
         self,
         study: optuna.Study,
         space: SearchSpace,
-        train: Train,
+        trainer: Trainer,
+        watcher: Watcher,
         history: History,
         listed: Listed | None,
-        device: str,
-        watcher: Watcher,
     ) -> None:
         self._study = study
         self._space = space
-        self._train = train
+        self._trainer = trainer
+        self._watcher = watcher
         self._history = history
         self._listed = listed
-        self._device = device
-        self._watcher = watcher
         self._rule = DominanceRule(history, space.confidence) if space.stopping == "dominated" else None
         self._baseline_id = space.baseline_recipe.id
+        self._images = choosing_images(space.dump(), space.protocol)
+        self._recipes: dict[str, list[Trial]] = {}
+        self._replicates: dict[str, Replicates] = {}
         self._volumes: list[float | None] = []
         self.done: list[Trial] = []
 
-    def _outline(self, plan: Plan) -> Outline:
-        return Outline.of(plan, weigh_parameters=self._space.weighs_parameters)
+    def _summary(self, plan: Plan) -> PlanSummary:
+        return PlanSummary.of(plan, weigh_parameters=self._space.weighs_parameters)
 
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        run = _progress(trial, self._outline(self._space.plan(trial.recipe)))
+        run = _progress(trial, self._summary(self._space.plan(trial.recipe)))
         self._history.record(run)
         self._learn_end(trial, run)
 
-    def ending(self, trials: int) -> str | None:
+    def ending(self) -> str | None:
         """Say why the study is to end here, or None; what comes next is queued then."""
-        if len(self._volumes) >= trials:
+        if len(self._volumes) >= self._space.trials:
             return f"{len(self._volumes)} trials are done"
         if self._spent_seconds >= self._space.budget_seconds:
             return f"the budget of {self._space.budget} is spent"
@@ -70,7 +75,7 @@ class Driver:
         waiting = self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
         if self._listed is None or waiting:
             return None
-        point = self._listed.next(self.done)
+        point = self._listed.next()
         if point is None:
             return "every recipe of the space is trained"
         self._study.enqueue_trial(point.assignment, user_attrs={"seed": point.seed})
@@ -91,18 +96,26 @@ class Driver:
             run=Run(),
             measures={"parameters": plan.parameters, "train_flops": plan.train_flops},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
-            device=self._device,
+            device=self._trainer.title,
         )
         write_start(asked, trial)
         self._watcher.trial_started(trial, plan)
-        outline = self._outline(plan)
-        trial = self._trained(asked, trial, plan, outline)
-        self._learn_end(trial, _progress(trial, outline))
-        gain = None if self._listed is None else self._listed.remaining_gain(self.done)
-        standing = Standing(len(self._volumes), self._spent_seconds, gain)
-        self._watcher.trial_ended(trial, self.done, standing)
+        summary = self._summary(plan)
+        trial = self._trained(asked, trial, plan, summary)
+        self._learn_end(trial, _progress(trial, summary))
+        self._watcher.trial_ended(trial, self.done, self._standing())
 
-    def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, outline: Outline) -> Trial:
+    def _standing(self) -> Standing:
+        answer = find_answer(
+            self._replicates,
+            complete_runs(self._recipes.get(self._baseline_id, []), self._baseline_id),
+            images=self._images,
+            protocol=self._space.protocol,
+        )
+        gain = None if self._listed is None else self._listed.remaining_gain()
+        return Standing(len(self._volumes), self._spent_seconds, gain, answer)
+
+    def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, summary: PlanSummary) -> Trial:
         left_seconds = self._space.budget_seconds - self._spent_seconds
         cut_off = ""
 
@@ -113,7 +126,7 @@ class Driver:
             )
             write_epoch(asked, row)
             self._watcher.epoch_ended(trial, row)
-            progress = _progress(trial, outline)
+            progress = _progress(trial, summary)
             self._history.record_epoch(progress)
             # The baseline runs to its end: every recipe is compared with it.
             if self._rule is not None and trial.recipe.id != self._baseline_id:
@@ -131,7 +144,7 @@ class Driver:
             return None
 
         try:
-            run = self._train(plan, trial.seed, record)
+            run = self._trainer.train(plan, trial.seed, record)
         except KeyboardInterrupt:
             self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, "interrupted"))
             raise
@@ -151,12 +164,15 @@ class Driver:
     def _learn_end(self, trial: Trial, run: Progress) -> None:
         """Add a trial whose epochs are known to those that are done."""
         self.done.append(trial)
+        runs = self._recipes.setdefault(trial.recipe.id, [])
+        runs.append(trial)
+        self._replicates |= by_recipe(runs)
         if trial.complete and trial.recipe.id == self._baseline_id:
             self._history.refer_to(run)
         if trial.state is Outcome.INTERRUPTED:
             return
         if self._listed is not None:
-            self._listed.record(trial, run)
+            self._listed.ended(trial, run)
         self._volumes.append(self._history.volume)
 
     @property
@@ -175,9 +191,9 @@ class Driver:
         report_end(self._study, trial, self._space.objectives)
 
 
-def _progress(trial: Trial, outline: Outline) -> Progress:
+def _progress(trial: Trial, summary: PlanSummary) -> Progress:
     return Progress(
-        outline,
+        summary,
         seconds=tuple(row.train_seconds for row in trial.run.curve),
         accuracies=tuple(row.accuracy for row in trial.run.curve),
     )

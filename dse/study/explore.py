@@ -9,39 +9,33 @@ import optuna
 from dse.recipe.recipe import Recipe
 from dse.record.trial import Trial
 from dse.search.history import History
-from dse.space.search_space import SamplerName, SearchSpace
+from dse.space.search_space import SearchSpace
 from dse.study.driver import Driver
 from dse.study.queue import fill_queue
-from dse.study.sampling import Listed, choose_sampler, make_sampler
+from dse.study.sampling import LISTING, Listed, choose_sampler, make_sampler
+from dse.study.trainer import Trainer
 from dse.study.trials import read_trials
-from dse.study.watcher import Train, Watcher
+from dse.study.watcher import Watcher
 
 
 def explore(
     study: optuna.Study,
     space: SearchSpace,
-    train: Train,
-    *,
-    trials: int,
-    sampler: SamplerName,
-    device: str,
+    trainer: Trainer,
     watcher: Watcher,
     warm_start: Sequence[Recipe] = (),
 ) -> list[Trial]:
-    """Explore until the study has so many trials, its budget is spent, its front is stable, or nothing is left.
+    """Explore until the study has its trials, its budget is spent, its front is stable, or nothing is left.
 
-    With ``stopping: dominated`` a run ends as soon as it can no longer add to the anytime front. Trials that
-    diverge or raise are recorded with the reason, and the study goes on, unless the device is at fault. An
-    interrupt (Ctrl-C) records the running trial as interrupted and is raised again; the next call trains it anew. So
-    it is with a trial that spends the budget before its last epoch.
+    With ``stopping: dominated`` a run ends as soon as it can no longer add to the front. Trials that diverge or raise
+    are recorded with the reason, and the study goes on, unless the device is at fault. An interrupt (Ctrl-C) records
+    the running trial as interrupted and is raised again; the next call trains it again. So it is with a trial that
+    spends the budget before its last epoch.
 
     Args:
         study: From ``dse.study.storage.opened``.
-        space: What is explored.
-        train: Trains one plan with one seed.
-        trials: Trials that the study has at the end, earlier ones included, interrupted ones not.
-        sampler: How recipes are picked.
-        device: What trains, for the record.
+        space: What is explored, how, and for how many trials: earlier ones included, interrupted ones not.
+        trainer: Trains plans.
         watcher: Sees every step.
         warm_start: Recipes to train next, after the baseline; those that the study has are left out.
 
@@ -53,20 +47,15 @@ def explore(
         DeviceError, DeviceLostError: The device is lost, or cannot do what a trial asks of it; that trial is
             recorded as failed.
     """
-    chosen = choose_sampler(sampler, space, trials)
-    history = History()
-    listed = (
-        Listed(space, history, judged=chosen == "expected_gain")
-        if chosen in ("expected_gain", "grid")
-        else None
-    )
+    sampler, history = choose_sampler(space), History()
+    listed = Listed(sampler, space, history) if sampler in LISTING else None
     trials_before = len(study.get_trials(deepcopy=False))
     fill_queue(study, space, warm_start)
-    study.sampler = make_sampler(chosen, space.seed, trials_before)
-    driver = Driver(study, space, train, history, listed, device, watcher)
+    study.sampler = make_sampler(sampler, space.seed, trials_before)
+    driver = Driver(study, space, trainer, watcher, history, listed)
     for trial in read_trials(study):
         driver.take_in(trial)
-    while (ending := driver.ending(trials)) is None:
+    while (ending := driver.ending()) is None:
         driver.run_trial()
     watcher.study_ended(ending)
     return driver.done

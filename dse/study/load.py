@@ -10,6 +10,7 @@ from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import load_space
+from dse.space.search_space import SearchSpace
 from dse.study.storage import DATABASE, SPACE_FILE, open_database, stored_space
 from dse.study.trials import read_trials
 
@@ -50,6 +51,22 @@ def front_recipes(tables: StudyTables) -> list[Recipe]:
         parse_recipe(json.loads(content), f"{tables.name}:{trial}") for trial, content in contents.items()
     ]
     return list({recipe.id: recipe for recipe in recipes}.values())
+
+
+def starting_points(tables: StudyTables, space: SearchSpace) -> list[Recipe]:
+    """Give the recipes of a study's front that are points of a space, the fastest first.
+
+    Raises:
+        StudyError: None is.
+    """
+    recipes = front_recipes(tables)
+    found = [recipe for recipe in recipes if space.assignment_of(recipe) is not None]
+    if not found:
+        raise StudyError(
+            f"--warm-start {tables.name}: none of the {len(recipes)} recipes on its front is a point of the space "
+            f"{space.name}. Leave the option out, or open the space for them."
+        )
+    return found
 
 
 def find_study(name: str, results: Path) -> Path:

@@ -44,11 +44,11 @@ def test_a_ratio_of_medians_has_an_interval_around_it(program: Any) -> None:
 
 
 def test_a_walk_through(program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "WHOLE_RUNS", ["exhaustive", "random"])
+    monkeypatch.setattr(program, "WHOLE_RUNS", ["grid", "random"])
     result = program.measure(ROOT / "results" / "mnist-table", 3, None, 1, tmp_path)
     text = program.markdown(result)
     assert "### mnist-table: 42 recipes" in text
-    assert "| `exhaustive+dominated` |" in text
+    assert "| `grid+dominated` |" in text
     assert "seconds to 95 %, against `" in text
     assert (tmp_path / "mnist-table" / "growth.png").exists()
     assert 0 < result["stopping_alone"]["saved"] < 1

@@ -42,7 +42,7 @@ def test_a_study_goes_on_where_it_was_cut_off(how: signal.Signals, tmp_path: Pat
         output = process.communicate(timeout=120)[0]
     if how is signal.SIGINT:
         assert process.returncode == 130
-        assert "The same command goes on where the study stopped." in output
+        assert "The same command resumes the study where it stopped." in output
         assert "Traceback" not in output
         assert (tmp_path / "results" / "mini" / "report.html").exists()
     before = dse.load_study(tmp_path / "results" / "mini").trials

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from dse.cli.progress import LineWatcher, LiveWatcher, make_watcher
+from dse.cli.progress import LineView, LiveView, make_view
 from dse.recipe.plan import compile_plan
 from dse.space.load import load_space
 from dse.study.watcher import Standing
@@ -15,14 +15,14 @@ from tests.fakes import BASELINE, epoch_row, make_trial
 SPACE = load_space("quickstart")
 
 
-def lines_of(watcher: LiveWatcher) -> list[str]:
+def lines_of(watcher: LiveView) -> list[str]:
     console = Console(file=io.StringIO(), width=140)
-    console.print(watcher._view())
+    console.print(watcher.view())
     return console.file.getvalue().splitlines()
 
 
 def test_the_live_view() -> None:
-    watcher = LiveWatcher(Console(file=io.StringIO(), force_terminal=True, width=140), SPACE)
+    watcher = LiveView(Console(file=io.StringIO(), force_terminal=True, width=140), "second-try", SPACE)
     done, running = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)]), make_trial(1, BASELINE, [(10, 0.25)])
     watcher.trial_started(done, compile_plan(done.recipe, SPACE.data.dataset.shape, 1200))
     watcher.trial_ended(done, [done], Standing(1, 20.0, 0.05))
@@ -38,8 +38,8 @@ def test_the_live_view() -> None:
 
 def test_plain_lines_elsewhere() -> None:
     console = Console(file=io.StringIO(), width=80)
-    watcher = make_watcher(console, SPACE)
-    assert isinstance(watcher, LineWatcher)
+    watcher = make_view(console, "second-try", SPACE)
+    assert isinstance(watcher, LineView)
     done = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)])
     watcher.trial_ended(done, [done], Standing(1, 20.0, None))
     (line,) = console.file.getvalue().splitlines()
@@ -48,7 +48,7 @@ def test_plain_lines_elsewhere() -> None:
 
 def test_a_budget_is_counted_in_train_seconds() -> None:
     console = Console(file=io.StringIO(), width=80)
-    watcher = make_watcher(console, SPACE.model_copy(update={"budget": "1min"}))
+    watcher = make_view(console, "second-try", SPACE.model_copy(update={"budget": "1min"}))
     done = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)])
     watcher.trial_ended(done, [done], Standing(1, 20.0, None))
     watcher.study_ended("the budget of 1min is spent")

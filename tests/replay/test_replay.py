@@ -19,15 +19,16 @@ from dse.cli import commands
 from dse.errors import InputError, SpaceError, StudyError
 from dse.recipe.plan import Plan
 from dse.record.run import EpochRow, OnEpoch, Outcome, Run
-from dse.replay.contest import Strategy, hold_contest, parse_strategies, search, usual_samplers
-from dse.replay.orders import ORDERS
+from dse.replay.compare import Setting, compare_strategies, search
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
+from dse.replay.strategies import ORDERS, Strategy, parse_strategies, usual_samplers
 from dse.replay.table import RecordedTable, record_table
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.load import load_study
 from dse.study.storage import opened
+from dse.study.watcher import Watcher
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "results" / "digits-table"
@@ -52,7 +53,7 @@ def test_the_table_is_whole(table: RecordedTable) -> None:
 
 
 def test_an_exhaustive_search_runs_every_recipe_once_and_loses_nothing(table: RecordedTable) -> None:
-    found = searched(table, "exhaustive")
+    found = searched(table, "grid")
     assert found.rows[0] == table.baseline
     assert sorted(found.rows.tolist()) == sorted([*range(96)] * 10)
     assert np.all(np.diff(found.clock) > 0)
@@ -103,23 +104,18 @@ class Recording:
         }
         self.epochs: list[tuple[int, int]] = []
 
-    def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+    title = "a table"
+
+    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         row = self._rows[plan.recipe.id]
         whole = self._table.runs[row][self._seeds[row][seed]][-1]
         curve = []
         for epoch, (seconds, accuracy) in enumerate(zip(whole.seconds, whole.accuracies, strict=True), 1):
             curve.append(EpochRow(epoch, 32, 1, 1, 0.1, 0.1, seconds, 0.0, 1.0, 1.0, 1.0, accuracy, accuracy))
             self.epochs.append((row, epoch))
-            if (reason := on_epoch(curve[-1])) is not None:
+            if on_epoch is not None and (reason := on_epoch(curve[-1])) is not None:
                 return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "fake")
         return Run(tuple(curve), Outcome.COMPLETE, "", 0.0, "fake")
-
-
-class Quiet:
-    def trial_started(self, *_): ...
-    def epoch_ended(self, *_): ...
-    def trial_ended(self, *_): ...
-    def study_ended(self, *_): ...
 
 
 @pytest.mark.parametrize("stops", [True, False])
@@ -131,15 +127,7 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
     )
     train = Recording(table, seeds)
     with opened(tmp_path, "twin", space, {}) as study:
-        explore(
-            study,
-            space,
-            train,
-            trials=40 if stops else 10,
-            sampler="expected_gain",
-            device="test",
-            watcher=Quiet(),
-        )
+        explore(study, space, train, Watcher())
 
     class FirstSeeds(np.random.Generator):
         """Draws nothing: every recipe's first run has the first seed."""
@@ -156,15 +144,17 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
 
 
 def test_stopping_saves_more_than_half_and_loses_little(table: RecordedTable) -> None:
-    contest = hold_contest(table, parse_strategies(["dse"], ["none"]), repeats=20)
-    (row,) = contest.strategies.to_dict("records")
+    comparison = compare_strategies(table, parse_strategies(["dse"], ["none"]), Setting(repeats=20))
+    (row,) = comparison.strategies.to_dict("records")
     assert row["seconds_spent"] < 0.45 * table.seconds
     assert row["final_hypervolume_share"] > 0.98
 
 
-def test_a_contest_does_not_depend_on_who_works_at_it(table: RecordedTable) -> None:
-    strategies = parse_strategies(["dse", "exhaustive"], ["none"])
-    alone, together = (hold_contest(table, strategies, 12, processes=processes) for processes in (1, 2))
+def test_a_comparison_does_not_depend_on_who_works_at_it(table: RecordedTable) -> None:
+    strategies = parse_strategies(["dse", "grid"], ["none"])
+    alone, together = (
+        compare_strategies(table, strategies, Setting(12, processes=processes)) for processes in (1, 2)
+    )
     pd.testing.assert_frame_equal(alone.strategies, together.strategies)
     pd.testing.assert_frame_equal(alone.growth, together.growth)
     pd.testing.assert_frame_equal(alone.searches, together.searches)
@@ -173,17 +163,17 @@ def test_a_contest_does_not_depend_on_who_works_at_it(table: RecordedTable) -> N
 
 
 def test_what_is_not_reached_is_infinite_and_null_in_json(table: RecordedTable) -> None:
-    contest = hold_contest(table, parse_strategies(["exhaustive"], ["none"]), 3, budgets=[20.0])
-    assert contest.budget_seconds == 20.0
-    assert math.isinf(contest.strategies["seconds_to_99"].item())
+    comparison = compare_strategies(table, parse_strategies(["grid"], ["none"]), Setting(3, budgets=[20.0]))
+    assert comparison.budget_seconds == 20.0
+    assert math.isinf(comparison.strategies["seconds_to_99"].item())
     result = CliRunner().invoke(
         commands,
-        ["replay", str(RECORDED), "--samplers", "exhaustive", "--budgets", "20s", "--repeats", "3", "--json"],
+        ["replay", str(RECORDED), "--samplers", "grid", "--budgets", "20s", "--repeats", "3", "--json"],
     )
     told = json.loads(result.stdout)
     assert (told["study"], told["budget_seconds"], told["repeats"]) == ("digits-table", 20.0, 3)
     (row,) = told["strategies"]
-    assert row["name"] == "exhaustive"
+    assert row["name"] == "grid"
     assert row["seconds_to_99"] is None
     keys = ["seconds_to_90", "seconds_to_95", "seconds_to_99", "final_hypervolume_share", "seconds_spent"]
     assert {key + end for key in [*keys, "front_points_lost"] for end in ("", "_p05", "_p95")} < set(row)
@@ -191,7 +181,7 @@ def test_what_is_not_reached_is_infinite_and_null_in_json(table: RecordedTable) 
 
 def test_tables_and_figure_are_written(tmp_path: Path) -> None:
     study = shutil.copytree(RECORDED, tmp_path / "study")
-    arguments = ["replay", str(study), "--samplers", "dse,exhaustive", "--repeats", "2", "--processes", "1"]
+    arguments = ["replay", str(study), "--samplers", "dse,grid", "--repeats", "2", "--processes", "1"]
     result = CliRunner().invoke(commands, [*arguments, "--budgets", "30s,2min"])
     assert result.exit_code == 0, result.output
     assert "% at 2 min 0 s" in result.output
@@ -266,7 +256,7 @@ def test_constant_accuracy_makes_a_table_of_seconds_alone(tmp_path: Path) -> Non
 
     table = record_table(load_study(published(tmp_path / "study", flatten)))
     assert table.volume > 0
-    assert score(table, searched(table, "exhaustive")).final_share == pytest.approx(1)
+    assert score(table, searched(table, "grid")).final_share == pytest.approx(1)
     assert score(table, searched(table, "dse")).final_share > 0.9
 
 
@@ -282,8 +272,8 @@ def test_a_table_with_gaps_cannot_be_searched_by_a_sampler(tmp_path: Path) -> No
     with pytest.raises(StudyError, match="95 of 96 recipes, and tpe may suggest any"):
         searched(table, "tpe")
     with pytest.raises(StudyError, match="95 of 96 recipes, and nsga2 may suggest any"):
-        hold_contest(table, parse_strategies(["dse", "nsga2"], ["none"]), 10**6)
-    assert usual_samplers(table) == ("dse", "expected_gain", "exhaustive", "random", "three-step")
+        compare_strategies(table, parse_strategies(["dse", "nsga2"], ["none"]), Setting(10**6))
+    assert usual_samplers(table) == ("dse", "expected_gain", "grid", "random", "three-step")
 
 
 def test_recipes_that_never_completed_are_left_out_and_told(tmp_path: Path) -> None:
@@ -292,7 +282,7 @@ def test_recipes_that_never_completed_are_left_out_and_told(tmp_path: Path) -> N
         tables["trials"].loc[first, "state"] = "stopped"
 
     folder = published(tmp_path / "study", stop_some)
-    arguments = ["replay", str(folder), "--samplers", "exhaustive", "--repeats", "1", "--processes", "1"]
+    arguments = ["replay", str(folder), "--samplers", "grid", "--repeats", "1", "--processes", "1"]
     result = CliRunner().invoke(commands, arguments)
     assert "4 recipes of which no run is complete are left out" in result.output
     assert "hypervolume of 92 recipes" in result.output
@@ -304,9 +294,9 @@ def test_bad_settings_are_refused(table: RecordedTable) -> None:
     with pytest.raises(InputError, match="stopping 'soon' is unknown"):
         parse_strategies(["tpe"], ["soon"])
     with pytest.raises(InputError, match="budget=0 s"):
-        hold_contest(table, [], 1, budgets=[0.0])
+        Setting(1, budgets=[0.0])
     with pytest.raises(InputError, match="repeats=0"):
-        hold_contest(table, [], 0)
+        Setting(0)
     result = CliRunner().invoke(commands, ["replay", str(RECORDED), "--budgets", "0s"])
     assert result.exit_code == 2
     assert "leaves no time to train" in result.output

@@ -16,7 +16,7 @@ from dse.space.load import parse_space
 from dse.space.samplers import SAMPLERS
 from dse.study.load import find_study, load_study
 from dse.study.storage import opened
-from tests.fakes import ENVIRONMENT, FakeTraining, Quiet, make_space
+from tests.fakes import ENVIRONMENT, FakeTrainer, Quiet, make_space
 from tests.fakes import run_study as run
 
 
@@ -30,7 +30,7 @@ def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str, tmp_path: Path) -> None:
-    training = FakeTraining()
+    training = FakeTrainer()
     trials = run(tmp_path, make_space(), training, trials=16, sampler=sampler)
     assert len(trials) == 16
     assert max(Counter(training.trained).values()) == 1
@@ -63,18 +63,18 @@ def test_a_target_that_is_missed_is_no_point_of_the_front(tmp_path: Path) -> Non
 
 def test_an_interrupt_is_recorded_and_the_trial_is_trained_again(tmp_path: Path) -> None:
     space = make_space()
-    training = FakeTraining()
+    training = FakeTrainer()
     training.interrupt_at = 4
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, space, training, trials=8)
     table = load_study(tmp_path / "s").trials
     assert table["state"].tolist()[-1] == "interrupted"
     assert len(load_study(tmp_path / "s").curves.query("trial == 3")) == 2
-    again = FakeTraining()
+    again = FakeTrainer()
     trials = run(tmp_path, space, again, trials=8)
     assert again.trained[0] == training.trained[3]
     assert sum(trial.state is not Outcome.INTERRUPTED for trial in trials) == 8
-    third = FakeTraining()
+    third = FakeTrainer()
     run(tmp_path, space, third, trials=9)
     assert len(third.trained) == 1, "an interrupted trial is trained again once, not at every start"
 
@@ -85,18 +85,18 @@ def test_a_killed_process_leaves_a_trial_that_is_trained_again(tmp_path: Path) -
     class Killed(BaseException):
         """What no handler of the study sees."""
 
-    class Killer(FakeTraining):
-        def __call__(self, plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
+    class Killer(FakeTrainer):
+        def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
             if len(self.trained) == 2:
                 self.trained.append((plan.recipe.id, seed))
                 raise Killed
-            return super().__call__(plan, seed, on_epoch)
+            return super().train(plan, seed, on_epoch)
 
     killer = Killer()
     with pytest.raises(Killed):
         run(tmp_path, space, killer, trials=5)
     assert load_study(tmp_path / "s").trials["state"].tolist()[-1] == "running"
-    again = FakeTraining()
+    again = FakeTrainer()
     run(tmp_path, space, again, trials=5)
     assert again.trained[0] == killer.trained[2]
     table = load_study(tmp_path / "s").trials
@@ -105,7 +105,7 @@ def test_a_killed_process_leaves_a_trial_that_is_trained_again(tmp_path: Path) -
 
 
 def test_going_on_does_not_repeat_the_first_draws(tmp_path: Path) -> None:
-    first, second = FakeTraining(), FakeTraining()
+    first, second = FakeTrainer(), FakeTrainer()
     run(tmp_path, make_space(), first, trials=8, sampler="random")
     run(tmp_path, make_space(), second, trials=16, sampler="random")
     assert len(second.trained) == 8
@@ -250,11 +250,12 @@ def test_a_study_goes_on_with_another_stopping(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [DeviceError, DeviceLostError])
 def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception], tmp_path: Path) -> None:
-    def lose_device(plan: Plan, seed: int, on_epoch: OnEpoch) -> Run:
-        raise kind("cuda:0 is gone")
+    class Lost(FakeTrainer):
+        def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+            raise kind("cuda:0 is gone")
 
     with pytest.raises(kind, match="cuda:0 is gone"):
-        run(tmp_path, make_space(), lose_device, trials=3)
+        run(tmp_path, make_space(), Lost(), trials=3)
     (trial,) = run(tmp_path, make_space(), trials=1)
     assert (trial.state, trial.run.reason) == (Outcome.FAILED, "cuda:0 is gone")
 
@@ -262,7 +263,7 @@ def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception],
 TWO = ["train_seconds", "accuracy"]
 
 
-def test_the_promising_order_trains_every_recipe_with_every_seed(tmp_path: Path) -> None:
+def test_the_order_of_expected_gain_trains_every_recipe_with_every_seed(tmp_path: Path) -> None:
     space = make_space(objectives=TWO, seeds=2)
     trials = run(tmp_path, space, trials=1000, sampler="expected_gain")
     trained = Counter((trial.recipe.id, trial.seed) for trial in trials)
@@ -272,7 +273,7 @@ def test_the_promising_order_trains_every_recipe_with_every_seed(tmp_path: Path)
     assert {trial.seed for trial in trials[2 : int(space.size) + 1]} == {0}
 
 
-def test_the_promising_order_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_the_order_of_expected_gain_goes_on_where_it_was(tmp_path: Path) -> None:
     space = make_space(objectives=TWO)
     whole = run(tmp_path, space, name="a", trials=20, sampler="expected_gain")
     run(tmp_path, space, name="b", trials=9, sampler="expected_gain")
@@ -311,7 +312,7 @@ def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again(tmp_
     assert watcher.ending == "the budget of 27s is spent"
     assert trials[-1].state is Outcome.INTERRUPTED
     assert trials[-1].run.reason == f"after epoch {len(trials[-1].run.curve)}: the budget of 27s is spent"
-    more = FakeTraining()
+    more = FakeTrainer()
     run(tmp_path, make_space(budget="60s"), more, trials=40)
     assert more.trained[0] == (trials[-1].recipe.id, trials[-1].seed)
 

@@ -24,7 +24,7 @@ from dse.study.explore import explore
 from dse.study.load import load_study
 from dse.study.storage import open_database, opened
 from dse.study.trials import read_trials
-from tests.fakes import ENVIRONMENT, FakeTraining, Quiet, make_space
+from tests.fakes import ENVIRONMENT, FakeTrainer, Quiet, make_space
 from tests.fakes import run_study as run
 
 TRIALS = 3
@@ -36,6 +36,7 @@ def small_space(sampler: str) -> SearchSpace:
         objectives=["train_seconds", "accuracy"],
         seeds=2,
         sampler=sampler,
+        trials=TRIALS,
         recipe={
             "model": {"name": "capsnet", "preset": "tiny"},
             "learning_rate": [
@@ -99,17 +100,7 @@ def check_resumed(database: Path, folder: Path, space: SearchSpace) -> None:
     shutil.copyfile(database, folder / "study.db")
     with opened(folder.parent, folder.name, space, ENVIRONMENT) as study:
         before = {(trial.recipe.id, trial.seed) for trial in read_trials(study)}
-        after = trained(
-            explore(
-                study,
-                space,
-                FakeTraining(),
-                trials=TRIALS,
-                sampler=space.sampler,
-                device="test",
-                watcher=Quiet(),
-            )
-        )
+        after = trained(explore(study, space, FakeTrainer(), Quiet()))
         assert not study.get_trials(states=(OptunaState.WAITING, OptunaState.RUNNING)), database
     assert len(after) == len(set(after)) == TRIALS, database
     assert {(space.baseline_recipe.id, seed) for seed in (0, 1)} <= set(after), database

@@ -17,7 +17,7 @@ from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
 from dse.study.storage import open_database
 from dse.study.trials import read_trials
-from tests.fakes import FakeTraining, make_space
+from tests.fakes import FakeTrainer, make_space
 from tests.fakes import run_study as run
 
 TWO = ["train_seconds", "accuracy"]
@@ -52,7 +52,7 @@ def test_a_study_goes_on_in_a_wider_space_with_all_it_has(change, tmp_path: Path
     run(tmp_path, NARROW, trials=12, sampler="tpe")
     before = read_trials(open_database(tmp_path / "s"))
     space = changed(change)
-    training = FakeTraining()
+    training = FakeTrainer()
     after = run(tmp_path, space, training, trials=30, sampler="tpe", widen=True)
     assert after[:12] == before
     assert len(training.trained) == 18
@@ -99,11 +99,11 @@ def test_another_baseline_is_another_study(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_trial_is_trained_again_after_widening(tmp_path: Path) -> None:
-    training = FakeTraining()
+    training = FakeTrainer()
     training.interrupt_at = 5
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, NARROW, training, trials=8, sampler="tpe")
-    again = FakeTraining()
+    again = FakeTrainer()
     trials = run(tmp_path, changed(with_open_routing), again, trials=8, sampler="tpe", widen=True)
     assert again.trained[0] == training.trained[4]
     assert trials[4].state is Outcome.INTERRUPTED
@@ -111,7 +111,7 @@ def test_an_interrupted_trial_is_trained_again_after_widening(tmp_path: Path) ->
 
 def test_queued_recipes_survive_widening(tmp_path: Path) -> None:
     first = NARROW.recipe_of(list(NARROW.points())[-1])
-    training = FakeTraining()
+    training = FakeTrainer()
     training.interrupt_at = 1
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, NARROW, training, trials=8, sampler="tpe", warm_start=[first])
@@ -126,7 +126,7 @@ def test_a_warm_start_trains_another_study_s_front_after_the_baseline(tmp_path: 
     trials = run(tmp_path, NARROW, name="new", trials=20, sampler="random", warm_start=front)
     ids = [recipe.id for recipe in front if recipe.id != NARROW.baseline_recipe.id]
     assert [trial.recipe.id for trial in trials[: len(ids) + 1]] == [NARROW.baseline_recipe.id, *ids]
-    again = FakeTraining()
+    again = FakeTrainer()
     run(tmp_path, NARROW, again, name="new", trials=22, sampler="random", warm_start=front)
     assert len(again.trained) == 2, "what the study has is not trained again"
 

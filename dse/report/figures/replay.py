@@ -1,4 +1,4 @@
-"""A contest of strategies as a figure of matplotlib, and all its files."""
+"""A comparison of strategies as a figure of matplotlib, and all its files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dse.record.tables import write_view
-from dse.replay.contest import Contest
+from dse.replay.compare import Comparison
 from dse.report.figures.figures import save_figures
 from dse.report.figures.parts import figure_with_legend, legends_below, log_x_axis
 
@@ -21,28 +21,32 @@ STYLES: tuple[Literal["-", "--", ":"], ...] = ("-", "--", ":")
 LOWEST_SHARE = 0.5
 
 
-def write_contest(contest: Contest, folder: Path) -> list[Path]:
-    """Write a contest's three tables as CSV files, and its figure as PNG, SVG and PDF.
+def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write a comparison's three tables as CSV files, and its figure as PNG, SVG and PDF.
 
     Raises:
         StudyError: The folder cannot be written to.
     """
-    tables = {"strategies": contest.strategies, "growth": contest.growth, "searches": contest.searches}
+    tables = {
+        "strategies": comparison.strategies,
+        "growth": comparison.growth,
+        "searches": comparison.searches,
+    }
     for name, table in tables.items():
         write_view(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
-    figures = save_figures(lambda: {"growth": draw_growth(contest)}, folder)
+    figures = save_figures(lambda: {"growth": draw_growth(comparison)}, folder)
     return [*(folder / f"{name}.csv" for name in tables), *figures]
 
 
-def draw_growth(contest: Contest) -> Figure:
+def draw_growth(comparison: Comparison) -> Figure:
     """Draw the share of the volume against the train seconds spent: medians, and 5th to 95th percentile of dse."""
-    names = list(contest.strategies["name"])
+    names = list(comparison.strategies["name"])
     figure = figure_with_legend(2.3, (len(names) + 1) // 2)
     axes = figure.subplots()
     others = [name for name in names if name != OURS]
     handles = []
     for name in names:
-        rows = contest.growth[contest.growth["name"] == name]
+        rows = comparison.growth[comparison.growth["name"] == name]
         number = others.index(name) if name in others else 0
         colour = OUR_COLOUR if name == OURS else COLOURS[number % len(COLOURS)]
         style = STYLES[0] if name == OURS else STYLES[number // len(COLOURS) % len(STYLES)]
@@ -55,7 +59,7 @@ def draw_growth(contest: Contest) -> Figure:
             low, high = 100 * rows["hypervolume_share_p05"], 100 * rows["hypervolume_share_p95"]
             axes.fill_between(seconds, low, high, color=colour, alpha=0.15, linewidth=0)
         handles.append(Line2D([], [], color=colour, linestyle=style, linewidth=width, label=name))
-    log_x_axis(axes, contest.growth["seconds"])
+    log_x_axis(axes, comparison.growth["seconds"])
     axes.set_ylim(100 * LOWEST_SHARE, 101)
     axes.set(xlabel="train time spent (s)", ylabel="share of the hypervolume (%)")
     axes.grid(True)

@@ -1,4 +1,4 @@
-"""Strategies side by side: many searches of one table by each, with other seeds and other luck every time."""
+"""Strategies side by side: many searches of one table by each, with other seeds every time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from dse.errors import InputError
-from dse.replay.orders import ORDERS, check_order, make_order
 from dse.replay.score import SHARES, Score, score, share_at
 from dse.replay.simulate import Replay, replay
+from dse.replay.strategies import Strategy, check_order, make_order
 from dse.replay.table import RecordedTable
 from dse.search.history import History
 from dse.search.progress import Floats
@@ -25,22 +25,35 @@ QUANTILES = {"": 0.5, "_p05": 0.05, "_p95": 0.95}
 
 
 @dataclass(frozen=True, slots=True)
-class Strategy:
-    """A way to spend a budget.
+class Setting:
+    """How strategies are compared.
 
     Attributes:
-        name: As in tables.
-        order: What comes next, one of ``ORDERS``.
-        stops: Whether dominated runs are stopped.
+        repeats: Searches by each. The same repeat has the same source of randomness whatever the strategy.
+        budgets: Train seconds at which shares are wanted; the largest is spent. None: what one run of every recipe
+            takes.
+        seed: Seed of all randomness.
+        processes: How many work at it; the result is the same.
+
+    Raises:
+        InputError: A budget is not above 0, or there is no repeat.
     """
 
-    name: str
-    order: str
-    stops: bool
+    repeats: int = 200
+    budgets: Sequence[float] = ()
+    seed: int = 0
+    processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise InputError(f"repeats={self.repeats}: there must be at least 1.")
+        wrong = [budget for budget in self.budgets if not budget > 0]
+        if wrong:
+            raise InputError(f"budget={wrong[0]:g} s: there must be some time to train in.")
 
 
 @dataclass(frozen=True)
-class Contest:
+class Comparison:
     """What came out.
 
     Attributes:
@@ -67,83 +80,40 @@ class Contest:
     searches: pd.DataFrame
 
 
-def usual_samplers(table: RecordedTable) -> tuple[str, ...]:
-    """Name the samplers that are compared where none is named: Optuna's only where the table is whole."""
-    own = ("dse", "expected_gain", "exhaustive", "random", "three-step")
-    return (*own, "tpe", "nsga2", "optuna-default") if table.whole else own
-
-
-def parse_strategies(samplers: Iterable[str], stoppings: Iterable[str]) -> list[Strategy]:
-    """Combine samplers with ways of stopping; ``dse`` is ``expected_gain`` with ``dominated`` and nothing else.
-
-    Raises:
-        InputError: A name is unknown.
-
-    >>> [strategy.name for strategy in parse_strategies(["dse", "tpe"], ["none", "dominated"])]
-    ['dse', 'tpe', 'tpe+dominated']
-    """
-    found: list[Strategy] = []
-    for sampler in samplers:
-        if sampler == "dse":
-            found.append(Strategy("dse", "expected_gain", stops=True))
-            continue
-        if sampler not in ORDERS:
-            raise InputError(f"sampler {sampler!r} is unknown. Choose from dse, {', '.join(ORDERS)}.")
-        for stopping in stoppings:
-            if stopping not in ("none", "dominated"):
-                raise InputError(f"stopping {stopping!r} is unknown. Choose from none, dominated.")
-            stops = stopping == "dominated"
-            found.append(Strategy(f"{sampler}+dominated" if stops else sampler, sampler, stops))
-    return list(dict.fromkeys(found))
-
-
-def hold_contest(
+def compare_strategies(
     table: RecordedTable,
     strategies: Sequence[Strategy],
-    repeats: int,
-    budgets: Sequence[float] = (),
-    *,
-    seed: int = 0,
-    processes: int = 1,
-    tell: Callable[[Strategy], None] = lambda strategy: None,
-) -> Contest:
+    setting: Setting = Setting(),
+    on_strategy: Callable[[Strategy], None] = lambda strategy: None,
+) -> Comparison:
     """Search a table again and again by each strategy.
 
     Args:
         table: What is searched.
         strategies: By what.
-        repeats: Searches by each. The same repeat has the same source of chance whatever the strategy.
-        budgets: Train seconds at which shares are wanted; the largest is spent. None: what one run of every recipe
-            takes.
-        seed: Of all chance.
-        processes: How many work at it; the result is the same.
-        tell: Hears of each strategy whose searches are done.
+        setting: How often, and for how long.
+        on_strategy: Called with each strategy whose searches are done.
 
     Raises:
-        InputError: A budget is not above 0, or there is no repeat.
         StudyError: The table is not whole enough for a strategy.
     """
-    if repeats < 1:
-        raise InputError(f"repeats={repeats}: there must be at least 1.")
-    wrong = [budget for budget in budgets if not budget > 0]
-    if wrong:
-        raise InputError(f"budget={wrong[0]:g} s: there must be some time to train in.")
     for strategy in strategies:
         check_order(strategy.order, table)
-    budget = max(budgets, default=table.seconds)
-    instants = np.unique([*np.geomspace(budget / INSTANTS, budget, INSTANTS), *budgets])
+    budget = float(max(setting.budgets, default=table.seconds))
+    instants = np.unique([*np.geomspace(budget / INSTANTS, budget, INSTANTS), *setting.budgets])
+    task = _Task(table, budget, instants, setting.seed)
     searches, growth = [], []
-    for strategy, results in _searched(table, strategies, repeats, budget, instants, seed, processes):
+    for strategy, results in _searched(task, strategies, setting):
         searches.append(searches_frame(strategy.name, [result for result, _ in results]))
         shares = np.array([shares for _, shares in results])
         columns = {f"hypervolume_share{end}": _quantile(shares, q) for end, q in QUANTILES.items()}
         growth.append(pd.DataFrame({"name": strategy.name, "seconds": instants, **columns}))
-        tell(strategy)
+        on_strategy(strategy)
     every = pd.concat(searches, ignore_index=True)
-    return Contest(
+    return Comparison(
         study=table.name,
-        budget_seconds=float(budget),
-        repeats=repeats,
+        budget_seconds=budget,
+        repeats=setting.repeats,
         recipes=len(table.candidates),
         recipes_left_out=table.left_out,
         strategies=summary(every),
@@ -194,40 +164,41 @@ def search(
     return replay(table, order, rng, budget_seconds, history, rule)
 
 
+@dataclass(frozen=True)
+class _Task:
+    """What every search has in common."""
+
+    table: RecordedTable
+    budget: float
+    instants: Floats
+    seed: int
+
+    def run(self, strategy: Strategy, part: range) -> list[tuple[Score, Floats]]:
+        replays = [
+            search(self.table, strategy, np.random.default_rng([self.seed, repeat]), self.budget)
+            for repeat in part
+        ]
+        return [(score(self.table, each), share_at(self.table, each, self.instants)) for each in replays]
+
+
 def _searched(
-    table: RecordedTable,
-    strategies: Sequence[Strategy],
-    repeats: int,
-    budget: float,
-    instants: Floats,
-    seed: int,
-    processes: int,
+    task: _Task, strategies: Sequence[Strategy], setting: Setting
 ) -> Iterable[tuple[Strategy, list[tuple[Score, Floats]]]]:
+    repeats = setting.repeats
     parts = [range(i, min(i + REPEATS_AT_A_TIME, repeats)) for i in range(0, repeats, REPEATS_AT_A_TIME)]
-    if processes == 1:
+    if setting.processes == 1:
         for strategy in strategies:
-            found = [_search_part(table, strategy, part, budget, instants, seed) for part in parts]
-            yield strategy, [result for part in found for result in part]
+            yield strategy, [result for part in parts for result in task.run(strategy, part)]
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        queued = [
-            [pool.submit(_search_part, table, strategy, part, budget, instants, seed) for part in parts]
-            for strategy in strategies
-        ]
+    with ProcessPoolExecutor(setting.processes, mp_context=context) as pool:
+        queued = [[pool.submit(task.run, strategy, part) for part in parts] for strategy in strategies]
         try:
             for strategy, futures in zip(strategies, queued, strict=True):
                 yield strategy, [result for future in futures for result in future.result()]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _search_part(
-    table: RecordedTable, strategy: Strategy, part: range, budget: float, instants: Floats, seed: int
-) -> list[tuple[Score, Floats]]:
-    replays = [search(table, strategy, np.random.default_rng([seed, repeat]), budget) for repeat in part]
-    return [(score(table, each), share_at(table, each, instants)) for each in replays]
 
 
 def _quantile(values: Floats, q: float) -> Floats:
