@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -26,9 +29,14 @@ class Stage(Section):
 
 
 class Schedule(Section, ABC):
-    """What all batch schedules share."""
+    """What all batch schedules share.
+
+    Attributes:
+        cuts_rate: Whether the schedule lowers the learning rate itself, which leaves the policy nothing to do.
+    """
 
     refusal = RecipeError
+    cuts_rate: ClassVar[bool] = False
 
     schedule: str
 
@@ -42,6 +50,10 @@ class Schedule(Section, ABC):
         Raises:
             ValueError: The stages end before the run does.
         """
+
+    def rate_multiples(self, stages: int) -> tuple[float, ...]:
+        """Give what the policy's rate is multiplied by in each of the first stages."""
+        return (1.0,) * stages
 
     @property
     @abstractmethod
@@ -138,6 +150,91 @@ class AdaBatch(Schedule):
         return f"{self.start} ×{self.growth} every {self.period} ep"
 
 
-SCHEDULES: dict[str, type[Schedule]] = {"constant": Constant, "stages": Stages, "adabatch": AdaBatch}
+class Growing(Schedule):
+    """A batch size that grows by a factor at shares of the run's images, so that runs of any length grow alike.
+
+    The size changes between epochs alone: a share means the end of an epoch that is nearest to it.
+
+    >>> Growing(start=32, growth=4, at=(0.2, 0.5)).stages_over(10)
+    ((2, 32), (3, 128), (5, 512))
+    """
+
+    schedule: Literal["growing"] = "growing"
+    start: Size = Field(default=32, description="batch size at the start")
+    growth: Annotated[int, Field(ge=2)] = Field(default=2, description="factor at each share")
+    at: Annotated[
+        tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+        Field(min_length=1, strict=False, description="shares of the run's images after which it grows"),
+    ] = (0.5,)
+
+    @override
+    def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
+        return _grown(self.start, self.growth, self.at, epochs)
+
+    @property
+    @override
+    def label(self) -> str:
+        """Start, growth and shares, as in ``32 ×4 at 20, 50 %``."""
+        return f"{self.start} ×{self.growth} at {', '.join(f'{100 * share:g}' for share in self.at)} %"
+
+
+class Seesaw(Schedule):
+    """Where a cosine would have divided the rate by a factor, the batch grows by it and the rate falls by its root.
+
+    Under Adam both lower the noise of a step alike, but larger batches take fewer steps. The cosine is the one that
+    falls to 0 at the end of the run; after the last cut, rate and batch stay. The size changes between epochs alone:
+    a cut moves to the nearest end of an epoch. Source: Meterez et al. 2025, arXiv 2510.14717.
+
+    >>> Seesaw(start=32, growth=2, cuts=2).stages_over(30)
+    ((15, 32), (5, 64), (10, 128))
+    """
+
+    cuts_rate = True
+
+    schedule: Literal["seesaw"] = "seesaw"
+    start: Size = Field(default=32, description="batch size at the start")
+    growth: Annotated[int, Field(ge=2)] = Field(
+        default=2, description="factor of the batch at each cut; the rate is divided by its root"
+    )
+    cuts: Annotated[int, Field(ge=1, le=10)] = Field(default=2, description="how many times the rate is cut")
+
+    @override
+    def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
+        # (1 + cos(pi p)) / 2 = growth ** -i
+        shares = [math.acos(2 * self.growth**-i - 1) / math.pi for i in range(1, self.cuts + 1)]
+        return _grown(self.start, self.growth, shares, epochs)
+
+    @override
+    def rate_multiples(self, stages: int) -> tuple[float, ...]:
+        return tuple(self.growth ** (-i / 2) for i in range(stages))
+
+    @property
+    @override
+    def label(self) -> str:
+        """Start, growth and cuts, as in ``seesaw 32 ×2, 3 cuts``."""
+        return f"seesaw {self.start} ×{self.growth}, {self.cuts} cut{'' if self.cuts == 1 else 's'}"
+
+
+def _grown(start: int, growth: int, shares: Sequence[float], epochs: int) -> tuple[tuple[int, int], ...]:
+    """Let a size grow at the ends of epochs that are nearest to shares of the run."""
+    ends = [0, *(round(share * epochs) for share in shares), epochs]
+    lengths = [end - begin for begin, end in pairwise(ends)]
+    for i, length in enumerate(lengths):
+        if length < 1:
+            raise ValueError(
+                f"of {epochs} epochs none is left for batches of {start * growth**i}, from "
+                f"{([0.0, *shares])[i]:.3g} to {([*shares, 1.0])[i]:.3g} of the run. "
+                "Grow less often, further apart, or train more epochs."
+            )
+    return tuple((length, start * growth**i) for i, length in enumerate(lengths))
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "stages": Stages,
+    "adabatch": AdaBatch,
+    "growing": Growing,
+    "seesaw": Seesaw,
+}
 
 BatchSize = Annotated[Schedule, OneOf("schedule", SCHEDULES)]

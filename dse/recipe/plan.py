@@ -120,6 +120,7 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
         epoch_steps=tuple(steps.tolist()),
         stage_steps=tuple(length * -(-images // size) for length, size in stages),
     )
-    rates = recipe.learning_rate.rates(timeline)
+    multiples = np.repeat(recipe.batch_size.rate_multiples(len(stages)), timeline.stage_steps)
+    rates = recipe.learning_rate.rates(timeline) * multiples[: timeline.total_steps]
     rates.setflags(write=False)
     return Plan(recipe, image, images, batch_sizes, steps, rates)

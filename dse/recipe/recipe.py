@@ -48,6 +48,11 @@ class Recipe(Section):
             self.batch_size.stages_over(self.epochs)
         except ValueError as reason:
             raise ValueError(f"batch_size: {reason}") from None
+        if self.batch_size.cuts_rate and self.learning_rate.policy != "fixed":
+            raise ValueError(
+                f"batch_size: {self.batch_size.schedule} cuts the learning rate itself, and would cut that of "
+                f"{self.learning_rate.policy} again. Use the policy fixed, or another batch schedule."
+            )
         if not (self.model.has_capsules or self.weight_sharing.is_none):
             capable = " or ".join(name for name, model in MODELS.items() if model.has_capsules)
             raise ValueError(

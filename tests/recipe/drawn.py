@@ -63,6 +63,7 @@ def _values(annotation: Any, marks: list[Any]) -> st.SearchStrategy[Any]:
     if annotation in (int, float):
         low = next((mark.ge for mark in marks if isinstance(mark, limits.Ge)), LOW)
         high = next((mark.le for mark in marks if isinstance(mark, limits.Le)), HIGH)
+        high = next((mark.lt - LOW for mark in marks if isinstance(mark, limits.Lt)), high)
         return st.integers(int(low), int(high)) if annotation is int else st.floats(low, high)
     return section(annotation)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dse.data.datasets import ImageShape, Protocol, find_dataset, split_sizes
 from dse.errors import DataError, RecipeError
 from dse.files import write_yaml
-from dse.recipe.batch_size import SCHEDULES, Schedule, Stage, Stages
+from dse.recipe.batch_size import SCHEDULES, Growing, Schedule, Seesaw, Stage, Stages
 from dse.recipe.load import load_recipe
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
@@ -66,6 +66,27 @@ def test_the_primary_convolution_is_most_of_the_multiplications() -> None:
     assert Recipe().size(MNIST).multiplications == pytest.approx(203e6, rel=0.01)
 
 
+@pytest.mark.parametrize("epochs", [10, 20, 60])
+def test_a_growing_batch_grows_at_the_same_shares_of_any_run(epochs: int) -> None:
+    recipe = Recipe(batch_size=Growing(start=16, growth=2, at=(0.1, 0.5)), epochs=epochs)
+    sizes = compile_plan(recipe, MNIST, 1000).batch_sizes
+    grown = np.flatnonzero(np.diff(sizes)) + 1
+    assert (grown / epochs).tolist() == [0.1, 0.5]
+    assert sorted(set(sizes.tolist())) == [16, 32, 64]
+
+
+def test_seesaw_keeps_the_noise_of_a_cosine_in_fewer_steps() -> None:
+    recipe = Recipe(batch_size=Seesaw(start=16, growth=2, cuts=3), epochs=200)
+    plan = compile_plan(recipe, MNIST, 1024)
+    for epoch in plan.epochs[:168]:
+        # Under Adam the noise of a step goes with its rate over the root of its batch size (Meterez et al. 2025).
+        noise = epoch.first_rate / np.sqrt(epoch.batch_size / 16) / 0.001
+        cosine = (1 + np.cos(np.pi * (epoch.epoch - 0.5) / 200)) / 2
+        assert noise == pytest.approx(2.0 ** np.ceil(np.log2(cosine)), rel=1e-9)
+    assert plan.total_steps < 0.75 * 200 * 64
+    assert [epoch.first_rate for epoch in plan.epochs] == [epoch.last_rate for epoch in plan.epochs]
+
+
 @given(schedule=one_of(SCHEDULES), epochs=st.integers(1, 9), images=st.integers(108, 500))
 def test_steps_add_up(schedule: Schedule, epochs: int, images: int) -> None:
     try:
@@ -107,6 +128,14 @@ BAD = {
     "{epochs: 9, batch_size: {schedule: stages, stages: [{epochs: 3, size: 1}]}}":
         r"batch_size: the stages cover 3 epochs, but the recipe trains for epochs=9. Lengthen",
     "batch_size: {schedule: stages, stages: [{epochs: rest, size: 1}, {epochs: 2, size: 4}]}": r"rest stands before",
+    "{epochs: 4, batch_size: {schedule: growing, at: [0.1]}}":
+        r"batch_size: of 4 epochs none is left for batches of 32, from 0 to 0.1 of the run. Grow less often",
+    "{epochs: 9, batch_size: {schedule: growing, at: [0.5, 0.2]}}": r"none is left for batches of 64, from 0.5 to 0.2",
+    "batch_size: {schedule: growing, at: [1.0]}": r"batch_size.at\[0\]=1.0: .*less than 1",
+    "{epochs: 10, batch_size: {schedule: seesaw, cuts: 4}}":
+        r"none is left for batches of 256, from 0.77 to 0.839 of the run. .* or train more epochs",
+    "{batch_size: {schedule: seesaw}, learning_rate: {policy: one_cycle}}":
+        r"batch_size: seesaw cuts the learning rate itself, and would cut that of one_cycle again. Use the policy",
     "{model: {name: lenet5}, weight_sharing: {decoder: reduced}}": r"weight_sharing: reduced decoder is for capsules",
     "weight_sharing: {convolution: 0}": r"weight_sharing.convolution=0",
     "precision: float16": r"precision='float16': .*'float32', 'tf32' or 'bfloat16'",
