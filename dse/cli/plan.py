@@ -67,12 +67,14 @@ def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
       dse plan paper/warm_ada_batch --dataset mnist --images 60000
       dse plan quickstart:12 --plot plan.png
     """
-    from dse.data.datasets import Protocol, find_dataset, split_sizes
+    from dse.data.choice import DataChoice
+    from dse.data.datasets import Protocol
     from dse.recipe.plan import compile_plan
 
-    facts = find_dataset(options["dataset"])
-    count = options["images"] or split_sizes(facts, Protocol(options["protocol"])).train_images
-    compiled = compile_plan(find_recipe(recipe, options["results"], options["epochs"]), facts.shape, count)
+    data = DataChoice(name=options["dataset"], protocol=Protocol(options["protocol"]))
+    count = options["images"] or data.split.train_images
+    found = find_recipe(recipe, options["results"], options["epochs"])
+    compiled = compile_plan(found, data.dataset.shape, count)
     if options["rates"] is not None:
         _write_rates(options["rates"], compiled)
     if options["plot"] is not None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dse.data.datasets import Protocol, Split, find_dataset, split_sizes
+from dse.data.choice import DataChoice
+from dse.data.datasets import Protocol, Split
 from dse.errors import DataError
 
 
@@ -15,9 +16,8 @@ def known_split(space: Mapping[str, Any], protocol: str) -> Split | None:
     data = space.get("data")
     if not isinstance(data, Mapping) or "name" not in data:
         return None
-    counts = (data.get(key) for key in ("images", "validation_images", "test_images"))
     try:
-        return split_sizes(find_dataset(str(data["name"])), Protocol(protocol), *counts)
+        return DataChoice(**data, protocol=Protocol(protocol)).split
     except (DataError, ValueError):
         return None
 

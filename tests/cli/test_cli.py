@@ -183,6 +183,12 @@ BAD = {
     ("train", "paper/baseline", "--device", "cpu", "--engine", "compiled"): (
         "engine 'compiled': a network as wide as this one would train slower. Choose fast or auto."
     ),
+    ("train", "paper/baseline", "--device", "cpu", "--engine", "fused"): (
+        "engine 'fused': its kernels run on GPUs only. Choose fast or auto."
+    ),
+    ("train", "paper/baseline", "--save", "net.pt"): "Use net.safetensors.",
+    ("train", "paper/baseline", "--find-rate", "--save", "net.safetensors"): "--save with --find-rate",
+    ("train", "paper/baseline", "--max-seconds", "3"): "--max-seconds is for --find-rate.",
     ("bench", "--threads", "100000"): "threads: 100000, but this machine has",
     ("explore", "quickstart", "--sampler", "best"): "'best' is not one of",
     ("train", "paper/best"): "recipe 'paper/best' is unknown",
