@@ -125,11 +125,10 @@ def _product(left: Tensor, right: Tensor) -> list[Kernel]:
 
 
 def _decoder(size: CapsNetSize, batch: int, draw: Draw) -> list[Kernel]:
-    widths = (size.decoder_inputs, *size.hidden, size.image.pixels)
     return [
-        work
-        for fan_in, fan_out in itertools.pairwise(widths)
-        for work in _linear(batch, fan_in, fan_out, draw)
+        kernel
+        for fan_in, fan_out in itertools.pairwise(size.decoder_widths)
+        for kernel in _linear(batch, fan_in, fan_out, draw)
     ]
 
 
@@ -171,8 +170,8 @@ def activation_floats(size: CapsNetSize) -> int:
     outputs = size.image.classes * size.class_size
     votes = capsules * outputs if size.sharing.class_capsules == "none" else 0
     features = size.filters // size.sharing.convolution * math.prod(size.convolved)
-    decoder = size.decoder_inputs + sum(size.hidden) + size.image.pixels
-    return size.image.pixels + features + capsules * size.primary_size + votes + outputs + decoder
+    capsule_floats = capsules * size.primary_size + votes + outputs
+    return size.image.pixels + features + capsule_floats + sum(size.decoder_widths)
 
 
 def rate_runs(

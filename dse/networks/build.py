@@ -12,15 +12,20 @@ from dse.networks.capsnet import CapsNet
 from dse.networks.lenet import LeNet5
 from dse.networks.network import Network
 from dse.recipe.models.capsnet import CapsNetSize
+from dse.recipe.models.lenet5 import LeNet5Size
 from dse.recipe.recipe import Recipe
 
 
-def _capsnet(size: CapsNetSize) -> CapsNet:
-    return CapsNet(size, size.routing_iterations, size.squash)
+def _capsnet(size: CapsNetSize, recipe: Recipe) -> CapsNet:
+    return CapsNet(size, recipe.loss, recipe.initialisation)
 
 
-# What builds each registered model of its own size.
-BUILDERS: dict[str, Callable[[Any], Network]] = {"capsnet": _capsnet, "lenet5": LeNet5}
+def _lenet5(size: LeNet5Size, recipe: Recipe) -> LeNet5:
+    return LeNet5(size)
+
+
+# What builds each registered model of its own size and the rest of a recipe.
+BUILDERS: dict[str, Callable[[Any, Recipe], Network]] = {"capsnet": _capsnet, "lenet5": _lenet5}
 
 
 def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.device) -> Network:
@@ -42,5 +47,5 @@ def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.de
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also seed the GPUs, which fork_rng does not restore.
         torch.default_generator.manual_seed(seed)
-        network = BUILDERS[recipe.model.name](size)
+        network = BUILDERS[recipe.model.name](size, recipe)
     return network.to(device)

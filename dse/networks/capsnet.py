@@ -7,18 +7,21 @@ P positions of the grid, N = T * P primary capsules, type-major; K classes, E nu
 
 from __future__ import annotations
 
-from typing import Literal
+import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from dse.networks.loss import RECONSTRUCTION_WEIGHT, margin_loss, reconstruction_loss
+from dse.networks.loss import CLASS_LOSSES, reconstruction_loss
 from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
 from dse.networks.spectral import SpectralConvolution
+from dse.recipe.initialisation import Initialisation
+from dse.recipe.loss import Loss, Margin
 from dse.recipe.models.capsnet import KERNEL, PRIMARY_STRIDE, CapsNetSize
 
 EPSILON = 1e-7
@@ -59,6 +62,20 @@ def squash_approximate(capsules: Tensor) -> Tensor:
 SQUASHES: dict[str, Squash] = {"exact": squash_exact, "approximate": squash_approximate}
 
 
+MARGIN = Margin()
+PAPERS_START = Initialisation()
+
+
+def build_decoder(widths: Sequence[int]) -> nn.Sequential | None:
+    """Build the layers from the class capsules back to an image; None if there are no widths."""
+    if not widths:
+        return None
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise(widths):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1], nn.Sigmoid())
+
+
 class CapsNet(Network):
     """CapsNet: convolution, primary capsules, class capsules by routing, and a decoder that reconstructs.
 
@@ -66,8 +83,8 @@ class CapsNet(Network):
 
     Args:
         size: Every size, with the weight sharing.
-        routing_iterations: Iterations of routing by agreement, at least 1.
-        squash: How capsule lengths are bounded.
+        loss: What training makes small.
+        initialisation: What the class-capsule matrices begin with.
     """
 
     size: CapsNetSize
@@ -75,13 +92,14 @@ class CapsNet(Network):
     def __init__(
         self,
         size: CapsNetSize,
-        routing_iterations: int = 3,
-        squash: Literal["exact", "approximate"] = "exact",
+        loss: Loss = MARGIN,
+        initialisation: Initialisation = PAPERS_START,
     ) -> None:
         super().__init__()
         self.size = size
-        self.routing_iterations = routing_iterations
-        self.squash = SQUASHES[squash]
+        self.loss = loss
+        self.class_loss = CLASS_LOSSES[loss.name](loss)
+        self.squash = SQUASHES[size.squash]
         image, sharing = size.image, size.sharing
         channels = size.types * size.primary_size
         self.convolution = nn.Conv2d(image.channels, size.filters // sharing.convolution, KERNEL)
@@ -91,20 +109,14 @@ class CapsNet(Network):
         self.spectral = SpectralConvolution(*size.convolved, KERNEL)
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
-        matrices = size.types * (1 if sharing.class_capsules == "per_type" else size.positions)
+        shared_positions = size.positions if sharing.class_capsules == "per_type" else 1
+        matrices = size.types * size.positions // shared_positions
         self.class_matrices_NDKE = nn.Parameter(
-            torch.randn(matrices, size.primary_size, image.classes, size.class_size)
+            initialisation.deviation(shared_positions)
+            * torch.randn(matrices, size.primary_size, image.classes, size.class_size)
         )
         self.class_bias_KE = nn.Parameter(torch.zeros(image.classes, size.class_size))
-        first, second = size.hidden
-        self.decoder = nn.Sequential(
-            nn.Linear(size.decoder_inputs, first),
-            nn.ReLU(),
-            nn.Linear(first, second),
-            nn.ReLU(),
-            nn.Linear(second, image.pixels),
-            nn.Sigmoid(),
-        )
+        self.decoder = build_decoder(size.decoder_widths)
 
     def _convolve(self, features: Tensor, kernels: Tensor, arithmetic: Arithmetic) -> Tensor:
         least = arithmetic.spectral_from_batch
@@ -138,7 +150,7 @@ class CapsNet(Network):
                     primary_BND,
                     self.class_matrices_NDKE,
                     self.class_bias_KE,
-                    self.routing_iterations,
+                    self.size.routing_iterations,
                     self.squash,
                 )
         form: type[SharedVotes | OwnVotes] = OnePassVotes if arithmetic.one_pass_votes else OwnVotes
@@ -148,29 +160,37 @@ class CapsNet(Network):
         batch, capsules, _ = primary_BND.shape
         logits_BKN = primary_BND.new_zeros(batch, len(self.class_bias_KE), capsules)
         with in_full(primary_BND.device):
-            return route(votes, logits_BKN, self.class_bias_KE, self.routing_iterations, self.squash)
+            return route(votes, logits_BKN, self.class_bias_KE, self.size.routing_iterations, self.squash)
 
     def reconstruct(self, class_BKE: Tensor, chosen_B: Tensor) -> Tensor:
         """Decode images from the chosen class capsules alone; shape (B, X), within [0, 1]."""
         mask_BK1 = functional.one_hot(chosen_B, class_BKE.shape[1]).to(class_BKE.dtype)[..., None]
         masked_BKE = class_BKE * mask_BK1
         reduced = self.size.sharing.decoder == "reduced"
+        assert self.decoder is not None
         reconstructed_BX: Tensor = self.decoder(masked_BKE.sum(1) if reduced else masked_BKE.flatten(1))
         return reconstructed_BX.to(class_BKE.dtype)
 
-    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Give lengths of the class capsules, (B, K), and the reconstruction from the longest, (B, C, H, W)."""
+    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Give lengths of the class capsules, (B, K), and the reconstruction from the longest, (B, C, H, W).
+
+        There is no reconstruction without a decoder.
+        """
         class_BKE = self.class_capsules(images_BCHW)
         lengths_BK = capsule_lengths(class_BKE)
+        if self.decoder is None:
+            return lengths_BK, None
         return lengths_BK, self.reconstruct(class_BKE, lengths_BK.argmax(1)).view_as(images_BCHW)
 
     @override
     def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
-        """Give margin and reconstruction loss; the decoder is fed the capsule of the true class."""
+        """Give class and reconstruction loss; the decoder is fed the capsule of the true class."""
         class_BKE = self.class_capsules(images_BCHW, arithmetic)
-        margin = margin_loss(capsule_lengths(class_BKE), labels_B)
+        margin = self.class_loss(capsule_lengths(class_BKE), labels_B)
+        if self.decoder is None:
+            return Losses(margin, margin, torch.zeros_like(margin))
         reconstruction = reconstruction_loss(self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1))
-        return Losses(margin + RECONSTRUCTION_WEIGHT * reconstruction, margin, reconstruction)
+        return Losses(margin + self.loss.reconstruction_weight * reconstruction, margin, reconstruction)
 
     @override
     def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:

@@ -5,13 +5,21 @@ Dimensions: B images of a batch, K classes, X pixels of all channels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional
+
+from dse.recipe.loss import CrossEntropy, Loss
 
 PRESENT_MARGIN = 0.9
 ABSENT_MARGIN = 0.1
 ABSENT_WEIGHT = 0.5
-RECONSTRUCTION_WEIGHT = 0.0005
+
+ClassLoss = Callable[[Tensor, Tensor], Tensor]
+"""Given the lengths of the class capsules, (B, K), and the true classes, (B,): the mean loss, 0-D."""
 
 
 def margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
@@ -28,6 +36,28 @@ def margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
     present_BK = (PRESENT_MARGIN - lengths_BK).relu().square()
     absent_BK = (lengths_BK - ABSENT_MARGIN).relu().square()
     return (true_BK * present_BK + ABSENT_WEIGHT * (1 - true_BK) * absent_BK).sum(1).mean()
+
+
+def cross_entropy(lengths_BK: Tensor, labels_B: Tensor, scale: float) -> Tensor:
+    """Ask the softmax over the class capsules' lengths, times a scale, to name the true class; 0-D.
+
+    >>> import torch
+    >>> cross_entropy(torch.tensor([[0.9, 0.1]]), torch.tensor([0]), scale=0.0)
+    tensor(0.6931)
+    """
+    return functional.cross_entropy(scale * lengths_BK, labels_B)
+
+
+def _margin(loss: Loss) -> ClassLoss:
+    return margin_loss
+
+
+def _cross_entropy(loss: CrossEntropy) -> ClassLoss:
+    return partial(cross_entropy, scale=loss.scale)
+
+
+# What computes each registered loss.
+CLASS_LOSSES: dict[str, Callable[[Any], ClassLoss]] = {"margin": _margin, "cross_entropy": _cross_entropy}
 
 
 def reconstruction_loss(reconstructed_BX: Tensor, images_BX: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from pydantic import Field, model_validator
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.batch_size import BatchSize, Constant
+from dse.recipe.initialisation import Initialisation
 from dse.recipe.learning_rate import Fixed, LearningRate
+from dse.recipe.loss import AnyLoss, Margin
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.model import NetworkSize
 from dse.recipe.models.registry import MODELS, AnyModel
@@ -19,6 +21,14 @@ from dse.recipe.weight_sharing import WeightSharing
 from dse.section import Later, OneOf, Section
 
 Precision = Literal["float32", "tf32", "bfloat16"]
+
+
+CAPSULES_ONLY: dict[str, Section] = {
+    "weight_sharing": WeightSharing(),
+    "loss": Margin(),
+    "initialisation": Initialisation(),
+}
+"""Parts of a recipe that say something about capsules, each as it is where nothing is said."""
 
 
 class Recipe(Section):
@@ -40,6 +50,8 @@ class Recipe(Section):
         default="float32",
         description="what convolutions and matrix products of a training step are computed in",
     )
+    loss: Annotated[AnyLoss, Later()] = Field(default_factory=Margin)
+    initialisation: Annotated[Initialisation, Later()] = Field(default_factory=Initialisation)
     epochs: int = Field(default=30, ge=1, description="passes over the training images")
 
     @model_validator(mode="after")
@@ -53,12 +65,14 @@ class Recipe(Section):
                 f"batch_size: {self.batch_size.schedule} cuts the learning rate itself, and would cut that of "
                 f"{self.learning_rate.policy} again. Use the policy fixed, or another batch schedule."
             )
-        if not (self.model.has_capsules or self.weight_sharing.is_none):
-            capable = " or ".join(name for name, model in MODELS.items() if model.has_capsules)
-            raise ValueError(
-                f"weight_sharing: {self.weight_sharing.label} is for capsules, and {self.model.name} has none. "
-                f"Leave it out, or use the model {capable}."
-            )
+        for key, default in CAPSULES_ONLY.items():
+            part = getattr(self, key)
+            if not self.model.has_capsules and part != default:
+                capable = " or ".join(name for name, model in MODELS.items() if model.has_capsules)
+                raise ValueError(
+                    f"{key}: {part.label} is for capsules, and {self.model.name} has none. Leave it out, or use the "
+                    f"model {capable}."
+                )
         return self
 
     @property
@@ -72,6 +86,8 @@ class Recipe(Section):
         """The recipe in a few words: model, policy, batch schedule, and what differs from the default of the rest."""
         parts = [self.model.label, self.learning_rate.label, f"batch {self.batch_size.label}"]
         parts += [] if self.weight_sharing.is_none else [self.weight_sharing.label]
+        parts += [] if self.loss == Margin() else [self.loss.label]
+        parts += [] if self.initialisation == Initialisation() else [self.initialisation.label]
         parts += [] if self.precision == "float32" else [self.precision]
         return " · ".join(parts)
 

@@ -23,8 +23,9 @@ class WeightSharing(Section):
         default="none",
         description="per_type: all positions of a capsule type share their class-capsule matrices",
     )
-    decoder: Literal["full", "reduced"] = Field(
-        default="full", description="reduced: the decoder is fed the chosen class capsule alone"
+    decoder: Literal["full", "reduced", "none"] = Field(
+        default="full",
+        description="reduced: the decoder is fed the chosen class capsule alone; none: there is no decoder",
     )
     convolution: int = Field(
         default=1, ge=1, description="how many channels of the first convolution share one filter"
@@ -43,7 +44,9 @@ class WeightSharing(Section):
         """What differs from no sharing, in a few words."""
         parts: list[str] = []
         parts += [self.class_capsules] if self.class_capsules != "none" else []
-        parts += [f"{self.decoder} decoder"] if self.decoder != "full" else []
+        parts += (
+            [f"{'no' if self.decoder == 'none' else self.decoder} decoder"] if self.decoder != "full" else []
+        )
         parts += [f"convolution /{self.convolution}"] if self.convolution > 1 else []
         parts += [f"primary /{self.primary_capsules}"] if self.primary_capsules > 1 else []
         return ", ".join(parts) or "none"

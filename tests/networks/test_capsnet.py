@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
 
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet, squash_approximate, squash_exact
+from dse.networks.loss import CLASS_LOSSES
 from dse.networks.network import Arithmetic
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, route
+from dse.recipe.initialisation import Initialisation
+from dse.recipe.loss import CrossEntropy
 from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
 
 MINI_IMAGE = ImageShape(2, 19, 21, 4)
 
 
-def mini_size(**sharing: object) -> CapsNetSize:
+def mini_size(squash: str = "exact", **sharing: object) -> CapsNetSize:
     """2 types on a grid of 2x3."""
-    return CapsNetSize(MINI_IMAGE, WeightSharing(**sharing), filters=4, types=2, hidden=(12, 14))
+    return CapsNetSize(
+        MINI_IMAGE, WeightSharing(**sharing), filters=4, types=2, hidden=(12, 14), squash=squash
+    )
 
 
 def mini_network(squash: str = "exact", **sharing: object) -> CapsNet:
     torch.manual_seed(0)
-    network = CapsNet(mini_size(**sharing), squash=squash).double()
+    network = CapsNet(mini_size(squash, **sharing)).double()
     with torch.no_grad():
         # Large enough to tell routings apart, and no bias at its initial 0.
         for parameter in network.parameters():
@@ -61,7 +68,7 @@ def reference_capsules(network: CapsNet, images_BCHW: torch.Tensor) -> torch.Ten
             matrices = matrices.repeat_interleave(size.positions, 0)
         votes = torch.einsum("nd,ndke->nke", capsules, matrices)
         logits = torch.zeros(votes.shape[:2], dtype=votes.dtype)
-        for _ in range(network.routing_iterations):
+        for _ in range(network.size.routing_iterations):
             result = network.squash((logits.softmax(1)[..., None] * votes).sum(0) + network.class_bias_KE)
             logits = logits + (votes * result).sum(-1)
         results.append(result)
@@ -195,3 +202,39 @@ def test_one_pass_votes_predict_without_gradients() -> None:
     with torch.inference_mode():
         plain = network.predict(images_BCHW)
         assert torch.equal(network.predict(images_BCHW, Arithmetic(one_pass_votes=True)), plain)
+
+
+def test_a_loss_weighs_class_and_reconstruction(images_BCHW: torch.Tensor) -> None:
+    labels_B = torch.tensor([0, 1, 2, 3, 0])
+    network = mini_network()
+    network.loss = CrossEntropy(reconstruction_weight=0.25)
+    network.class_loss = CLASS_LOSSES["cross_entropy"](network.loss)
+    losses = network.losses(images_BCHW, labels_B)
+    expected = functional.cross_entropy(10 * network(images_BCHW)[0], labels_B)
+    assert losses.margin.item() == pytest.approx(expected.item())
+    assert losses.total.item() == pytest.approx((losses.margin + 0.25 * losses.reconstruction).item())
+
+
+def test_without_a_decoder_there_is_no_reconstruction(images_BCHW: torch.Tensor) -> None:
+    network = mini_network(decoder="none")
+    losses = network.losses(images_BCHW, torch.tensor([0, 1, 2, 3, 0]))
+    assert (losses.total, losses.reconstruction) == (losses.margin, 0)
+    assert network(images_BCHW)[1] is None
+    assert sum(weight.numel() for weight in network.parameters()) == network.size.parameters
+
+
+def test_a_balanced_start_gives_shared_matrices_the_spread_of_their_own() -> None:
+    """With capsules that are alike, sums over 6 positions have the variance of 6 independent votes."""
+    deviations = {}
+    for sharing, start in (("none", 1.0), ("per_type", "balanced"), ("per_type", 1.0)):
+        torch.manual_seed(0)
+        size = replace(mini_size(class_capsules=sharing), types=200, class_size=64)
+        network = CapsNet(size, initialisation=Initialisation(class_matrices=start))
+        alike = torch.ones(1, size.types * size.positions, size.primary_size)
+        matrices_NDKE = network.class_matrices_NDKE.detach()
+        form = SharedVotes if sharing == "per_type" else OwnVotes
+        coupling = torch.ones(1, size.image.classes, size.types * size.positions)
+        deviations[sharing, start] = form(alike, matrices_NDKE).weighted_sum(coupling).std().item()
+    own = deviations["none", 1.0]
+    assert deviations["per_type", "balanced"] == pytest.approx(own, rel=0.15)
+    assert deviations["per_type", 1.0] == pytest.approx(6**0.5 * own, rel=0.15)

@@ -53,7 +53,7 @@ BAD = {
     "Recipe: epochs=0: .*greater than or equal to 1": lambda: Recipe(epochs=0),
     "Recipe: epocs: unknown key. Remove it or correct its spelling": lambda: Recipe(epocs=1),
     "OneCycle: base_rate=5: .*less than or equal to 1": lambda: OneCycle(base_rate=5),
-    "WeightSharing: decoder='half': .*'full' or 'reduced'": lambda: WeightSharing(decoder="half"),
+    "WeightSharing: decoder='half': .*'full', 'reduced' or 'none'": lambda: WeightSharing(decoder="half"),
     "Stage: size: the key is missing": lambda: Stage(epochs=1),
     "Stages: epochs: rest stands before the last": lambda: Stages(stages=[Stage(epochs="rest", size=1)] * 2),
     r"Stages: stages\[0\]\.size=0: .*greater than": lambda: Stages(stages=[{"epochs": 1, "size": 0}]),

@@ -20,6 +20,7 @@ from dse.networks.build import BUILDERS, build_network
 from dse.networks.network import Network
 from dse.recipe.batch_size import SCHEDULES, Schedule
 from dse.recipe.learning_rate import POLICIES, Policy, Rates, Timeline
+from dse.recipe.loss import LOSSES, Loss
 from dse.recipe.models.model import Model
 from dse.recipe.models.registry import MODELS
 from dse.recipe.recipe import BLOCKS, Recipe, parse_recipe
@@ -33,6 +34,7 @@ REGISTRIES: dict[str, dict[str, type[Section]]] = {
     "model": {**MODELS},
     "learning_rate": {**POLICIES},
     "batch_size": {**SCHEDULES},
+    "loss": {**LOSSES},
 }
 DIGITS = find_dataset("digits").shape
 
@@ -62,6 +64,16 @@ class ToySchedule(Schedule):
 
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
         return ((epochs, 7),)
+
+
+class ToyLoss(Loss):
+    """Twice the margin."""
+
+    name: Literal["toy_loss"] = "toy_loss"
+
+    @property
+    def kind(self) -> str:
+        return "toy loss"
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,8 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(MODELS, "toy_model", ToyModel)
     monkeypatch.setitem(POLICIES, "toy_policy", ToyPolicy)
     monkeypatch.setitem(SCHEDULES, "toy_schedule", ToySchedule)
-    monkeypatch.setitem(BUILDERS, "toy_model", ToyNetwork)
+    monkeypatch.setitem(LOSSES, "toy_loss", ToyLoss)
+    monkeypatch.setitem(BUILDERS, "toy_model", lambda size, recipe: ToyNetwork(size))
     Recipe.model_rebuild(force=True)
     yield
     monkeypatch.undo()
@@ -131,7 +144,9 @@ def test_a_recipe_of_toys_survives_a_round_trip() -> None:
 @pytest.mark.parametrize("block", REGISTRIES)
 def test_errors_name_toys_among_the_kinds(block: str) -> None:
     tag = BLOCKS[block]
-    expected = rf"^test: {block}\.{tag}='none' is unknown. Choose one of .*'{TOYS[block][tag]}'$"
+    # The toy model has no capsules, so no toy of a recipe's names the loss.
+    toy = {**TOYS, "loss": {"name": "toy_loss"}}[block][tag]
+    expected = rf"^test: {block}\.{tag}='none' is unknown. Choose one of .*'{toy}'$"
     with pytest.raises(RecipeError, match=expected):
         parse_recipe({block: {tag: "none"}}, "test")
 
@@ -174,7 +189,9 @@ def test_toys_are_alternatives_of_a_space() -> None:
 @pytest.mark.usefixtures("toys")
 def test_the_schema_knows_toys() -> None:
     text = json.dumps(space_schema())
-    assert all(f'"const": "{name}"' in text for name in ("toy_model", "toy_policy", "toy_schedule"))
+    assert all(
+        f'"const": "{name}"' in text for name in ("toy_model", "toy_policy", "toy_schedule", "toy_loss")
+    )
     share = space_schema()["$defs"]["ToyPolicy"]["properties"]["share"]
     assert [sorted(form.get("properties", {})) for form in share["anyOf"][1:]] == [
         ["choices"], ["high", "integer", "log", "low"]]  # fmt: skip

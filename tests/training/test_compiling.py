@@ -29,10 +29,12 @@ needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ 
 
 def network(class_capsules: str = "none", filters: int = 16) -> CapsNet:
     sharing = WeightSharing(class_capsules=class_capsules)
-    size = CapsNetSize(ImageShape(1, 20, 20, 10), sharing, filters=filters, types=2, hidden=(16, 16))
+    size = CapsNetSize(
+        ImageShape(1, 20, 20, 10), sharing, filters=filters, types=2, hidden=(16, 16), routing_iterations=2
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return CapsNet(size, routing_iterations=2)
+        return CapsNet(size)
 
 
 def losses(name: str, class_capsules: str, count: int) -> list[torch.Tensor]:

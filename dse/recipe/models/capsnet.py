@@ -119,9 +119,12 @@ class CapsNetSize:
         return self.filters // self.sharing.convolution, channels // self.sharing.primary_capsules
 
     @property
-    def decoder_inputs(self) -> int:
-        """Numbers that the decoder is fed."""
-        return self.class_size * (1 if self.sharing.decoder == "reduced" else self.image.classes)
+    def decoder_widths(self) -> tuple[int, ...]:
+        """Numbers that the decoder is fed, its hidden layers', and those that it gives; none without a decoder."""
+        if self.sharing.decoder == "none":
+            return ()
+        inputs = self.class_size * (1 if self.sharing.decoder == "reduced" else self.image.classes)
+        return (inputs, *self.hidden, self.image.pixels)
 
     @property
     def parameters(self) -> int:
@@ -133,8 +136,7 @@ class CapsNetSize:
         matrices = self.types * (1 if self.sharing.class_capsules == "per_type" else self.positions)
         outputs = self.image.classes * self.class_size
         class_capsules = matrices * self.primary_size * outputs + outputs
-        widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
-        decoder = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
+        decoder = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(self.decoder_widths))
         return convolution + primary + class_capsules + decoder
 
     @property
@@ -157,6 +159,5 @@ class CapsNetSize:
         else:
             capsules = self.types * self.positions
             routing = capsules * outputs * (self.primary_size + self.routing_iterations + agreements)
-        widths = (self.decoder_inputs, *self.hidden, self.image.pixels)
-        decoder = sum(fan_in * fan_out for fan_in, fan_out in itertools.pairwise(widths))
+        decoder = sum(fan_in * fan_out for fan_in, fan_out in itertools.pairwise(self.decoder_widths))
         return convolution + primary + routing + decoder
