@@ -58,9 +58,10 @@ def replay(
             if clock + progress.seconds[-1] > budget_seconds:
                 return _laid_out(events)
             events.append((row, len(progress.seconds), clock + progress.seconds[-1]))
-            history.record_epoch(progress)
+            history.record_epoch(progress, row)
             if rule is not None and row != table.baseline and rule.verdict(progress) is not None:
                 break
+        history.record_end(progress, row)
         if row == table.baseline:
             history.refer_to(progress)
         clock += progress.seconds[-1]

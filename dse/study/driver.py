@@ -13,11 +13,11 @@ from dse.recipe.plan import Plan
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
 from dse.record.objectives import measure
-from dse.record.replicates import Replicates, by_recipe
+from dse.record.replicates import CUT_OFF, Replicates, by_recipe
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import Trial
 from dse.search.history import History
-from dse.search.progress import PlanSummary, Progress
+from dse.search.progress import Floats, PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
 from dse.study.sampling import Listed, next_seed
@@ -49,7 +49,7 @@ class Driver:
         self._images = choosing_images(space.dump(), space.protocol)
         self._recipes: dict[str, list[Trial]] = {}
         self._replicates: dict[str, Replicates] = {}
-        self._volumes: list[float | None] = []
+        self._fronts: list[Floats] = []
         self.done: list[Trial] = []
 
     def _summary(self, plan: Plan) -> PlanSummary:
@@ -58,13 +58,13 @@ class Driver:
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
         run = _progress(trial, self._summary(self._space.plan(trial.recipe)))
-        self._history.record(run)
+        self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
         self._learn_end(trial, run)
 
     def ending(self) -> str | None:
         """Say why the study is to end here, or None; what comes next is queued then."""
-        if len(self._volumes) >= self._space.trials:
-            return f"{len(self._volumes)} trials are done"
+        if len(self._fronts) >= self._space.trials:
+            return f"{len(self._fronts)} trials are done"
         if self._spent_seconds >= self._space.budget_seconds:
             return f"the budget of {self._space.budget} is spent"
         if self._is_stable():
@@ -102,7 +102,9 @@ class Driver:
         self._watcher.trial_started(trial, plan)
         summary = self._summary(plan)
         trial = self._trained(asked, trial, plan, summary)
-        self._learn_end(trial, _progress(trial, summary))
+        run = _progress(trial, summary)
+        self._history.record_end(run, recipe.id, counts=trial.state not in CUT_OFF)
+        self._learn_end(trial, run)
         self._watcher.trial_ended(trial, self.done, self._standing())
 
     def _standing(self) -> Standing:
@@ -113,7 +115,7 @@ class Driver:
             protocol=self._space.protocol,
         )
         gain = None if self._listed is None else self._listed.remaining_gain()
-        return Standing(len(self._volumes), self._spent_seconds, gain, answer)
+        return Standing(len(self._fronts), self._spent_seconds, gain, answer)
 
     def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, summary: PlanSummary) -> Trial:
         left_seconds = self._space.budget_seconds - self._spent_seconds
@@ -127,7 +129,7 @@ class Driver:
             write_epoch(asked, row)
             self._watcher.epoch_ended(trial, row)
             progress = _progress(trial, summary)
-            self._history.record_epoch(progress)
+            self._history.record_epoch(progress, trial.recipe.id)
             # The baseline runs to its end: every recipe is compared with it.
             if self._rule is not None and trial.recipe.id != self._baseline_id:
                 verdict = self._rule.verdict(progress)
@@ -173,7 +175,7 @@ class Driver:
             return
         if self._listed is not None:
             self._listed.ended(trial, run)
-        self._volumes.append(self._history.volume)
+        self._fronts.append(self._history.front)
 
     @property
     def _spent_seconds(self) -> float:
@@ -181,9 +183,9 @@ class Driver:
 
     def _is_stable(self) -> bool:
         count = self._space.until_stable
-        if count is None or len(self._volumes) <= count:
+        if count is None or len(self._fronts) <= count:
             return False
-        before, now = self._volumes[-1 - count], self._volumes[-1]
+        before, now = (self._history.volume_of(self._fronts[at]) for at in (-1 - count, -1))
         return before is not None and now is not None and now - before <= self._space.stable_growth * now
 
     def _report(self, asked: optuna.Trial, trial: Trial) -> None:

@@ -97,7 +97,7 @@ def test_a_run_like_a_completed_one_is_stopped_only_where_it_adds_nothing(
     whole = run(curve, epoch_seconds)
     others = [run(accuracies) for accuracies in completed]
     rule = rule_with(*others, confidence=0.999999)
-    rule._history._record_completed(whole, whole.errors)
+    rule._history._record_completed(whole)
     so_far = run(curve[:epoch], epoch_seconds)
     rule._history.record(so_far)
     if rule.verdict(so_far) is None:

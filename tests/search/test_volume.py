@@ -73,3 +73,31 @@ def test_volumes_of_any_objectives_are_those_of_the_search(weigh: bool) -> None:
     points = np.array([[10.0, 0.9, 10], [3.0, 0.85, 15], [1.0, 0.7, 5], [19.0, 0.97, 19]])
     own = objective_volume(points[:, : len(names)], [10.0, 0.9, 10][: len(names)], names)
     assert own == pytest.approx(anytime_volume(points, Reference.of([baseline])))
+
+
+def test_a_recipe_is_judged_by_the_mean_of_its_ended_runs() -> None:
+    history = History()
+    history.refer_to(run((0.5, 0.6, 0.7, 0.75, 0.8), epoch_seconds=1.0))
+    lucky, poor = run((0.9,) * 5), run((0.5,) * 3)
+    history.record(lucky, "one")
+    history.record_epoch(run((0.99,)), "one")
+    assert history.front[:, 1].min() == pytest.approx(0.1), "while another seed runs, the ended run stands"
+    history.record(poor, "one")
+    np.testing.assert_allclose(history.front, [[1.0, 0.3, 0]])
+
+
+def test_a_run_that_was_cut_off_stands_only_while_no_other_does() -> None:
+    history = History()
+    history.record(run((0.9,)), "one", counts=False)
+    assert history.front[:, 1].tolist() == pytest.approx([0.1])
+    history.record(run((0.6,) * 5), "one")
+    history.record(run((0.99,)), "one", counts=False)
+    assert history.front[:, 1].tolist() == pytest.approx([0.4])
+
+
+def test_the_reference_is_the_mean_of_the_baseline_s_runs() -> None:
+    history = History()
+    history.refer_to(run((0.8,) * 5, epoch_seconds=1.0))
+    history.refer_to(run((0.6,) * 5, epoch_seconds=3.0))
+    assert history.reference is not None
+    assert (history.reference.seconds, history.reference.accuracy) == pytest.approx((20.0, 0.4))
