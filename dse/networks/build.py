@@ -9,9 +9,11 @@ import torch
 
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet
+from dse.networks.cnn import Cnn
 from dse.networks.lenet import LeNet5
 from dse.networks.network import Network
 from dse.recipe.models.capsnet import CapsNetSize
+from dse.recipe.models.cnn import CnnSize
 from dse.recipe.models.lenet5 import LeNet5Size
 from dse.recipe.recipe import Recipe
 
@@ -24,8 +26,12 @@ def _lenet5(size: LeNet5Size, recipe: Recipe) -> LeNet5:
     return LeNet5(size)
 
 
+def _cnn(size: CnnSize, recipe: Recipe) -> Cnn:
+    return Cnn(size)
+
+
 # What builds each registered model of its own size and the rest of a recipe.
-BUILDERS: dict[str, Callable[[Any, Recipe], Network]] = {"capsnet": _capsnet, "lenet5": _lenet5}
+BUILDERS: dict[str, Callable[[Any, Recipe], Network]] = {"capsnet": _capsnet, "lenet5": _lenet5, "cnn": _cnn}
 
 
 def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.device) -> Network:
