@@ -7,15 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from typing_extensions import override
+from typing_extensions import Unpack, override
 
-from dse.cli.options import (
-    data_dir_option,
-    device_option,
-    engine_option,
-    results_option,
-    threads_option,
-)
+from dse.cli.options import MachineOptions, machine, machine_options, results_option
 from dse.cli.terminal import console
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
@@ -42,6 +36,22 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return value
 
 
+class ExploreOptions(MachineOptions):
+    """All options of ``dse explore``."""
+
+    name: str | None
+    results: Path
+    dataset: str | None
+    trials: int | None
+    sampler: str | None
+    stopping: str | None
+    budget: str | None
+    until_stable: int | None
+    seed: int | None
+    widen: bool
+    warm_start: str | None
+
+
 @click.command()
 @click.argument("space")
 @click.option("--name", help="Name of the study. [default: the space's own]")
@@ -52,10 +62,7 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     help="Trials in all, earlier ones included. [default: the space's]",
 )
 @click.option("--dataset", help="Explore on this data set instead of the space's.")
-@data_dir_option
-@device_option
-@engine_option
-@threads_option
+@machine_options
 @click.option(
     "--sampler",
     type=SamplerChoice(list(SAMPLERS)),
@@ -93,24 +100,7 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     type=click.IntRange(min=0),
     help="First training seed, and seed of the sampler. [default: the space's]",
 )
-def explore(
-    space: str,
-    name: str | None,
-    results: Path,
-    trials: int | None,
-    dataset: str | None,
-    data_dir: Path,
-    device: str,
-    engine: str,
-    threads: int | None,
-    sampler: str | None,
-    stopping: str | None,
-    budget: str | None,
-    until_stable: int | None,
-    widen: bool,
-    warm_start: str | None,
-    seed: int | None,
-) -> None:
+def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     """Train recipes drawn from a search space, and find the front of time against accuracy.
 
     SPACE is a YAML file, or the name of one that comes with dse (`dse spaces`). Results go to
@@ -129,34 +119,34 @@ def explore(
     from dse.errors import RunError
     from dse.study.load import find_study, load_study, starting_points
     from dse.study.storage import check_name
-    from dse.training.machine import Machine
 
     changes = {
-        "trials": trials,
-        "sampler": sampler,
-        "stopping": stopping,
-        "budget": budget,
-        "until_stable": until_stable,
-        "seed": seed,
+        "trials": options["trials"],
+        "sampler": options["sampler"],
+        "stopping": options["stopping"],
+        "budget": options["budget"],
+        "until_stable": options["until_stable"],
+        "seed": options["seed"],
     }
-    parsed = read_space(space, changes, dataset)
-    name = parsed.name if name is None else name
+    parsed = read_space(space, changes, options["dataset"])
+    name = parsed.name if options["name"] is None else options["name"]
     check_name(name)
     output = console()
     first: Sequence[Recipe] = ()
-    if warm_start is not None:
-        first = starting_points(load_study(find_study(warm_start, results)), parsed)
-        output.print(f"Warm start: {len(first)} recipes from the front of {warm_start}.")
-    folder = results / name
+    if options["warm_start"] is not None:
+        study = find_study(options["warm_start"], options["results"])
+        first = starting_points(load_study(study), parsed)
+        output.print(f"Warm start: {len(first)} recipes from the front of {options['warm_start']}.")
+    folder = options["results"] / name
     tables = None
     with make_view(output, name, parsed) as watcher:
         try:
             tables = run(
                 parsed,
                 folder=folder,
-                machine=Machine(device, engine, threads, data_dir),
+                machine=machine(options),
                 watcher=watcher,
-                start=Start(widen, tuple(first)),
+                start=Start(options["widen"], tuple(first)),
             )
         except KeyboardInterrupt:
             if not folder.is_dir():

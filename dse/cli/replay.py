@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
+from typing_extensions import Unpack
 
 from dse.cli.options import json_option, print_json, results_option, study_argument
 from dse.cli.terminal import console, plain_table
@@ -28,6 +29,20 @@ def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
         return tuple(parse_duration(word) for word in _words(ctx, param, value))
     except ValueError as reason:
         raise click.BadParameter(str(reason)) from None
+
+
+class ReplayOptions(TypedDict):
+    """All options of ``dse replay``."""
+
+    samplers: tuple[str, ...]
+    stopping: tuple[str, ...]
+    budgets: tuple[float, ...]
+    repeats: int
+    seed: int
+    processes: int
+    out: Path | None
+    results: Path
+    as_json: bool
 
 
 @click.command()
@@ -77,18 +92,7 @@ def _durations(ctx: click.Context, param: click.Parameter, value: str) -> tuple[
 )
 @results_option
 @json_option
-def replay(
-    study: str,
-    samplers: tuple[str, ...],
-    stopping: tuple[str, ...],
-    budgets: tuple[float, ...],
-    repeats: int,
-    seed: int,
-    processes: int,
-    out: Path | None,
-    results: Path,
-    as_json: bool,
-) -> None:
+def replay(study: str, **options: Unpack[ReplayOptions]) -> None:
     """Search a study's recorded runs again by other strategies, without training.
 
     STUDY is a name below --results, or a folder, published CSV files included. Its complete runs are searched with
@@ -105,21 +109,22 @@ def replay(
     from dse.report.figures.replay import write_comparison
     from dse.study.load import find_study
 
-    folder = find_study(study, results)
+    folder = find_study(study, options["results"])
+    as_json, budgets, out = options["as_json"], options["budgets"], options["out"]
 
     def say(strategy: Strategy) -> None:
         if not as_json:
-            click.echo(f"{strategy.name}: replayed {repeats} times", err=True)
+            click.echo(f"{strategy.name}: replayed {options['repeats']} times", err=True)
 
     comparison = replay_study(
         folder,
-        samplers=samplers or None,
-        stopping=stopping,
-        budgets=budgets,
-        repeats=repeats,
-        seed=seed,
-        processes=processes,
+        samplers=options["samplers"] or None,
+        stopping=options["stopping"],
         on_strategy=say,
+        repeats=options["repeats"],
+        budgets=budgets,
+        seed=options["seed"],
+        processes=options["processes"],
     )
     if as_json:
         print_json(_json(comparison))

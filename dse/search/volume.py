@@ -14,7 +14,6 @@ from dse.search.progress import LEAST_ERROR, Floats, Progress
 
 LEAST_SECONDS = 1e-9  # before the logarithm: a clock that did not tick
 REACH = 2.0
-MAXIMISE = (False, True, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,10 @@ def anytime_volume(points: ArrayLike, reference: Reference) -> float:
     >>> round(anytime_volume([[2.0, 1.0, 0]], reference) / float(np.log(2)), 6)
     0.5
     """
-    axes = 3 if reference.parameters else 2
-    corner = [[reference.seconds, reference.accuracy, reference.parameters]]
-    return hypervolume(_scaled(points)[:, :axes], _scaled(corner)[0, :axes], MAXIMISE[:axes])
+    names = ("train_seconds", "accuracy", *(["parameters"] if reference.parameters else []))
+    corner = np.array([reference.seconds, reference.accuracy, reference.parameters])
+    values = np.array(points, dtype=float).reshape(-1, 3)
+    return _volume(values[:, : len(names)], corner[: len(names)], names)
 
 
 def run_points(runs: Iterable[Progress]) -> Floats:
@@ -68,12 +68,6 @@ def run_points(runs: Iterable[Progress]) -> Floats:
         for second, best in zip(run.seconds, np.maximum.accumulate(run.accuracies or [0.0]), strict=False)
     ]
     return np.array(rows, dtype=float).reshape(-1, 3)
-
-
-def _scaled(points: ArrayLike) -> Floats:
-    seconds, accuracy, parameters = np.array(points, dtype=float).reshape(-1, 3).T
-    columns = np.log(np.maximum(seconds, LEAST_SECONDS)), accuracy, np.log(np.maximum(parameters, 1.0))
-    return np.stack(columns, axis=1)
 
 
 def objective_corner(baseline: ArrayLike, names: Sequence[str]) -> Floats:
@@ -96,11 +90,15 @@ def objective_volume(points: ArrayLike, baseline: ArrayLike, names: Sequence[str
     Raises:
         InputError: A value is not finite.
     """
-    maximise = directions(names)
-    corner = objective_corner(baseline, names)
     values = np.asarray(points, dtype=float).reshape(-1, len(names))
-    logs = (np.log(np.maximum(part, LEAST_SECONDS)) for part in (values, corner))
-    scaled, reference = (
-        np.where(maximise, part, log) for part, log in zip((values, corner), logs, strict=True)
-    )
-    return hypervolume(scaled, reference, maximise)
+    return _volume(values, objective_corner(baseline, names), names)
+
+
+def _volume(values: Floats, corner: Floats, names: Sequence[str]) -> float:
+    maximise = directions(names)
+
+    def scaled(part: Floats) -> Floats:
+        shown: Floats = np.where(maximise, part, np.log(np.maximum(part, LEAST_SECONDS)))
+        return shown
+
+    return hypervolume(scaled(values), scaled(corner), maximise)

@@ -33,7 +33,7 @@ def test_the_live_view() -> None:
     assert "epoch 1/5: 25.00" in second
     assert first.index(done.recipe.label) == second.index(running.recipe.label)
     assert any("front so far" in line for line in text)
-    assert any("1/24 trials" in line and "the rest may add 5 %" in line for line in text)
+    assert any(f"1/{SPACE.trials} trials" in line and "the rest may add 5 %" in line for line in text)
 
 
 def test_plain_lines_elsewhere() -> None:
