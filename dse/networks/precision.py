@@ -38,16 +38,29 @@ def products_in(precision: Precision, device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    products = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
-    before = [product.fp32_precision for product in products]
-    chosen = "tf32" if precision == "tf32" else "ieee"
+    products, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    kinds = (products, cudnn.conv, cudnn.rnn)  # type: ignore[attr-defined]
+    before = [kind.fp32_precision for kind in kinds]
+    readable = _rounded()
     try:
-        for product in products:
-            product.fp32_precision = chosen
+        # The older names set the newer ones too; after the newer ones alone the older ones raise when they are
+        # read, which torch.compile does.
+        products.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
         yield
     finally:
-        for product, setting in zip(products, before, strict=True):
-            product.fp32_precision = setting
+        if readable is not None:
+            products.allow_tf32, cudnn.allow_tf32 = readable
+        for kind, setting in zip(kinds, before, strict=True):
+            if kind.fp32_precision != setting:
+                kind.fp32_precision = setting
+
+
+def _rounded() -> tuple[bool, bool] | None:
+    """Read whether matrix products and convolutions are rounded; None where the newer names were used alone."""
+    try:
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    except RuntimeError:
+        return None
 
 
 def inputs_in(precision: Precision, device: torch.device) -> torch.autocast:

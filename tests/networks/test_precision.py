@@ -85,20 +85,46 @@ def settings() -> tuple[str, str]:
     return torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision
 
 
-@pytest.mark.parametrize(
-    ("precision", "inside"), [("float32", "ieee"), ("tf32", "tf32"), ("bfloat16", "ieee")]
-)
-def test_what_was_set_before_holds_afterwards(precision, inside) -> None:
+def older_settings() -> tuple[str, bool, bool]:
+    """What Inductor and older code read; torch raises where it is at odds with the newer settings."""
+    backends = torch.backends
+    return (
+        torch.get_float32_matmul_precision(),
+        backends.cuda.matmul.allow_tf32,
+        backends.cudnn.allow_tf32,
+    )
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_what_was_set_before_holds_afterwards(precision) -> None:
+    rounded = precision == "tf32"
+
     def fail() -> None:
         with products_in(precision, torch.device("cuda")):
-            assert settings() == (inside, inside)
+            assert older_settings() == ("high" if rounded else "highest", rounded, rounded)
+            assert all((setting == "tf32") == rounded for setting in settings())
             raise ZeroDivisionError
 
-    before = settings()
+    before, older = settings(), older_settings()
     with pytest.raises(ZeroDivisionError):
         fail()
     assert settings() == before
-    assert torch.backends.cudnn.allow_tf32  # the older names work again too
+    assert older_settings() == older
+
+
+@pytest.mark.parametrize(
+    "kind", [torch.backends.cuda.matmul, torch.backends.cudnn.conv], ids=["matmul", "conv"]
+)
+def test_a_setting_that_older_names_cannot_tell_holds_afterwards(kind) -> None:
+    original = kind.fp32_precision
+    other = "tf32" if original != "tf32" else "ieee"
+    kind.fp32_precision = other
+    try:
+        with products_in("float32", torch.device("cuda")):
+            assert older_settings() == ("highest", False, False)
+        assert kind.fp32_precision == other
+    finally:
+        kind.fp32_precision = original
 
 
 def test_routing_is_never_rounded(cpu) -> None:
@@ -133,7 +159,7 @@ def test_a_run_in_bfloat16_says_so_in_its_losses() -> None:
 def test_evaluation_is_in_float32_whatever_was_set(few_digits, gpu) -> None:
     class Watched(Network):
         def predict(self, images_BCHW: torch.Tensor, arithmetic: Arithmetic = PLAIN) -> torch.Tensor:
-            assert settings() == ("ieee", "ieee")
+            assert "tf32" not in settings()
             return torch.zeros(len(images_BCHW), dtype=torch.int64, device=gpu)
 
     with products_in("tf32", gpu):
