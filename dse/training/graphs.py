@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -27,7 +29,7 @@ class GraphCapture:
 
     Args:
         device: A GPU.
-        generator: Source of chance of the works; a launched graph draws what the work itself would have drawn.
+        generator: Source of randomness of the works; a launched graph draws what the work itself would have drawn.
         optimizer: Whose steps the works contain.
     """
 
@@ -37,8 +39,7 @@ class GraphCapture:
         self._device = device
         self._generator = generator
         self._optimizer = optimizer
-        # One stream for warm-up and capture: the libraries keep their workspaces by stream.
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._stream = capture_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Work) -> Work:
@@ -52,6 +53,8 @@ class GraphCapture:
         with torch.cuda.device(self._device), torch.cuda.stream(current):
             self._stream.wait_stream(current)
             self._warm_up(work)
+            # A graph that is dropped while another is recorded would spoil that one.
+            gc.collect()
             return self._record(work).replay
 
     def _warm_up(self, work: Work) -> None:
@@ -93,6 +96,12 @@ class GraphCapture:
         finally:
             for group in self._optimizer.param_groups:
                 group["capturable"] = False
+
+
+@cache
+def capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """Give a GPU's one stream for warm-up and capture: the libraries keep a workspace for each stream."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -6,11 +6,13 @@ part: what is chosen, copied, left over and restored. The same laws hold on a GP
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -28,7 +30,7 @@ from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.engines import build_engine
 from dse.training.graph_engine import GraphEngine, steps_a_graph
-from dse.training.graphs import CaptureError, Work, restored
+from dse.training.graphs import WARM_UPS, CaptureError, GraphCapture, Work, capture_stream, restored
 from dse.training.images import DeviceImages
 from dse.training.step_engine import Engine, Setup, StepEngine
 
@@ -128,6 +130,34 @@ def test_an_unprepared_size_is_recorded_on_the_way() -> None:
     one, other = (graph_engine(capsnet(), data) for _ in range(2))
     one.prepare([16, 8])
     torch.testing.assert_close(stretches(one, 40, [16]), stretches(other, 40, [16]), rtol=0, atol=0)
+
+
+def test_engines_of_a_device_share_one_stream_of_captures(monkeypatch) -> None:
+    made: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: made.append(device) or object())
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 0))
+    capture_stream.cache_clear()
+    generator, other = torch.Generator(), torch.device("cuda", 1)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(()))])
+    first, second, third = (GraphCapture(device, generator, optimizer) for device in (GPU, GPU, other))
+    capture_stream.cache_clear()
+    assert first._stream is second._stream is not third._stream
+    assert made == [GPU, other]
+
+
+def test_garbage_is_collected_between_warm_up_and_record(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: MagicMock())
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 0))
+    for name in ("current_stream", "stream", "device"):
+        monkeypatch.setattr(torch.cuda, name, lambda _: MagicMock())
+    order: list[str] = []
+    monkeypatch.setattr(gc, "collect", lambda: order.append("collect"))
+    capture_stream.cache_clear()
+    capture = GraphCapture(GPU, torch.Generator(), torch.optim.SGD([torch.nn.Parameter(torch.ones(()))]))
+    monkeypatch.setattr(capture, "_record", lambda work: order.append("record") or MagicMock())
+    capture(lambda: order.append("work"))
+    capture_stream.cache_clear()
+    assert order == ["work"] * WARM_UPS + ["collect", "record"]
 
 
 def test_short_steps_share_a_graph() -> None:
