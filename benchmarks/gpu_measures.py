@@ -145,6 +145,9 @@ class Bench:
             precision=precision,
         )
         (row,) = bench([job], settings.turn_seconds, settings.repeats, settings.peer if peer else None)
+        if row.failures:
+            tell(row.as_dict())  # what the others gave is kept
+            raise RuntimeError("; ".join(f"{name}: {_last_line(why)}" for name, why in row.failures.items()))
         return row.as_dict()
 
     def epoch(self, seconds: float, tell: Tell, sharing: Any, batch_size: int, precision: Any) -> Measured:
@@ -258,6 +261,10 @@ def serve(connection: Connection, settings: Settings) -> None:
             raise
         except Exception:
             connection.send(("failed", traceback.format_exc()))
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]
 
 
 def _nvidia_smi() -> str | None:

@@ -70,9 +70,10 @@ def _bench(pieces: list[Measured]) -> str:
             for names, digits in ((rates, 0), (ratios, 2))
             for name in names
         ]
-        fast = measured["engine"]["fast"]
-        setup = f"{fast['setup_seconds']:.1f}"
-        rows.append((*_corner(piece), *cells, fast["name"], setup, _memory(fast), str(measured["repeats"])))
+        fast = measured["engine"].get("fast")
+        name, setup = (fast["name"], f"{fast['setup_seconds']:.1f}") if fast else ("failed", "-")
+        fast = fast or {}
+        rows.append((*_corner(piece), *cells, name, setup, _memory(fast), str(measured["repeats"])))
     head = ("sharing", "batch", "precision", *rates, *ratios, "engine", "setup s", "peak GiB", "n")
     return _table(tuple(name.replace("_", " ") for name in head), rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from dse.bench.contest import Spread, ratio, summarise, take_turns
+from dse.bench.contest import Contestant, Spread, ratio, summarise, take_turns
 from dse.bench.entries import Job, engine_entry, limit_entry, peer_entry
 from dse.bench.limit import limit_seconds, step_cost
 from dse.bench.peer import import_peer
 from dse.bench.worker import Worker
+from dse.errors import DseError
 from dse.networks.precision import check_precision
 from dse.training.device import device_title
 
@@ -41,6 +42,7 @@ class BenchRow:
         ratios: Those of ``RATIOS`` whose sides both ran, divided repeat by repeat.
         engines: By contestant the engine's own name, the seconds of its set-up and, on a GPU, its peak memory; of
             ``peer`` the memory alone.
+        failures: By contestant why it was not measured, of those that failed.
     """
 
     job: Job
@@ -48,6 +50,7 @@ class BenchRow:
     throughputs: dict[str, Spread]
     ratios: dict[str, Spread]
     engines: dict[str, dict[str, Any]]
+    failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def measured(self) -> dict[str, Spread]:
@@ -66,6 +69,7 @@ class BenchRow:
             "spread": {name: [spread.low, spread.high] for name, spread in found.items()},
             "repeats": self.repeats,
             "engine": self.engines,
+            "failures": self.failures,
         }
 
 
@@ -78,6 +82,8 @@ def bench(
 ) -> list[BenchRow]:
     """Measure training, on random images that lie on the device.
 
+    A contestant that fails loses its own figures alone; its row says why.
+
     Args:
         jobs: One row each, in this order.
         seconds: Length of each contestant's turn.
@@ -86,9 +92,8 @@ def bench(
         on_row: Called with each row as soon as it is measured.
 
     Raises:
-        InputError: The peer's folder is no checkout of its code, a batch does not fit in memory, or the device would
-            compute in another precision.
-        RunError: A process ended or failed.
+        InputError: The peer's folder is no checkout of its code.
+        DeviceError: The device would compute in another precision.
     """
     if peer is not None:
         import_peer(peer)  # so that a wrong folder is told at once
@@ -114,14 +119,25 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
         **({} if peer is None else {"peer": partial(peer_entry, job, peer)}),
         "limit": partial(limit_entry, job),
     }
+    failures: dict[str, str] = {}
+
+    def failed(name: str, error: DseError) -> None:
+        # A GPU's limit is measured by two that are no contestants of a row.
+        failures[name if name in CONTESTANTS else "limit"] = str(error)
+
     with ExitStack() as stack:
         workers = {
             name: stack.enter_context(Worker(build, job.batch_size)) for name, build in builders.items()
         }
-        contestants = [each for worker in workers.values() for each in worker.contestants()]
-        turns = take_turns(contestants, seconds, repeats)
+        contestants: list[Contestant] = []
+        for name, worker in workers.items():
+            try:
+                contestants += worker.contestants()
+            except DseError as error:
+                failed(name, error)
+        turns = take_turns(contestants, seconds, repeats, failed)
     cost = step_cost(job.size, job.batch_size, job.precision)
-    for turn in turns:
+    for turn in turns if "limit" not in failures else []:
         turn["limit"] = limit_seconds(cost, turn)
     throughputs = {
         name: [job.batch_size / turn[name] for turn in turns] for name in CONTESTANTS if name in turns[0]
@@ -135,5 +151,6 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
             for name, (over, under) in RATIOS.items()
             if over in throughputs and under in throughputs
         },
-        {name: worker.details for name, worker in workers.items() if name != "limit"},
+        {name: worker.details for name, worker in workers.items() if name != "limit" and worker.details},
+        failures,
     )

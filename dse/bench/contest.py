@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dse.errors import DseError
+
 # Calibration is done once a turn takes this share of the seconds wanted: then its length is known well enough.
 _CALIBRATED = 0.25
 
@@ -50,22 +52,43 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
     return summarise([a / b for a, b in zip(over, under, strict=True)])
 
 
-def take_turns(contestants: Sequence[Contestant], seconds: float, repeats: int) -> list[dict[str, float]]:
+def take_turns(
+    contestants: Sequence[Contestant],
+    seconds: float,
+    repeats: int,
+    on_failure: Callable[[str, DseError], None],
+) -> list[dict[str, float]]:
     """Time every contestant once in each repeat, in turns: a, b, c, a, b, c and so on.
+
+    One that fails is left out of all turns, and the others go on.
 
     Args:
         contestants: In the order of their turns.
         seconds: How long a turn shall take; at least one step is run.
         repeats: Turns of each.
+        on_failure: Called with the name of one that fails, and why.
 
     Returns:
-        For each repeat the seconds a step of each contestant, by name.
+        For each repeat the seconds a step of each contestant that did not fail, by name.
     """
-    steps = {contestant.name: _steps_within(contestant, seconds) for contestant in contestants}
-    return [
-        {each.name: each.timed(steps[each.name]) / steps[each.name] for each in contestants}
-        for _ in range(repeats)
-    ]
+    steps: dict[str, int] = {}
+    turns: list[dict[str, float]] = [{} for _ in range(repeats)]
+    for contestant in contestants:
+        try:
+            steps[contestant.name] = _steps_within(contestant, seconds)
+        except DseError as error:
+            on_failure(contestant.name, error)
+    for turn in turns:
+        for contestant in contestants:
+            name = contestant.name
+            if name not in steps:
+                continue
+            try:
+                turn[name] = contestant.timed(steps[name]) / steps[name]
+            except DseError as error:
+                on_failure(name, error)
+                del steps[name]
+    return [{name: turn[name] for name in steps} for turn in turns]
 
 
 def _steps_within(contestant: Contestant, seconds: float) -> int:

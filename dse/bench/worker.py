@@ -124,6 +124,8 @@ class Worker:
             self._process.join(_SECONDS_TO_LEAVE)
         if self._process.is_alive():
             self._process.terminate()
+            self._process.join(_SECONDS_TO_LEAVE)
+            self._process.kill()  # one that the device does not answer ignores the first signal
         self._process.join()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -91,7 +92,8 @@ def bench(**options: Unpack[BenchOptions]) -> None:
 
     All run in turns, each in a process of its own, and ratios are taken turn by turn, so a machine whose speed
     drifts favours none. Images are random; nothing is read or written. docs/performance.md says how the
-    limit is found.
+    limit is found. One that fails is named with its reason, the others are measured all the same, and the exit
+    status is 1.
 
     \b
     Examples:
@@ -113,6 +115,8 @@ def bench(**options: Unpack[BenchOptions]) -> None:
         click.echo(f"{environment['device']}; {versions}")
 
     def report(row: BenchRow) -> None:
+        for name, reason in row.failures.items():
+            click.echo(f"batch {row.job.batch_size}: {name} failed: {reason}", err=True)
         if not as_json:
             click.echo(f"batch {row.job.batch_size}: measured", err=True)
 
@@ -123,9 +127,13 @@ def bench(**options: Unpack[BenchOptions]) -> None:
     rows = measure(jobs, options["seconds"], options["repeats"], options["peer"], report)
     if as_json:
         print_json(environment | {"rows": [row.as_dict() for row in rows]})
-        return
-    _print_rows(rows)
-    click.echo(f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns.")
+    else:
+        _print_rows(rows)
+        click.echo(
+            f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns."
+        )
+    if any(row.failures for row in rows):
+        sys.exit(1)
 
 
 def _print_rows(rows: list[BenchRow]) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from dse.bench import bench as module
 from dse.bench.bench import CONTESTANTS, RATIOS, BenchRow, bench
 from dse.bench.contest import Contestant, Spread, ratio, summarise, take_turns
 from dse.bench.entries import Job, check_memory, engine_entry, limit_entry, random_images
@@ -48,10 +49,46 @@ def test_turns_alternate_and_last_as_long_as_wanted() -> None:
         Contestant("quick", partial(timed, "quick", 0.01)),
         Contestant("slow", partial(timed, "slow", 3.0)),
     ]
-    taken = take_turns(contestants, seconds=1.0, repeats=3)
+    taken = take_turns(contestants, 1.0, 3, on_failure=lambda name, error: None)
     assert turns[-6:] == [("quick", 100), ("slow", 1)] * 3
     assert [turn["slow"] for turn in taken] == [3.0] * 3
     assert [turn["quick"] for turn in taken] == pytest.approx([0.01] * 3)
+
+
+@pytest.mark.parametrize("good_calls", [0, 1, 2, 3])
+def test_one_that_fails_is_left_out_and_the_others_are_measured(good_calls: int) -> None:
+    """It warms up, calibrates and takes two turns; it may fail at any of these."""
+    calls: list[int] = []
+
+    def failing(steps: int) -> float:
+        calls.append(steps)
+        if len(calls) > good_calls:
+            raise RunError("no capture")
+        return 1.0
+
+    contestants = [Contestant("fast", failing), Contestant("reference", float)]
+    failures: dict[str, str] = {}
+    turns = take_turns(contestants, 1.0, 2, lambda name, error: failures.update({name: str(error)}))
+    assert turns == [{"reference": 1.0}] * 2
+    assert failures == {"fast": "no capture"}
+    assert len(calls) == good_calls + 1
+
+
+@pytest.mark.slow
+def test_a_failing_engine_leaves_the_others_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "engine_entry", fast_fails)
+    (row,) = bench([TINY], seconds=0.01, repeats=1)
+    assert set(row.throughputs) == {"reference", "limit"}
+    assert row.ratios == {}
+    assert row.as_dict()["failures"] == {"fast": "no capture"}
+    assert row.as_dict()["fast"] is None
+    assert set(row.engines) == {"reference"}
+
+
+def fast_fails(job: Job, name: str) -> Entry:
+    if name == "fast":
+        raise DeviceError("no capture")
+    return engine_entry(job, "reference")
 
 
 def test_ratios_are_taken_turn_by_turn() -> None:

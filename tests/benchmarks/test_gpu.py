@@ -128,6 +128,16 @@ def test_the_tables_say_what_is_partial_and_extrapolated(gpu_program: Any, tmp_p
         assert line in text
 
 
+def test_a_row_without_the_fast_engine_keeps_the_others(gpu_program: Any, tmp_path: Path) -> None:
+    piece = gpu_program.plan(options(gpu_program, tmp_path, "--parts", "bench"))[0]
+    row = {"reference": 2.0, "spread": {"reference": [1.0, 3.0]}, "repeats": 5, "engine": {}}
+    gpu_program.Results(tmp_path, MACHINE).record(piece, "failed", 1.0, row, "RuntimeError: fast: no capture")
+    text = (tmp_path / "gpu.md").read_text()
+    assert "| none | 128 | float32 | 2 (1 to 3) | - |" in text
+    assert "| failed | - | - | 5 |" in text
+    assert "| failed | RuntimeError: fast: no capture |" in text
+
+
 def test_the_doctests_of_the_tables(gpu_program: Any) -> None:
     import gpu_tables
 

@@ -63,6 +63,26 @@ def test_json_has_a_row_for_each_batch_size(measured: list[Job]) -> None:
     assert [(job.preset, job.precision) for job in measured] == [("tiny", "bfloat16")] * 2
 
 
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_failure_is_told_and_ends_in_status_1(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    def stand_in(jobs: Sequence[Job], *settings: object) -> list[BenchRow]:
+        rates = {"reference": Spread(20.0, 10.0, 30.0)}
+        row = BenchRow(jobs[0], 5, rates, {}, {}, {"fast": "no capture"})
+        settings[-1](row)  # type: ignore[operator]
+        return [row]
+
+    monkeypatch.setattr(module, "bench", stand_in)
+    result = run("--batch-sizes", "16", "--device", "cpu", *arguments)
+    assert result.exit_code == 1
+    assert "batch 16: fast failed: no capture" in result.stderr
+    if arguments:
+        assert json.loads(result.stdout)["rows"][0]["failures"] == {"fast": "no capture"}
+    else:
+        assert "20.0 (10.0 to 30.0)" in result.stdout
+
+
 @pytest.mark.usefixtures("measured")
 def test_the_table_shows_medians_and_spread() -> None:
     result = run("--batch-sizes", "16", "--repeats", "3", "--device", "cpu")
