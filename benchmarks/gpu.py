@@ -22,7 +22,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,25 +35,30 @@ if importlib.util.find_spec("dse") is None:
 PARTS = ("tests", "bench", "epoch", "target", "accuracy")
 SHARINGS = ("none", "per_type")
 PRECISIONS = ("float32", "tf32", "bfloat16")
-# Most promising first.
+# Those that may reach the target within seconds first; those that begin with batches of 1, 60,000 steps an epoch, last.
 RECIPES = (
-    "paper/warm_ada_batch",
     "paper/one_cycle",
     "paper/exponential_decay",
-    "paper/warm_restarts",
-    "paper/adabatch",
-    "paper/warm_ada_batch_weight_sharing",
-    "paper/weight_sharing",
     "paper/baseline",
+    "paper/warm_restarts",
+    "paper/weight_sharing",
+    "paper/adabatch",
+    "paper/warm_ada_batch",
+    "paper/warm_ada_batch_weight_sharing",
 )
+BATCH_1_RECIPES = RECIPES[5:]
 # Cheapest first. They train with one batch size and with small ones.
 ACCURACY_RECIPES = ("paper/baseline", "paper/warm_ada_batch")
 # What a piece of a part is given before one of its kind has been measured.
 FIRST_GUESS_SECONDS = {"tests": 60.0, "bench": 40.0, "epoch": 30.0, "target": 20.0, "accuracy": 20.0}
 # The program ends this long before its minutes do: to stop a process, and to write.
 RESERVE_SECONDS = 5.0
+# A process that does not end when asked to is killed after these.
+STOP_SECONDS = 3.0
 # What decides a figure: another version of these is another section of the results.
-CODE = ("dse/data/datasets.py", "dse/record/run.py", "dse/recipe", "dse/training")
+CODE = ("dse/bench", "dse/data", "dse/networks", "dse/record/run.py", "dse/recipe", "dse/training")
+# The tests' own code: a corrected test is run again, and no figure is measured again for it.
+TEST_CODE = ("tests", "pyproject.toml")
 
 Measured = dict[str, Any]
 
@@ -72,6 +77,7 @@ class Settings:
         repeats: Turns of each contestant of the part ``bench``.
         turn_seconds: Length of a turn.
         peer: Checkout of the authors' code, if any.
+        out: Folder of the results; the tests' output goes there too.
     """
 
     data_dir: Path
@@ -83,6 +89,7 @@ class Settings:
     repeats: int
     turn_seconds: float
     peer: Path | None
+    out: Path
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def plan(options: argparse.Namespace) -> list[Piece]:
     precisions = [name for name in options.precisions if name != "tf32" or options.device != "cpu"]
     train = {"preset": options.preset, "dataset": options.dataset}
     run = train | {"epochs": options.epochs}
-    pieces = [Piece("tests", {}, "tests")]
+    pieces = [Piece("tests", {"code": code_fingerprint(TEST_CODE)}, "tests")]
     corners = list(itertools.product(precisions, SHARINGS, options.batch_sizes))
     for part in ("bench", "epoch"):
         beside = {"peer": options.peer is not None} if part == "bench" else {}
@@ -127,11 +134,14 @@ def plan(options: argparse.Namespace) -> list[Piece]:
     pieces += [
         Piece(
             "target",
-            {"recipe": recipe, "precision": "float32", "seed": seed, "target": options.target, **run},
-            f"target {recipe}",
+            {"recipe": recipe, "precision": precision, "seed": seed, "target": options.target, **run},
+            f"target {recipe} {precision}",
         )
+        for batch_1 in (False, True)
         for seed in range(options.seeds)
         for recipe in recipes
+        if (recipe in BATCH_1_RECIPES) == batch_1
+        for precision in precisions
     ]
     pieces += [
         Piece(
@@ -274,6 +284,8 @@ class Measurer:
             return
         self._connection.close()
         self._process.terminate()
+        self._process.join(STOP_SECONDS)
+        self._process.kill()  # one that waits for the device may ignore the first signal
         self._process.join()
         self._process = None
 
@@ -344,13 +356,13 @@ def _run(
 
 def _arguments(piece: Piece) -> Measured:
     """Give what the part's function takes; the rest of the parameters it knows from the settings."""
-    settings = {"preset", "dataset", "epochs", "target"}
+    settings = {"preset", "dataset", "epochs", "target", "code"}
     return {name: value for name, value in piece.parameters.items() if name not in settings}
 
 
-def code_fingerprint() -> str:
-    """Give twelve hexadecimal digits that depend on the code that decides a figure."""
-    files = [path for name in CODE for path in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]]
+def code_fingerprint(names: Iterable[str] = CODE) -> str:
+    """Give twelve hexadecimal digits that depend on the content of these files and folders."""
+    files = [path for name in names for path in sorted((ROOT / name).rglob("*.py")) or [ROOT / name]]
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
@@ -384,6 +396,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         repeats=options.repeats,
         turn_seconds=options.turn_seconds,
         peer=options.peer,
+        out=options.out,
     )
 
 

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -45,10 +47,20 @@ def test_the_pieces_come_in_the_order_of_their_worth(gpu_program: Any, tmp_path:
         "bench sharing=none batch_size=128 precision=float32 peer=True preset=full dataset=mnist"
     )
     targets = [piece.parameters for piece in pieces if piece.part == "target"]
-    assert targets[0]["recipe"] == "paper/warm_ada_batch"
-    assert [found["seed"] for found in targets[:9]] == [0] * 8 + [1]
+    assert [(found["recipe"], found["precision"]) for found in targets[:4]] == [
+        ("paper/one_cycle", "float32"),
+        ("paper/one_cycle", "tf32"),
+        ("paper/one_cycle", "bfloat16"),
+        ("paper/exponential_decay", "float32"),
+    ]
+    assert targets[6]["recipe"] == "paper/baseline"
+    # Every seed of the others comes before the first recipe of small batches.
+    assert [found["seed"] for found in targets] == [
+        seed for recipes in (5, 3) for seed in range(3) for _ in range(3 * recipes)
+    ]
+    assert {found["recipe"] for found in targets[45:]} == set(gpu_program.BATCH_1_RECIPES)
     counts = {part: sum(piece.part == part for piece in pieces) for part in gpu_program.PARTS}
-    assert counts == {"tests": 1, "bench": 18, "epoch": 18, "target": 24, "accuracy": 18}
+    assert counts == {"tests": 1, "bench": 18, "epoch": 18, "target": 72, "accuracy": 18}
 
 
 def test_tf32_is_left_out_where_there_is_none(gpu_program: Any, tmp_path: Path) -> None:
@@ -57,10 +69,89 @@ def test_tf32_is_left_out_where_there_is_none(gpu_program: Any, tmp_path: Path) 
 
 
 def test_all_recipes_are_the_papers(gpu_program: Any) -> None:
+    from dse.data.datasets import MNIST_SHAPE
     from dse.recipe.paper import PAPER_RECIPES
+    from dse.recipe.plan import compile_plan
 
     capsnets = {name for name, recipe in PAPER_RECIPES.items() if recipe.model.name == "capsnet"}
     assert set(gpu_program.RECIPES) == capsnets
+    plans = {name: compile_plan(PAPER_RECIPES[name], MNIST_SHAPE, 60_000) for name in capsnets}
+    slow = {name for name, plan in plans.items() if 1 in plan.batch_sizes}
+    assert set(gpu_program.BATCH_1_RECIPES) == slow
+
+
+def test_a_changed_test_is_run_again_and_changes_no_figure(
+    gpu_program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_program, "ROOT", tmp_path)
+    for folder in ("tests", "dse/networks"):
+        (tmp_path / folder).mkdir(parents=True)
+    test = tmp_path / "tests" / "test_law.py"
+    test.write_text("old")
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.setattr(gpu_program, "CODE", ("dse/networks",))
+    before = gpu_program.plan(options(gpu_program, tmp_path))
+    test.write_text("new")
+    after = gpu_program.plan(options(gpu_program, tmp_path))
+    assert before[0].key != after[0].key
+    assert before[1:] == after[1:]
+    assert gpu_program._arguments(after[0]) == {}
+
+
+@pytest.mark.slow
+def test_a_process_that_ignores_the_request_to_end_is_killed(
+    gpu_program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_program, "STOP_SECONDS", 0.2)
+    code = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(1, flush=True)\ntime.sleep(99)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+
+        class Process:
+            terminate, kill = child.terminate, child.kill
+
+            def join(self, seconds: float | None = None) -> None:
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(seconds)
+
+        measurer = gpu_program.Measurer(gpu_program._settings(options(gpu_program, tmp_path)))
+        measurer._process, measurer._connection = Process(), MagicMock()
+        measurer.stop()
+        assert child.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("print('3 passed in 1s')", None),
+        ("print('1 failed', flush=True); exit(1)", "ended with 1; all output is in .*tests.log:\n1 failed"),
+        ("print('begun', flush=True); import time; time.sleep(99)", "did not end within 1 s.*\nbegun"),
+    ],
+)
+def test_the_tests_output_is_kept_whatever_becomes_of_them(
+    gpu_program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str | None
+) -> None:
+    import gpu_measures
+
+    called: list[Any] = []
+    real = subprocess.run
+
+    def run(command: list[str], **settings: Any) -> Any:
+        called.append((command, settings["env"], settings["timeout"]))
+        return real([sys.executable, "-c", code], **settings)
+
+    monkeypatch.setattr(gpu_measures.subprocess, "run", run)
+    out = tmp_path / "out"
+    measures = gpu_measures.Bench(gpu_program._settings(options(gpu_program, out, "--device", "cpu")))
+    if message is None:
+        assert measures.tests(500.0, lambda found: None)["counts"] == {"passed": 3}
+        assert called[0][2] == 180.0
+    else:
+        with pytest.raises(RuntimeError, match=message):
+            measures.tests(3.0, lambda found: None)
+    assert called[0][1]["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
+    assert (out / "tests.log").read_text()
 
 
 def test_what_is_done_is_not_repeated_and_what_failed_comes_last(gpu_program: Any, tmp_path: Path) -> None:
@@ -120,7 +211,7 @@ def test_the_tables_say_what_is_partial_and_extrapolated(gpu_program: Any, tmp_p
         "7 passed",
         "| none | 128 | float32 | 2 (1 to 3) | 2 (1 to 3) | - | - | 2 (1 to 3) | 2.00 (1.00 to 3.00) | - |",
         "20.00 (20.00 to 20.00) | extrapolated from 10.0 % of an epoch | fast |",
-        "| paper/warm_ada_batch | float32 | 1 of 1 | 0 | 4.0 (4.0 to 4.0) | 2 (2 to 2) | 99.50 (99.50 to 99.50) |",
+        "| paper/one_cycle | float32 | 1 of 1 | 0 | 4.0 (4.0 to 4.0) | 2 (2 to 2) | 99.50 (99.50 to 99.50) |",
         "1.00 (2.00 reserved)",
         "| paper/baseline | float32 | 0 of 1 | - | - | - |",
         "| partial | stopped |",
