@@ -72,8 +72,9 @@ class History:
 
     def refer_to(self, baseline: Progress) -> None:
         """Measure volumes and gains from the mean of the complete runs of the baseline, this one included."""
-        self._baselines.append(baseline)
-        self.reference = Reference.of(self._baselines)
+        if baseline.seconds:  # a damaged record may hold none
+            self._baselines.append(baseline)
+            self.reference = Reference.of(self._baselines)
 
     @property
     def volume(self) -> float | None:
