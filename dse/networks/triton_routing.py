@@ -24,8 +24,8 @@ from torch.autograd import Function
 
 from dse.networks.routing import Squash
 
-# A group of images shares the matrices that it fetches. Compiled for Hopper, the two kernels take 106 and 254 of 255
-# registers with 16 images; with 32 they spill.
+# A group of images shares the matrices that it fetches. Compiled for Hopper by Triton 3.8, the two kernels take 122 and
+# 205 of 255 registers with 16 images; with 32 they spill.
 LARGEST_GROUP = 16
 # Enough programs to keep the largest GPU busy, each with several capsules. An estimate, not yet measured.
 PROGRAMS = 512
@@ -67,7 +67,7 @@ class _WeightedSum(Function):
         groups, parts, sizes = _blocks(*inputs)
         sums_SBKE = inputs[0].new_empty(parts, *focus_BKE.shape)
         _sum_kernel[groups, parts](*inputs, sums_SBKE, **sizes)
-        return sums_SBKE.sum(0)
+        return _added(sums_SBKE)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,7 +85,12 @@ class _WeightedSum(Function):
             focus_gradients_SBKE,
             **sizes,
         )
-        return primary_gradient_BND, matrix_gradients_GNDKE.sum(0), focus_gradients_SBKE.sum(0)
+        return primary_gradient_BND, _added(matrix_gradients_GNDKE), _added(focus_gradients_SBKE)
+
+
+def _added(parts: Tensor) -> Tensor:
+    """Sum over the first dimension; of one part alone nothing is copied."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
 def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tuple[int, int, dict[str, int]]:
@@ -95,7 +100,9 @@ def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tu
     group = min(LARGEST_GROUP, triton.next_power_of_2(batch))
     groups = triton.cdiv(batch, group)
     most = max(1, PROGRAMS // groups)
-    parts = next(count for count in range(most, 0, -1) if capsules % count == 0)
+    # The last part may hold fewer capsules, and none is empty.
+    part = triton.cdiv(capsules, min(most, capsules))
+    parts = triton.cdiv(capsules, part)
     sizes = {
         "batch": batch,
         "capsules": capsules,
@@ -105,7 +112,7 @@ def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tu
         "group": group,
         "class_block": triton.next_power_of_2(classes),
         "size_block": triton.next_power_of_2(size),
-        "part": capsules // parts,
+        "part": part,
         "num_warps": 8 if group == LARGEST_GROUP else 4,
     }
     return groups, parts, sizes
@@ -127,7 +134,9 @@ def _sum_kernel(
     size_block: tl.constexpr,
     part: tl.constexpr,
 ):
-    image = tl.program_id(0) * group + tl.arange(0, group)
+    # Offsets in 64 bits: above batch 23,000 the matrices' gradients of all groups lie farther than 32 reach.
+    image = tl.program_id(0).to(tl.int64) * group + tl.arange(0, group)
+    first = tl.program_id(1).to(tl.int64) * part
     label = tl.arange(0, class_block)
     number = tl.arange(0, size_block)
     at_KE = label[:, None] * size + number[None, :]
@@ -137,8 +146,7 @@ def _sum_kernel(
     in_BKE = in_B[:, None, None] & in_KE[None, :, :]
     focus_BKE = tl.load(focus + at_BKE, mask=in_BKE, other=0.0)
     sum_BKE = tl.zeros([group, class_block, size_block], tl.float32)
-    for i in range(part):
-        capsule = tl.program_id(1) * part + i
+    for capsule in range(first, tl.minimum(first + part, capsules)):
         votes_BKE = tl.zeros([group, class_block, size_block], tl.float32)
         for d in tl.static_range(numbers):
             at = capsule * numbers + d
@@ -149,7 +157,7 @@ def _sum_kernel(
         raised_BK = tl.exp(logits_BK - tl.max(logits_BK, 1)[:, None])
         coupling_BK = raised_BK / tl.sum(raised_BK, 1)[:, None]
         sum_BKE += coupling_BK[:, :, None] * votes_BKE
-    tl.store(sums + tl.program_id(1) * (batch * classes * size) + at_BKE, sum_BKE, mask=in_BKE)
+    tl.store(sums + tl.program_id(1).to(tl.int64) * (batch * classes * size) + at_BKE, sum_BKE, mask=in_BKE)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -171,7 +179,9 @@ def _gradient_kernel(
     size_block: tl.constexpr,
     part: tl.constexpr,
 ):
-    image = tl.program_id(0) * group + tl.arange(0, group)
+    # Offsets in 64 bits: above batch 23,000 the matrices' gradients of all groups lie farther than 32 reach.
+    image = tl.program_id(0).to(tl.int64) * group + tl.arange(0, group)
+    first = tl.program_id(1).to(tl.int64) * part
     label = tl.arange(0, class_block)
     number = tl.arange(0, size_block)
     at_KE = label[:, None] * size + number[None, :]
@@ -182,8 +192,7 @@ def _gradient_kernel(
     focus_BKE = tl.load(focus + at_BKE, mask=in_BKE, other=0.0)
     gradient_BKE = tl.load(gradient + at_BKE, mask=in_BKE, other=0.0)
     focus_gradient_BKE = tl.zeros([group, class_block, size_block], tl.float32)
-    for i in range(part):
-        capsule = tl.program_id(1) * part + i
+    for capsule in range(first, tl.minimum(first + part, capsules)):
         votes_BKE = tl.zeros([group, class_block, size_block], tl.float32)
         for d in tl.static_range(numbers):
             at = capsule * numbers + d
@@ -206,10 +215,10 @@ def _gradient_kernel(
             primary_gradient_B = tl.sum(tl.sum(vote_gradient_BKE * matrix_KE[None, :, :], 2), 1)
             tl.store(primary_gradient + image * (capsules * numbers) + at, primary_gradient_B, mask=in_B)
             matrix_gradient_KE = tl.sum(vote_gradient_BKE * primary_B[:, None, None], 0)
-            at_group = tl.program_id(0) * (capsules * numbers) + at
+            at_group = tl.program_id(0).to(tl.int64) * (capsules * numbers) + at
             tl.store(matrix_gradients + at_group * (classes * size) + at_KE, matrix_gradient_KE, mask=in_KE)
     tl.store(
-        focus_gradients + tl.program_id(1) * (batch * classes * size) + at_BKE,
+        focus_gradients + tl.program_id(1).to(tl.int64) * (batch * classes * size) + at_BKE,
         focus_gradient_BKE,
         mask=in_BKE,
     )

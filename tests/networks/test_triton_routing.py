@@ -22,32 +22,52 @@ from dse.recipe.recipe import Recipe
 pytest.importorskip("triton")
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-twin = pytest.mark.skipif(
-    not (INTERPRETED or torch.cuda.is_available()), reason="run by the interpreter in a process of its own"
-)
+PLACES = [
+    pytest.param(
+        "interpreter",
+        marks=pytest.mark.skipif(not INTERPRETED, reason="run in a process of its own"),
+    ),
+    pytest.param(
+        "gpu", marks=[pytest.mark.gpu, pytest.mark.skipif(INTERPRETED, reason="Triton interprets here")]
+    ),
+]
 
 
 @pytest.mark.slow
 def test_the_twins_agree_in_the_interpreter() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("the twins run on the GPU here")
     environment = os.environ | {"TRITON_INTERPRET": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "twin_", __file__]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "twin_ and interpreter",
+        __file__,
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "skipped" not in done.stdout
 
 
-# One image; a group that is not full; more than one group. Sizes that are no powers of two, and one iteration.
-@twin
+# One image; a group that is not full; more than one group. Sizes that are no powers of two, and one iteration. Seven
+# capsules in parts of three leave one over.
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     ("batch", "capsules", "numbers", "classes", "size", "iterations"),
-    [(1, 4, 8, 10, 16, 3), (5, 3, 2, 3, 5, 2), (17, 2, 2, 3, 5, 3), (3, 6, 8, 10, 16, 1)],
+    [(1, 4, 8, 10, 16, 3), (5, 3, 2, 3, 5, 2), (17, 2, 2, 3, 5, 3), (3, 6, 8, 10, 16, 1), (3, 7, 2, 3, 5, 3)],
 )
-def test_twin_kernels_route_alike(batch, capsules, numbers, classes, size, iterations) -> None:
+def test_twin_kernels_route_alike(
+    batch, capsules, numbers, classes, size, iterations, place, request, monkeypatch
+) -> None:
+    from dse.networks import triton_routing
     from dse.networks.triton_routing import route_fused
 
-    device = torch.device("cpu" if INTERPRETED else "cuda")
+    if capsules == 7:
+        monkeypatch.setattr(triton_routing, "PROGRAMS", 3)
+    device = request.getfixturevalue("gpu" if place == "gpu" else "cpu")
     generator = torch.Generator().manual_seed(0)
     shapes = (batch, capsules, numbers), (capsules, numbers, classes, size), (classes, size)
     inputs = [torch.randn(shape, generator=generator).to(device).requires_grad_() for shape in shapes]
@@ -61,6 +81,19 @@ def test_twin_kernels_route_alike(batch, capsules, numbers, classes, size, itera
     plain = route(OwnVotes(primary, matrices), logits, bias, iterations, squash_exact)
     fused = route_fused(primary, matrices, bias, iterations, squash_exact)
     torch.testing.assert_close(with_gradients(fused), with_gradients(plain), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("capsules", [1, 7, 1152, 1153])
+@pytest.mark.parametrize("batch", [1, 128, 100_000])
+def test_parts_hold_every_capsule_and_none_is_empty(batch, capsules) -> None:
+    from dse.networks.triton_routing import PROGRAMS, _blocks
+
+    shapes = (batch, capsules, 8), (capsules, 8, 10, 16), (batch, 10, 16)
+    groups, parts, sizes = _blocks(*(torch.empty(shape, device="meta") for shape in shapes))
+    assert (parts - 1) * sizes["part"] < capsules <= parts * sizes["part"]
+    assert groups * parts <= max(PROGRAMS, groups)
+    # A prime number of capsules fills a GPU about as well as its neighbour.
+    assert 2 * groups * parts >= min(PROGRAMS, groups * capsules)
 
 
 @pytest.mark.gpu
