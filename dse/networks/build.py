@@ -10,10 +10,12 @@ import torch
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet
 from dse.networks.cnn import Cnn
+from dse.networks.efficient_capsnet import EfficientCapsNet
 from dse.networks.lenet import LeNet5
 from dse.networks.network import Network
 from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.models.cnn import CnnSize
+from dse.recipe.models.efficient_capsnet import EfficientCapsNetSize
 from dse.recipe.models.lenet5 import LeNet5Size
 from dse.recipe.recipe import Recipe
 
@@ -30,8 +32,17 @@ def _cnn(size: CnnSize, recipe: Recipe) -> Cnn:
     return Cnn(size)
 
 
+def _efficient_capsnet(size: EfficientCapsNetSize, recipe: Recipe) -> EfficientCapsNet:
+    return EfficientCapsNet(size, recipe.loss)
+
+
 # What builds each registered model of its own size and the rest of a recipe.
-BUILDERS: dict[str, Callable[[Any, Recipe], Network]] = {"capsnet": _capsnet, "lenet5": _lenet5, "cnn": _cnn}
+BUILDERS: dict[str, Callable[[Any, Recipe], Network]] = {
+    "capsnet": _capsnet,
+    "lenet5": _lenet5,
+    "cnn": _cnn,
+    "efficient_capsnet": _efficient_capsnet,
+}
 
 
 def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.device) -> Network:

@@ -67,12 +67,12 @@ class Recipe(Section):
             )
         for key, default in CAPSULES_ONLY.items():
             part = getattr(self, key)
-            if not self.model.has_capsules and part != default:
-                capable = " or ".join(name for name, model in MODELS.items() if model.has_capsules)
-                raise ValueError(
-                    f"{key}: {part.label} is for capsules, and {self.model.name} has none. Leave it out, or use the "
-                    f"model {capable}."
-                )
+            if key not in self.model.parts and part != default:
+                capable = " or ".join(name for name, model in MODELS.items() if key in model.parts)
+                why = f"has no meaning for {self.model.name}"
+                if not self.model.parts:
+                    why = f"is for capsules, and {self.model.name} has none"
+                raise ValueError(f"{key}: {part.label} {why}. Leave it out, or use the model {capable}.")
         return self
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dse.networks.network import PLAIN, Arithmetic, Network
 from dse.recipe.recipe import Precision
+from dse.training.graphs import restored
 from dse.training.images import DeviceImages
 from dse.training.step import Step, build_optimizer
 
@@ -100,7 +101,9 @@ class StepEngine:
         for size in sorted(set(batch_sizes), reverse=True):
             batch = self._images[:size]
             black = DeviceImages(torch.zeros_like(batch.pixels), torch.zeros_like(batch.labels))
-            pass_through(black, None)
+            # Batch normalisation counts what it sees, and shall not have seen these.
+            with restored(list(self._network.buffers()), pass_through.generator):
+                pass_through(black, None)
         self._network.zero_grad(set_to_none=True)
 
     def train(self, chosen_N: Tensor, batch_size: int, rates_S: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ PRIMARY_STRIDE = 2
 class CapsNetModel(Model):
     """A CapsNet in one of three sizes."""
 
-    has_capsules = True
+    parts = frozenset({"weight_sharing", "loss", "initialisation"})
 
     name: Literal["capsnet"] = "capsnet"
     preset: Preset = Field(

@@ -31,11 +31,11 @@ class Model(Section, ABC):
     """A network's settings, from which its sizes follow.
 
     Attributes:
-        has_capsules: Whether there are capsules, whose weights can be shared.
+        parts: Keys of a recipe that speak of capsules and have a meaning for this model.
     """
 
     refusal = RecipeError
-    has_capsules: ClassVar[bool] = False
+    parts: ClassVar[frozenset[str]] = frozenset()
 
     name: str
 

@@ -6,10 +6,16 @@ from typing import Annotated
 
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.cnn import CnnModel
+from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.models.model import Model
 from dse.section import OneOf
 
-MODELS: dict[str, type[Model]] = {"capsnet": CapsNetModel, "lenet5": LeNet5Model, "cnn": CnnModel}
+MODELS: dict[str, type[Model]] = {
+    "capsnet": CapsNetModel,
+    "lenet5": LeNet5Model,
+    "cnn": CnnModel,
+    "efficient_capsnet": EfficientCapsNetModel,
+}
 
 AnyModel = Annotated[Model, OneOf("name", MODELS)]
