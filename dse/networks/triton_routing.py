@@ -24,8 +24,8 @@ from torch.autograd import Function
 
 from dse.networks.routing import Squash
 
-# A group of images shares the matrices that it fetches. Compiled for Hopper by Triton 3.8, the two kernels take 122 and
-# 205 of 255 registers with 16 images; with 32 they spill.
+# A group of images shares the matrices that it fetches. Compiled for Hopper by Triton 3.8, the two kernels take 127 and
+# 255 of 255 registers with 16 images, the second with 8 bytes spilt; with 32 they spill more.
 LARGEST_GROUP = 16
 # Enough programs to keep the largest GPU busy, each with several capsules. An estimate, not yet measured.
 PROGRAMS = 512
@@ -134,9 +134,8 @@ def _sum_kernel(
     size_block: tl.constexpr,
     part: tl.constexpr,
 ):
-    # Offsets in 64 bits: above batch 23,000 the matrices' gradients of all groups lie farther than 32 reach.
-    image = tl.program_id(0).to(tl.int64) * group + tl.arange(0, group)
-    first = tl.program_id(1).to(tl.int64) * part
+    image = tl.program_id(0) * group + tl.arange(0, group)
+    first = tl.program_id(1) * part
     label = tl.arange(0, class_block)
     number = tl.arange(0, size_block)
     at_KE = label[:, None] * size + number[None, :]
@@ -157,7 +156,7 @@ def _sum_kernel(
         raised_BK = tl.exp(logits_BK - tl.max(logits_BK, 1)[:, None])
         coupling_BK = raised_BK / tl.sum(raised_BK, 1)[:, None]
         sum_BKE += coupling_BK[:, :, None] * votes_BKE
-    tl.store(sums + tl.program_id(1).to(tl.int64) * (batch * classes * size) + at_BKE, sum_BKE, mask=in_BKE)
+    tl.store(sums + tl.program_id(1) * (batch * classes * size) + at_BKE, sum_BKE, mask=in_BKE)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -179,9 +178,8 @@ def _gradient_kernel(
     size_block: tl.constexpr,
     part: tl.constexpr,
 ):
-    # Offsets in 64 bits: above batch 23,000 the matrices' gradients of all groups lie farther than 32 reach.
-    image = tl.program_id(0).to(tl.int64) * group + tl.arange(0, group)
-    first = tl.program_id(1).to(tl.int64) * part
+    image = tl.program_id(0) * group + tl.arange(0, group)
+    first = tl.program_id(1) * part
     label = tl.arange(0, class_block)
     number = tl.arange(0, size_block)
     at_KE = label[:, None] * size + number[None, :]
@@ -215,10 +213,11 @@ def _gradient_kernel(
             primary_gradient_B = tl.sum(tl.sum(vote_gradient_BKE * matrix_KE[None, :, :], 2), 1)
             tl.store(primary_gradient + image * (capsules * numbers) + at, primary_gradient_B, mask=in_B)
             matrix_gradient_KE = tl.sum(vote_gradient_BKE * primary_B[:, None, None], 0)
+            # Above batch 23,000 the gradients of all groups lie farther than 32 bits reach.
             at_group = tl.program_id(0).to(tl.int64) * (capsules * numbers) + at
             tl.store(matrix_gradients + at_group * (classes * size) + at_KE, matrix_gradient_KE, mask=in_KE)
     tl.store(
-        focus_gradients + tl.program_id(1).to(tl.int64) * (batch * classes * size) + at_BKE,
+        focus_gradients + tl.program_id(1) * (batch * classes * size) + at_BKE,
         focus_gradient_BKE,
         mask=in_BKE,
     )
