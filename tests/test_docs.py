@@ -46,7 +46,7 @@ def test_commands_and_options_exist(page: Path) -> None:
 def test_every_policy_and_schedule_is_documented_with_its_keys(
     block: str, kinds: dict[str, type[Section]]
 ) -> None:
-    shared = {BLOCKS[block], "base_rate"}
+    shared = {BLOCKS[block], "base_rate", "warmup_images"}
     for name, kind in kinds.items():
         row = row_of("recipes.md", name)
         for key, field in kind.model_fields.items():

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from dse.errors import RecipeError
-from dse.section import OneOf, Section
+from dse.section import Later, OneOf, Section
 
 Rates = NDArray[np.float64]
 
@@ -61,6 +61,11 @@ class Policy(Section, ABC):
 
     base_rate: Rate = Field(
         default=0.001, description="learning rate that the policy starts from or returns to"
+    )
+    warmup_images: Annotated[int, Later()] = Field(
+        default=0,
+        ge=0,
+        description="images over which the learning rate is raised to the policy's; 0: none",
     )
     policy: str
 

@@ -122,5 +122,13 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
     )
     multiples = np.repeat(recipe.batch_size.rate_multiples(len(stages)), timeline.stage_steps)
     rates = recipe.learning_rate.rates(timeline) * multiples[: timeline.total_steps]
+    if recipe.learning_rate.warmup_images:
+        seen = np.concatenate(
+            [
+                epoch * images + np.minimum(np.arange(1, count + 1) * size, images)
+                for epoch, (size, count) in enumerate(zip(batch_sizes, steps, strict=True))
+            ]
+        )
+        rates = rates * np.minimum(1, seen / recipe.learning_rate.warmup_images)
     rates.setflags(write=False)
     return Plan(recipe, image, images, batch_sizes, steps, rates)

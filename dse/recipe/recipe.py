@@ -85,6 +85,8 @@ class Recipe(Section):
     def label(self) -> str:
         """The recipe in a few words: model, policy, batch schedule, and what differs from the default of the rest."""
         parts = [self.model.label, self.learning_rate.label, f"batch {self.batch_size.label}"]
+        warmup = self.learning_rate.warmup_images
+        parts += [f"warm-up {warmup:,} images"] if warmup else []
         parts += [] if self.weight_sharing.is_none else [self.weight_sharing.label]
         parts += [] if self.loss == Margin() else [self.loss.label]
         parts += [] if self.initialisation == Initialisation() else [self.initialisation.label]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from dse.data.datasets import ImageShape, Protocol, find_dataset, split_sizes
 from dse.errors import DataError, RecipeError
 from dse.files import write_yaml
-from dse.recipe.batch_size import SCHEDULES, Growing, Schedule, Seesaw, Stage, Stages
+from dse.recipe.batch_size import SCHEDULES, Constant, Growing, Schedule, Seesaw, Stage, Stages
+from dse.recipe.learning_rate import Fixed
 from dse.recipe.load import load_recipe
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
@@ -193,3 +194,14 @@ def test_splits() -> None:
         split_sizes(digits, Protocol.PAPER, validation_images=100)
     with pytest.raises(DataError, match="data set 'mnits' is unknown. Choose one of: digits, mnist"):
         find_dataset("mnits")
+
+
+def test_a_warm_up_raises_the_rate_with_the_images_seen() -> None:
+    """Batches of 40 out of 100 images: 40, 80 and 100 are seen after the steps of the first epoch."""
+    policy = Fixed(base_rate=0.01, warmup_images=160)
+    recipe = Recipe(learning_rate=policy, batch_size=Constant(size=40), epochs=2)
+    plan = compile_plan(recipe, ImageShape(1, 28, 28, 10), images=100)
+    assert plan.rates / 0.01 == pytest.approx([40 / 160, 80 / 160, 100 / 160, 140 / 160, 1, 1])
+    assert "warm-up 160 images" in recipe.label
+    plain = Recipe(learning_rate=Fixed(base_rate=0.01), batch_size=Constant(size=40), epochs=2)
+    assert plain.id == Recipe.parse(plain.model_dump(exclude={"learning_rate": {"warmup_images"}}), "old").id
