@@ -1,7 +1,7 @@
-"""Routing on a GPU without votes in memory: each pass computes them anew from capsules and matrices.
+"""Routing on a GPU without votes in memory: each pass computes them again from capsules and matrices.
 
 The votes of the full CapsNet are 94 MB at batch 128, and routing with ``OnePassVotes`` reads or writes as much some 17
-times a step. To compute a vote anew takes 8 multiplications and no memory. Two more savings: logits begin at
+times a step. To compute a vote again takes 8 multiplications and no memory. Two more savings: logits begin at
 zero, so those of an iteration are the agreement with the sum of all class capsules before it, and need no memory
 either; and the first iteration's couplings are all equal, so its weighted sum is one matrix product.
 

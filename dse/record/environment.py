@@ -24,7 +24,7 @@ def describe_environment(
         device_type: ``cpu`` or ``cuda``.
         threads: Threads of the processor that train; None if a GPU does.
         engine: What was asked to run the steps.
-        data_fingerprint: Hash of the images, so that a study is not gone on with on others.
+        data_fingerprint: Hash of the images: a study is resumed on the same ones only.
     """
     return {
         "dse": _version("capsnet-dse"),

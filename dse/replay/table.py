@@ -19,7 +19,7 @@ from dse.search.volume import Reference, anytime_volume, run_points
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 
-Run = tuple[Progress, ...]
+RecordedRun = tuple[Progress, ...]
 """A recorded run as it was after each epoch; the last one is the whole."""
 
 
@@ -39,7 +39,7 @@ class RecordedTable:
     name: str
     space: SearchSpace
     candidates: tuple[Candidate, ...]
-    runs: tuple[tuple[Run, ...], ...]
+    runs: tuple[tuple[RecordedRun, ...], ...]
     baseline: int
     left_out: int
 
@@ -88,7 +88,7 @@ def record_table(tables: StudyTables) -> RecordedTable:
     curves = {int(str(trial)): curve for trial, curve in tables.curves.groupby("trial")}
     complete = tables.trials[tables.trials["state"] == "complete"].sort_values(["seed", "trial"])
     candidates: list[Candidate] = []
-    runs: list[tuple[Run, ...]] = []
+    runs: list[tuple[RecordedRun, ...]] = []
     baseline = None
     for recipe_id, trials in complete.groupby("recipe_id", sort=False):
         recipe = parse_recipe(json.loads(trials["recipe"].iloc[0]), f"{tables.name}, recipe {recipe_id}")
@@ -112,7 +112,7 @@ def record_table(tables: StudyTables) -> RecordedTable:
     return RecordedTable(tables.name, space, tuple(candidates), tuple(runs), baseline, left_out)
 
 
-def _run(curve: pd.DataFrame, summary: PlanSummary, trial: int, study: str) -> Run:
+def _run(curve: pd.DataFrame, summary: PlanSummary, trial: int, study: str) -> RecordedRun:
     seconds, accuracies = (tuple(map(float, curve[name])) for name in ("train_seconds", "accuracy"))
     if len(seconds) != summary.epochs:
         raise StudyError(

@@ -47,7 +47,7 @@ def check_name(name: str) -> None:
 def opened(
     results: Path, name: str, space: SearchSpace, environment: Mapping[str, Any], *, widen: bool = False
 ) -> Iterator[optuna.Study]:
-    """Create a study, or go on with one, and keep others from writing to it meanwhile.
+    """Create a study or resume one, and keep others from writing to it meanwhile.
 
     Args:
         results: Folder of all studies.
@@ -149,13 +149,17 @@ def check_compares(study: optuna.Study, folder: Path, environment: Mapping[str, 
     earlier = dict(study.user_attrs.get("environment", {}))
     if "engine" in earlier:
         earlier["engine"] = engine_name(earlier["engine"])
-    for key, what in (("data_fingerprint", "images"), ("device_type", "device"), ("engine", "engine")):
+    for key, what in (
+        ("data_fingerprint", "other images"),
+        ("device_type", "another device"),
+        ("engine", "another engine"),
+    ):
         if earlier.get(key) != environment.get(key):
             raise StudyError(
-                f"{folder} was measured with another {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
+                f"{folder} was measured with {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
                 f"Their seconds and accuracies do not compare. {OTHER_NAME}"
             )
-    # Studies of earlier versions do not tell it.
+    # Earlier versions did not record it.
     threads, now_threads = earlier.get("threads"), environment.get("threads")
     if threads is not None and threads != now_threads:
         raise StudyError(

@@ -21,7 +21,7 @@ from dse.study.trials import is_drawn, read_trial
 def check_space(
     study: optuna.Study, folder: Path, before: SearchSpace, now: SearchSpace, widen: bool
 ) -> None:
-    """Refuse to go on with a study in another space, unless it is to be widened and can be.
+    """Refuse to resume a study in another space, unless it is to be widened and can be.
 
     Args:
         study: The study on disk.
@@ -37,7 +37,7 @@ def check_space(
     changed = [key for key, value in now.explored.items() if value != before.explored[key]]
     if not changed:
         return
-    go_on = f"To go on with the old one, use {folder / 'space.yaml'}."
+    go_on = f"To resume the old one, use {folder / 'space.yaml'}."
     differ = f"{folder} explores another space: {', '.join(changed)} differ{'s' if len(changed) == 1 else ''}"
     same_baseline = before.baseline_recipe.id == now.baseline_recipe.id
     if not {"recipe", "baseline"} >= set(changed) or not same_baseline:

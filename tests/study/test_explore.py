@@ -124,7 +124,7 @@ REFUSED = {
         {},
         "explores another space: objectives differs",
     ),
-    "data": ({}, {"data_fingerprint": "other"}, "measured with another images: 'abc', now 'other'"),
+    "data": ({}, {"data_fingerprint": "other"}, "measured with other images: 'abc', now 'other'"),
     "threads": ({}, {"threads": 1}, "another number of threads: 2, now 1. .* Go on with --threads 2"),
     "device": ({}, {"device_type": "cuda"}, "measured with another device: 'cpu', now 'cuda'"),
 }
