@@ -48,6 +48,7 @@ def test_explore_leaves_everything_behind(studies: Path) -> None:
     assert figures == {".png", ".svg", ".pdf"}
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_and_adds_nothing_when_done(studies: Path) -> None:
     again = run("explore", studies / "mini.yaml", "--results", studies / "results", "--device", "cpu")
     assert again.exit_code == 0
@@ -137,6 +138,7 @@ def test_auto_says_why_a_short_run_is_not_compiled(studies: Path) -> None:
         assert "compiled: a run of about 0 s would save about 0 s" in " ".join(result.stdout.split())
 
 
+@pytest.mark.slow
 def test_the_rate_finder(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("{model: {name: lenet5}, batch_size: {schedule: constant, size: 16}}")

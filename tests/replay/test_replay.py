@@ -118,6 +118,7 @@ class Recording:
         return Run(tuple(curve), Outcome.COMPLETE, "", 0.0, "fake")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [True, False])
 def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTable, tmp_path: Path) -> None:
     """Twins: ``dse explore`` itself, given the recorded runs in place of training, picks and stops the same."""

@@ -78,6 +78,7 @@ def trained(trials: list[Trial]) -> list[tuple[str, int]]:
     return [(trial.recipe.id, trial.seed) for trial in trials if trial.state is not Outcome.INTERRUPTED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "expected_gain", "nsga2", "grid"])
 def test_a_study_survives_a_kill_before_every_commit(
     sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

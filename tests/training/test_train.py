@@ -222,6 +222,7 @@ def test_accuracy_is_the_share_that_is_right(digits, cpu):
     assert accuracy(Sleeper().predict, DeviceImages.of(digits.test, cpu)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "rate"),
     [(TINY, 0.003), (CapsNetModel(preset="tiny", squash="approximate"), 0.001), (LeNet5Model(), 0.005)],
