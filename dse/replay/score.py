@@ -10,7 +10,7 @@ import numpy as np
 from dse.replay.simulate import Replay
 from dse.replay.table import RecordedTable
 from dse.search.progress import Floats
-from dse.search.volume import anytime_volume
+from dse.search.volume import curve_volume
 
 SHARES = (0.90, 0.95, 0.99)
 
@@ -65,7 +65,7 @@ class _Shares:
 
     def after(self, n: int) -> float:
         if n not in self._known:
-            volume = anytime_volume(self._points[:n], self._table.reference)
+            volume = curve_volume(self._points[:n], self._table.reference)
             self._known[n] = volume / self._table.volume
         return self._known[n]
 

@@ -15,7 +15,7 @@ from dse.recipe.recipe import parse_recipe
 from dse.record.tables import StudyTables
 from dse.search.progress import Floats, PlanSummary, Progress
 from dse.search.surrogate import Candidate
-from dse.search.volume import Reference, anytime_volume, run_points
+from dse.search.volume import Reference, curve_volume, run_points
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 
@@ -66,7 +66,7 @@ class RecordedTable:
     @cached_property
     def volume(self) -> float:
         """Volume of all points."""
-        return anytime_volume(np.concatenate(self.points), self.reference)
+        return curve_volume(np.concatenate(self.points), self.reference)
 
     @cached_property
     def front(self) -> frozenset[tuple[int, int]]:

@@ -12,7 +12,7 @@ import numpy as np
 from dse.pareto import front_mask
 from dse.record.replicates import over_common_epochs
 from dse.search.progress import Floats, Progress
-from dse.search.volume import Reference, anytime_volume
+from dse.search.volume import Reference, curve_volume
 
 
 class History:
@@ -86,7 +86,7 @@ class History:
         if self.reference is None:
             return None
         seconds, errors, parameters = front.T
-        return anytime_volume(np.stack([seconds, 1 - errors, parameters], axis=1), self.reference)
+        return curve_volume(np.stack([seconds, 1 - errors, parameters], axis=1), self.reference)
 
     def seconds_to_come(self, run: Progress) -> list[float]:
         """Give the train seconds at the end of each later epoch of a run, at least.

@@ -1,4 +1,4 @@
-"""Dominance stopping: end a run as soon as no continuation of it can add to the anytime front.
+"""Dominance stopping: end a run as soon as no continuation of it can add to the front.
 
 A run's later epochs lie at more seconds and, at best, at an accuracy that is bounded by how much the errors of
 completed runs fell over the same part of their plans. If the front is at least as good at every one of these
@@ -45,7 +45,7 @@ class Verdict:
 
 
 class DominanceRule:
-    """Says which run cannot add to the anytime front any more.
+    """Says which run cannot add to the front any more.
 
     The error credited to a later epoch of a run: its error so far times a low quantile, over the completed runs, of
     the ratio by which theirs fell between the same two shares of the summed learning rate. Seconds to come are

@@ -1,4 +1,4 @@
-"""How much an anytime front covers: its hypervolume against a reference point that the baseline sets once."""
+"""How much a front covers: its hypervolume against a reference point that the baseline sets once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reference:
         return cls(REACH * max(seconds, LEAST_SECONDS), 1 - REACH * error, round(REACH * parameters))
 
 
-def anytime_volume(points: ArrayLike, reference: Reference) -> float:
+def curve_volume(points: ArrayLike, reference: Reference) -> float:
     """Measure what points of (train seconds, best accuracy, parameters) dominate; shape (points, 3).
 
     The unit is ln(seconds) x accuracy, or that x ln(parameters) where they are weighed.
@@ -51,7 +51,7 @@ def anytime_volume(points: ArrayLike, reference: Reference) -> float:
         InputError: A value is not finite.
 
     >>> reference = Reference(seconds=4.0, accuracy=0.5, parameters=0)
-    >>> round(anytime_volume([[2.0, 1.0, 0]], reference) / float(np.log(2)), 6)
+    >>> round(curve_volume([[2.0, 1.0, 0]], reference) / float(np.log(2)), 6)
     0.5
     """
     names = ("train_seconds", "accuracy", *(["parameters"] if reference.parameters else []))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dse.errors import InputError
 from dse.search.history import History
-from dse.search.volume import Reference, anytime_volume, objective_volume, run_points
+from dse.search.volume import Reference, curve_volume, objective_volume, run_points
 from tests.fakes import make_progress as run
 
 REFERENCE = Reference(seconds=100.0, accuracy=0.5, parameters=0)
@@ -29,22 +29,22 @@ def test_a_baseline_without_an_error_still_sets_a_reference() -> None:
 
 
 def test_one_point_covers_a_rectangle() -> None:
-    assert anytime_volume([[10.0, 0.9, 7]], REFERENCE) == pytest.approx(math.log(10) * 0.4)
+    assert curve_volume([[10.0, 0.9, 7]], REFERENCE) == pytest.approx(math.log(10) * 0.4)
 
 
 def test_parameters_count_in_logarithms_where_they_are_weighed() -> None:
     reference = Reference(100.0, 0.5, parameters=100)
-    assert anytime_volume([[10.0, 0.9, 10]], reference) == pytest.approx(math.log(10) * 0.4 * math.log(10))
+    assert curve_volume([[10.0, 0.9, 10]], reference) == pytest.approx(math.log(10) * 0.4 * math.log(10))
 
 
 def test_what_lies_beyond_the_reference_counts_as_nothing() -> None:
-    assert anytime_volume([[101.0, 0.9, 0], [1.0, 0.4, 0]], REFERENCE) == 0.0
-    assert anytime_volume([], REFERENCE) == 0.0
+    assert curve_volume([[101.0, 0.9, 0], [1.0, 0.4, 0]], REFERENCE) == 0.0
+    assert curve_volume([], REFERENCE) == 0.0
 
 
 def test_what_is_no_number_is_refused() -> None:
     with pytest.raises(InputError, match="finite"):
-        anytime_volume([[math.nan, 0.9, 0]], REFERENCE)
+        curve_volume([[math.nan, 0.9, 0]], REFERENCE)
 
 
 accuracies = st.lists(st.floats(0, 1), min_size=5, max_size=5).map(tuple)
@@ -63,7 +63,7 @@ def test_the_history_keeps_the_volume_of_all_epochs(runs: list[tuple[tuple[float
     assert np.all(np.diff(volumes) >= -1e-12)
     # An error below a thousandth counts as one.
     points = np.minimum(run_points(made), [math.inf, 0.999, math.inf])
-    assert volumes[-1] == pytest.approx(anytime_volume(points, REFERENCE))
+    assert volumes[-1] == pytest.approx(curve_volume(points, REFERENCE))
 
 
 @pytest.mark.parametrize("weigh", [False, True], ids=["two objectives", "three objectives"])
@@ -72,7 +72,7 @@ def test_volumes_of_any_objectives_are_those_of_the_search(weigh: bool) -> None:
     baseline = run((0.5, 0.7, 0.9, 0.8, 0.8), epoch_seconds=2.0, parameters=10 if weigh else 0)
     points = np.array([[10.0, 0.9, 10], [3.0, 0.85, 15], [1.0, 0.7, 5], [19.0, 0.97, 19]])
     own = objective_volume(points[:, : len(names)], [10.0, 0.9, 10][: len(names)], names)
-    assert own == pytest.approx(anytime_volume(points, Reference.of([baseline])))
+    assert own == pytest.approx(curve_volume(points, Reference.of([baseline])))
 
 
 def test_a_recipe_is_judged_by_the_mean_of_its_ended_runs() -> None:
