@@ -180,7 +180,7 @@ def find_rate(
     """Try rates from 1e-6 up on a recipe's network, and say which is usable.
 
     Args:
-        recipe: Its model, weight sharing, precision and the batch size of its first epoch are used; not its policy.
+        recipe: All of it is used but its policy; of its batch sizes that of the first epoch.
         data: The images to train on are used.
         machine: What trains.
         seed: Decides weights, order and shifts.
@@ -191,8 +191,11 @@ def find_rate(
         InputError: Recipe, data or machine cannot be used.
         RunError: The loss is not finite from the first step on.
     """
+    import numpy as np
+
+    from dse.recipe.learning_rate import rate_finder
     from dse.training.faults import explained_faults
-    from dse.training.rate_finder import SECONDS
+    from dse.training.rate_finder import SECONDS, STEPS
     from dse.training.rate_finder import find_rate as search
     from dse.training.trainer import Trainer
 
@@ -203,8 +206,9 @@ def find_rate(
     with explained_faults(trainer.device, batch_size):
         engine = trainer.engine(plan, seed)
         engine.prepare([batch_size])
+        shares = recipe.average_shares(rate_finder(STEPS), batch_size * np.arange(1, STEPS + 1))
         limit = SECONDS if max_seconds is None else max_seconds
-        return search(engine, plan.images, batch_size, on_step, max_seconds=limit)
+        return search(engine, plan.images, batch_size, on_step, shares=shares, max_seconds=limit)
 
 
 class ReplaySetting(TypedDict, total=False):

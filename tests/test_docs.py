@@ -9,9 +9,12 @@ import pytest
 
 import dse
 from dse.cli import commands
+from dse.recipe.averaging import AVERAGINGS
 from dse.recipe.batch_size import SCHEDULES
 from dse.recipe.learning_rate import POLICIES
+from dse.recipe.loss import LOSSES
 from dse.recipe.models.registry import MODELS
+from dse.recipe.optimizer import OPTIMIZERS
 from dse.recipe.paper import PAPER_RECIPES
 from dse.recipe.recipe import BLOCKS, parse_recipe
 from dse.record.objectives import OBJECTIVES
@@ -42,11 +45,18 @@ def test_commands_and_options_exist(page: Path) -> None:
         assert set(re.findall(r"--[a-z-]+", rest)) <= options
 
 
-@pytest.mark.parametrize(("block", "kinds"), [("learning_rate", POLICIES), ("batch_size", SCHEDULES)])
-def test_every_policy_and_schedule_is_documented_with_its_keys(
-    block: str, kinds: dict[str, type[Section]]
-) -> None:
-    shared = {BLOCKS[block], "base_rate", "warmup_images"}
+@pytest.mark.parametrize(
+    ("block", "kinds"),
+    [
+        ("learning_rate", POLICIES),
+        ("batch_size", SCHEDULES),
+        ("loss", LOSSES),
+        ("optimizer", OPTIMIZERS),
+        ("averaging", AVERAGINGS),
+    ],
+)
+def test_every_kind_is_documented_with_its_keys(block: str, kinds: dict[str, type[Section]]) -> None:
+    shared = {BLOCKS[block], "base_rate", "warmup_images", "reconstruction_weight"}
     for name, kind in kinds.items():
         row = row_of("recipes.md", name)
         for key, field in kind.model_fields.items():

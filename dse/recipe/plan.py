@@ -39,6 +39,8 @@ class Plan:
         batch_sizes: Batch size of each epoch, shape (epochs,).
         steps: Steps of each epoch, shape (epochs,).
         rates: Learning rate of each step, shape (total_steps,).
+        average_shares: Weight of each step's result in the mean of the weights that is evaluated, shape
+            (total_steps,); None where the weights themselves are evaluated.
     """
 
     recipe: Recipe
@@ -47,6 +49,7 @@ class Plan:
     batch_sizes: NDArray[np.int64]
     steps: NDArray[np.int64]
     rates: Rates
+    average_shares: Rates | None = None
 
     @property
     def total_steps(self) -> int:
@@ -85,10 +88,10 @@ class Plan:
             for i in range(self.recipe.epochs)
         )
 
-    def epoch_rates(self, epoch: int) -> Rates:
-        """Learning rates of the steps of one epoch, counted from 1."""
+    def epoch_steps(self, epoch: int) -> slice:
+        """Where the steps of one epoch, counted from 1, stand among all steps."""
         end = int(np.sum(self.steps[:epoch]))
-        return self.rates[end - int(self.steps[epoch - 1]) : end]
+        return slice(end - int(self.steps[epoch - 1]), end)
 
 
 def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
@@ -122,13 +125,16 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
     )
     multiples = np.repeat(recipe.batch_size.rate_multiples(len(stages)), timeline.stage_steps)
     rates = recipe.learning_rate.rates(timeline) * multiples[: timeline.total_steps]
+    images_seen = np.concatenate(
+        [
+            epoch * images + np.minimum(np.arange(1, count + 1) * size, images)
+            for epoch, (size, count) in enumerate(zip(batch_sizes, steps, strict=True))
+        ]
+    )
     if recipe.learning_rate.warmup_images:
-        seen = np.concatenate(
-            [
-                epoch * images + np.minimum(np.arange(1, count + 1) * size, images)
-                for epoch, (size, count) in enumerate(zip(batch_sizes, steps, strict=True))
-            ]
-        )
-        rates = rates * np.minimum(1, seen / recipe.learning_rate.warmup_images)
-    rates.setflags(write=False)
-    return Plan(recipe, image, images, batch_sizes, steps, rates)
+        rates = rates * np.minimum(1, images_seen / recipe.learning_rate.warmup_images)
+    shares = recipe.average_shares(rates, images_seen)
+    for array in (rates, shares):
+        if array is not None:
+            array.setflags(write=False)
+    return Plan(recipe, image, images, batch_sizes, steps, rates, shares)

@@ -6,17 +6,21 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
+from dse.recipe.averaging import AnyAveraging, NoAveraging
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.initialisation import Initialisation
-from dse.recipe.learning_rate import Fixed, LearningRate
+from dse.recipe.learning_rate import Fixed, LearningRate, Rates
 from dse.recipe.loss import AnyLoss, Margin
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.model import NetworkSize
 from dse.recipe.models.registry import MODELS, AnyModel
+from dse.recipe.optimizer import Adam, AnyOptimizer, ScheduleFree
 from dse.recipe.weight_sharing import WeightSharing
 from dse.section import Later, OneOf, Section
 
@@ -52,6 +56,8 @@ class Recipe(Section):
     )
     loss: Annotated[AnyLoss, Later()] = Field(default_factory=Margin)
     initialisation: Annotated[Initialisation, Later()] = Field(default_factory=Initialisation)
+    optimizer: Annotated[AnyOptimizer, Later()] = Field(default_factory=Adam)
+    averaging: Annotated[AnyAveraging, Later()] = Field(default_factory=NoAveraging)
     epochs: int = Field(default=30, ge=1, description="passes over the training images")
 
     @model_validator(mode="after")
@@ -65,6 +71,7 @@ class Recipe(Section):
                 f"batch_size: {self.batch_size.schedule} cuts the learning rate itself, and would cut that of "
                 f"{self.learning_rate.policy} again. Use the policy fixed, or another batch schedule."
             )
+        self._schedule_free_stands_alone()
         for key, default in CAPSULES_ONLY.items():
             part = getattr(self, key)
             if key not in self.model.parts and part != default:
@@ -74,6 +81,26 @@ class Recipe(Section):
                     why = f"is for capsules, and {self.model.name} has none"
                 raise ValueError(f"{key}: {part.label} {why}. Leave it out, or use the model {capable}.")
         return self
+
+    def _schedule_free_stands_alone(self) -> None:
+        if not isinstance(self.optimizer, ScheduleFree):
+            return
+        if self.learning_rate.policy != "fixed" or self.batch_size.cuts_rate:
+            schedule = self.batch_size.schedule if self.batch_size.cuts_rate else self.learning_rate.policy
+            raise ValueError(
+                f"optimizer: schedule_free averages instead of lowering the learning rate, and {schedule} would "
+                "lower it too. Use the policy fixed (with warmup_images, if you like), or another optimizer."
+            )
+        if self.averaging != NoAveraging():
+            raise ValueError(
+                "averaging: schedule_free is evaluated at an average already. Leave averaging out, or use "
+                "another optimizer."
+            )
+        if self.model.normalises_batches:
+            raise ValueError(
+                f"optimizer: schedule_free is evaluated at weights that no batch has passed through, and "
+                f"{self.model.name} would normalise by the running means of others. Use another optimizer."
+            )
 
     @property
     def id(self) -> str:
@@ -90,8 +117,21 @@ class Recipe(Section):
         parts += [] if self.weight_sharing.is_none else [self.weight_sharing.label]
         parts += [] if self.loss == Margin() else [self.loss.label]
         parts += [] if self.initialisation == Initialisation() else [self.initialisation.label]
+        parts += [] if self.optimizer == Adam() else [self.optimizer.label]
+        parts += [] if self.averaging == NoAveraging() else [self.averaging.label]
         parts += [] if self.precision == "float32" else [self.precision]
         return " · ".join(parts)
+
+    def average_shares(self, rates: Rates, images_seen: NDArray[np.int64]) -> Rates | None:
+        """Give the weight of each step's result in the mean that is evaluated; None if there is no mean.
+
+        Args:
+            rates: Learning rate of each step.
+            images_seen: After each step.
+        """
+        if isinstance(self.optimizer, ScheduleFree):
+            return self.optimizer.average_shares(rates)
+        return self.averaging.average_shares(images_seen)
 
     def size(self, image: ImageShape) -> NetworkSize:
         """Work out the network's sizes for images of this shape.

@@ -23,6 +23,7 @@ class _Recording:
 
     chosen_SB: Tensor
     rates_S: Tensor
+    shares_S: Tensor
     replay: Work
 
 
@@ -43,8 +44,8 @@ class GraphEngine(StepEngine):
         self, setup: Setup, name: str, arithmetic: Arithmetic, capture: Capture | None = None
     ) -> None:
         super().__init__(setup, name, arithmetic)
-        optimizer = self._step.optimizer
-        self._capture = GraphCapture(setup.device, self.generator, optimizer) if capture is None else capture
+        optimizers = self._step.update.optimizers
+        self._capture = GraphCapture(setup.device, self.generator, optimizers) if capture is None else capture
         self._recordings: dict[tuple[int, int], _Recording] = {}
         self._sums = torch.zeros(3, dtype=torch.float64, device=setup.device)
 
@@ -61,12 +62,15 @@ class GraphEngine(StepEngine):
                 self._recorded(steps, size)
 
     @override
-    def train(self, chosen_N: Tensor, batch_size: int, rates_S: Tensor) -> Tensor:
+    def train(
+        self, chosen_N: Tensor, batch_size: int, rates_S: Tensor, shares_S: Tensor | None = None
+    ) -> Tensor:
         if len(rates_S) != -(-len(chosen_N) // batch_size):
             raise ValueError(
                 f"{len(rates_S)} rates for {len(chosen_N)} images in batches of {batch_size}: "
                 "there must be one for each batch."
             )
+        self._check_shares(shares_S)
         self._sums.zero_()
         step = 0
         while step < len(rates_S):
@@ -77,6 +81,8 @@ class GraphEngine(StepEngine):
             recording = self._recorded(steps, len(chosen) // steps)
             recording.chosen_SB.copy_(chosen.view_as(recording.chosen_SB))
             recording.rates_S.copy_(rates_S[step : step + steps])
+            if shares_S is not None:
+                recording.shares_S.copy_(shares_S[step : step + steps])
             recording.replay()
             step += steps
         return self._sums.clone()
@@ -89,13 +95,13 @@ class GraphEngine(StepEngine):
     def _record(self, steps: int, batch_size: int) -> _Recording:
         device = self.generator.device
         chosen_SB = torch.zeros(steps, batch_size, dtype=torch.int64, device=device)
-        rates_S = torch.zeros(steps, dtype=torch.float64, device=device)
-        lasting = [*self._network.parameters(), *self._network.buffers(), self._sums]
-        lasting += [moment for state in self._step.optimizer.state.values() for moment in state.values()]
+        rates_S, shares_S = torch.zeros(2, steps, dtype=torch.float64, device=device)
+        network, update = self._network, self._step.update
+        lasting = [*network.parameters(), *network.buffers(), *update.lasting, self._sums]
 
         def work() -> None:
-            for chosen, rate in zip(chosen_SB, rates_S, strict=True):
-                self._sums += torch.stack(self._step(self._images[chosen], rate)) * len(chosen)
+            for chosen, rate, share in zip(chosen_SB, rates_S, shares_S, strict=True):
+                self._sums += torch.stack(self._step(self._images[chosen], rate, share)) * len(chosen)
 
         try:
             with restored(lasting, self.generator):
@@ -107,7 +113,7 @@ class GraphEngine(StepEngine):
             ) from error
         # Gradients lie in the graphs' memory, where the next graph may want them to be.
         self._network.zero_grad(set_to_none=True)
-        return _Recording(chosen_SB, rates_S, replay)
+        return _Recording(chosen_SB, rates_S, shares_S, replay)
 
 
 def steps_a_graph(batch_size: int) -> int:

@@ -30,15 +30,18 @@ class GraphCapture:
     Args:
         device: A GPU.
         generator: Source of randomness of the works; a launched graph draws what the work itself would have drawn.
-        optimizer: Whose steps the works contain.
+        optimizers: Whose steps the works contain.
     """
 
     def __init__(
-        self, device: torch.device, generator: torch.Generator, optimizer: torch.optim.Optimizer
+        self,
+        device: torch.device,
+        generator: torch.Generator,
+        optimizers: Sequence[torch.optim.Optimizer],
     ) -> None:
         self._device = device
         self._generator = generator
-        self._optimizer = optimizer
+        self._groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         self._stream = capture_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
@@ -89,12 +92,12 @@ class GraphCapture:
     @contextmanager
     def _capturable(self) -> Iterator[None]:
         # Torch refuses to capture a step without this flag, and warns of a step with it outside a capture.
-        for group in self._optimizer.param_groups:
+        for group in self._groups:
             group["capturable"] = True
         try:
             yield
         finally:
-            for group in self._optimizer.param_groups:
+            for group in self._groups:
                 group["capturable"] = False
 
 

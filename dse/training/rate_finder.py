@@ -53,7 +53,7 @@ def find_rate(
     batch_size: int,
     on_step: OnStep | None = None,
     *,
-    max_steps: int = STEPS,
+    shares: NDArray[np.float64] | None = None,
     max_seconds: float = SECONDS,
 ) -> RateSearch:
     """Train a fresh network at rates that rise from 1e-6 by a factor of ten every 100 steps.
@@ -67,7 +67,7 @@ def find_rate(
         images: How many it holds.
         batch_size: Images a step.
         on_step: Called after each step.
-        max_steps: At most so many steps.
+        shares: How far each step moves the mean of the weights, of 601 steps; None if there is no mean.
         max_seconds: No further step once they are over.
 
     Raises:
@@ -77,14 +77,19 @@ def find_rate(
     smoothing, stop and the tenth: Howard & Gugger 2020, "fastai", ``lr_find``. Rates: Marchisio et al. 2019.
     """
     batches = _batches(images, batch_size, engine.generator)
-    rates = rate_finder(max_steps)
+    rates = rate_finder(STEPS)
     losses: list[float] = []
     smoothed: list[float] = []
     average = 0.0
     unreached = ""
     start = time.perf_counter()
-    for rate, stepped in zip(rates, torch.from_numpy(rates).to(engine.generator.device), strict=True):
-        loss = engine.train(next(batches), batch_size, stepped[None])[0].item() / batch_size
+    device = engine.generator.device
+    rates_S = torch.from_numpy(rates).to(device)
+    shares_S = None if shares is None else torch.from_numpy(shares).to(device)
+    for step, rate in enumerate(rates):
+        now = slice(step, step + 1)
+        share = None if shares_S is None else shares_S[now]
+        loss = engine.train(next(batches), batch_size, rates_S[now], share)[0].item() / batch_size
         average = SMOOTHING * average + (1 - SMOOTHING) * loss
         if not math.isfinite(average):
             break

@@ -11,10 +11,14 @@ import torch
 from torch import Tensor
 
 from dse.networks.network import PLAIN, Arithmetic, Network
+from dse.recipe.optimizer import Adam, Optimizer
 from dse.recipe.recipe import Precision
 from dse.training.graphs import restored
 from dse.training.images import DeviceImages
-from dse.training.step import Step, build_optimizer
+from dse.training.step import Step
+from dse.training.update import build_update
+
+ADAM = Adam()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +30,16 @@ class Setup:
         images: What it is trained on; on the device.
         seed: Of the order of the images and of their shifts.
         precision: Of the steps' convolutions and matrix products.
+        optimizer: How gradients change the weights.
+        averages: Whether a mean of the weights is kept and evaluated; ``schedule_free`` always keeps one.
     """
 
     network: Network
     images: DeviceImages
     seed: int
     precision: Precision = "float32"
+    optimizer: Optimizer = ADAM
+    averages: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -50,16 +58,23 @@ class Engine(Protocol):
     name: str
     generator: torch.Generator
 
+    @property
+    def evaluated(self) -> Network:
+        """The network that predicts: the one that is trained, or a copy that holds the mean of its weights."""
+
     def prepare(self, batch_sizes: Iterable[int]) -> None:
         """Do what need not be timed, for these batch sizes; weights, optimizer and generator stay as they are."""
 
-    def train(self, chosen_N: Tensor, batch_size: int, rates_S: Tensor) -> Tensor:
+    def train(
+        self, chosen_N: Tensor, batch_size: int, rates_S: Tensor, shares_S: Tensor | None = None
+    ) -> Tensor:
         """Train on these images in their order, one step a batch, the last batch with what is left.
 
         Args:
             chosen_N: Indices of images, int64, on the device.
             batch_size: Images a step.
             rates_S: Learning rate of each step, on the device.
+            shares_S: How far each step moves the mean of the weights, on the device; None where there is no mean.
 
         Returns:
             Sums of total, margin and reconstruction loss over the images, before each update; float64, shape
@@ -87,10 +102,15 @@ class StepEngine:
         self._images = setup.images
         self._step = Step(
             partial(setup.network.losses, arithmetic=arithmetic),
-            build_optimizer(setup.network, setup.device),
+            build_update(setup.network, setup.optimizer, setup.averages, setup.device),
             self.generator,
             setup.precision,
         )
+
+    @property
+    def evaluated(self) -> Network:
+        """The network that predicts; see ``Engine``."""
+        return self._step.update.evaluated
 
     def prepare(self, batch_sizes: Iterable[int]) -> None:
         """Run each batch size forward and backward once on black images.
@@ -106,14 +126,24 @@ class StepEngine:
                 pass_through(black, None)
         self._network.zero_grad(set_to_none=True)
 
-    def train(self, chosen_N: Tensor, batch_size: int, rates_S: Tensor) -> Tensor:
+    def train(
+        self, chosen_N: Tensor, batch_size: int, rates_S: Tensor, shares_S: Tensor | None = None
+    ) -> Tensor:
         """Train on these images in their order, one step a batch; see ``Engine``."""
+        self._check_shares(shares_S)
         # In double precision for a sum over many small steps.
         sums = torch.zeros(3, dtype=torch.float64, device=chosen_N.device)
-        for chosen, rate in zip(torch.split(chosen_N, batch_size), rates_S, strict=True):
-            sums += torch.stack(self._step(self._images[chosen], rate)) * len(chosen)
+        shares = [None] * len(rates_S) if shares_S is None else shares_S
+        for chosen, rate, share in zip(torch.split(chosen_N, batch_size), rates_S, shares, strict=True):
+            sums += torch.stack(self._step(self._images[chosen], rate, share)) * len(chosen)
         return sums
+
+    def _check_shares(self, shares_S: Tensor | None) -> None:
+        if shares_S is None and self._step.update.averages:
+            raise ValueError(
+                "the mean of the weights moves by a share each step: give the plan's average_shares."
+            )
 
     def predict(self, images_BCHW: Tensor) -> Tensor:
         """Give the likeliest class of each image in [0, 1]; shape (B,), int64."""
-        return self._network.predict(images_BCHW, self.arithmetic)
+        return self.evaluated.predict(images_BCHW, self.arithmetic)

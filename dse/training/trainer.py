@@ -131,7 +131,9 @@ class Trainer:
         if name == AUTO:
             name, _ = choose_engine(name, plan, self.device.type)
         network = self.network(plan, seed) if network is None else network
-        return build_engine(name, Setup(network, self.parts[0], seed, plan.recipe.precision))
+        recipe, averages = plan.recipe, plan.average_shares is not None
+        setup = Setup(network, self.parts[0], seed, recipe.precision, recipe.optimizer, averages)
+        return build_engine(name, setup)
 
     def train(
         self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None, network: Network | None = None
@@ -146,7 +148,8 @@ class Trainer:
             seed: Decides the initial weights, the order of the images and their shifts.
             on_epoch: Called with every row as soon as it is complete; its time is on no clock. The run ends as
                 ``stopped`` if it returns a reason.
-            network: Trained in place; lives on the device. The plan's own if None.
+            network: Trained in place, and holds in the end the weights that were evaluated; lives on the device.
+                The plan's own if None.
 
         Returns:
             The run; its ``engine`` is what really ran. If a loss is not finite, it ends there as ``diverged``, with
@@ -167,13 +170,15 @@ class Trainer:
         curve: list[EpochRow] = []
 
         def ended(outcome: Outcome, reason: str) -> Run:
+            if network is not None and engine.evaluated is not network:
+                network.load_state_dict(engine.evaluated.state_dict())
             return Run(tuple(curve), outcome, reason, setup_clock.seconds, engine.name)
 
         for epoch in plan.epochs:
             with explained_faults(self.device, epoch.batch_size), train_clock:
                 sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-                for chosen, rates in _stretches(plan, epoch, engine.generator):
-                    sums += engine.train(chosen, epoch.batch_size, rates)
+                for chosen, rates, shares in _stretches(plan, epoch, engine.generator):
+                    sums += engine.train(chosen, epoch.batch_size, rates, shares)
                     if not sums.isfinite().all():
                         break
                 losses = (sums / plan.images).tolist()
@@ -227,16 +232,23 @@ def accuracy(predict: Callable[[Tensor], Tensor], images: DeviceImages) -> float
     return right.item() / len(images)
 
 
-def _stretches(plan: Plan, epoch: EpochPlan, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pass once over the images in random order: give stretches of indices with the rates of their steps."""
+def _stretches(
+    plan: Plan, epoch: EpochPlan, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Pass once over the images in random order: give stretches of indices with the rates and shares of their steps."""
     device = generator.device
-    rates = torch.from_numpy(plan.epoch_rates(epoch.epoch).copy()).to(device)
-    order = torch.randperm(plan.images, generator=generator, device=device)
-    return zip(
-        torch.split(order, STEPS_BETWEEN_CHECKS * epoch.batch_size),
-        torch.split(rates, STEPS_BETWEEN_CHECKS),
-        strict=True,
+    steps = plan.epoch_steps(epoch.epoch)
+    rates = torch.from_numpy(plan.rates[steps].copy()).to(device)
+    shares = (
+        None
+        if plan.average_shares is None
+        else torch.from_numpy(plan.average_shares[steps].copy()).to(device)
     )
+    order = torch.randperm(plan.images, generator=generator, device=device)
+    for first in range(0, epoch.steps, STEPS_BETWEEN_CHECKS):
+        stretch = slice(first, first + STEPS_BETWEEN_CHECKS)
+        images = slice(first * epoch.batch_size, stretch.stop * epoch.batch_size)
+        yield order[images], rates[stretch], None if shares is None else shares[stretch]
 
 
 def _divergence(plan: Plan, epoch: EpochPlan) -> str:

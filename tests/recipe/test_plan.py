@@ -98,9 +98,12 @@ def test_steps_add_up(schedule: Schedule, epochs: int, images: int) -> None:
     assert plan.total_steps == plan.steps.sum() == len(plan.rates)
     for epoch in plan.epochs:
         assert (epoch.steps - 1) * epoch.batch_size < images <= epoch.steps * epoch.batch_size
-        rates = plan.epoch_rates(epoch.epoch)
+        rates = plan.rates[plan.epoch_steps(epoch.epoch)]
         assert (rates[0], rates[-1]) == (epoch.first_rate, epoch.last_rate)
-    assert np.concatenate([plan.epoch_rates(e + 1) for e in range(epochs)]).tolist() == plan.rates.tolist()
+    assert (
+        np.concatenate([plan.rates[plan.epoch_steps(e + 1)] for e in range(epochs)]).tolist()
+        == plan.rates.tolist()
+    )
 
 
 def test_step_sizes_are_those_of_every_step_once() -> None:

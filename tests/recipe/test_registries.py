@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -18,11 +19,13 @@ from dse.data.datasets import ImageShape, find_dataset
 from dse.errors import RecipeError, SpaceError
 from dse.networks.build import BUILDERS, build_network
 from dse.networks.network import Network
+from dse.recipe.averaging import AVERAGINGS, Averaging
 from dse.recipe.batch_size import SCHEDULES, Schedule
 from dse.recipe.learning_rate import POLICIES, Policy, Rates, Timeline
 from dse.recipe.loss import LOSSES, Loss
 from dse.recipe.models.model import Model
 from dse.recipe.models.registry import MODELS
+from dse.recipe.optimizer import OPTIMIZERS, Optimizer
 from dse.recipe.recipe import BLOCKS, Recipe, parse_recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.section import Section
@@ -35,6 +38,8 @@ REGISTRIES: dict[str, dict[str, type[Section]]] = {
     "learning_rate": {**POLICIES},
     "batch_size": {**SCHEDULES},
     "loss": {**LOSSES},
+    "optimizer": {**OPTIMIZERS},
+    "averaging": {**AVERAGINGS},
 }
 DIGITS = find_dataset("digits").shape
 
@@ -74,6 +79,29 @@ class ToyLoss(Loss):
     @property
     def kind(self) -> str:
         return "toy loss"
+
+
+class ToyOptimizer(Optimizer):
+    """Leaves the weights alone."""
+
+    name: Literal["toy_optimizer"] = "toy_optimizer"
+
+    @property
+    def label(self) -> str:
+        return "toy optimizer"
+
+
+class ToyAveraging(Averaging):
+    """The mean is the last weights."""
+
+    name: Literal["toy_averaging"] = "toy_averaging"
+
+    @property
+    def label(self) -> str:
+        return "toy averaging"
+
+    def average_shares(self, images_seen: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.ones(len(images_seen))
 
 
 @dataclass(frozen=True)
@@ -117,6 +145,8 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(POLICIES, "toy_policy", ToyPolicy)
     monkeypatch.setitem(SCHEDULES, "toy_schedule", ToySchedule)
     monkeypatch.setitem(LOSSES, "toy_loss", ToyLoss)
+    monkeypatch.setitem(OPTIMIZERS, "toy_optimizer", ToyOptimizer)
+    monkeypatch.setitem(AVERAGINGS, "toy_averaging", ToyAveraging)
     monkeypatch.setitem(BUILDERS, "toy_model", lambda size, recipe: ToyNetwork(size))
     Recipe.model_rebuild(force=True)
     yield
@@ -128,6 +158,8 @@ TOYS = {
     "model": {"name": "toy_model"},
     "learning_rate": {"policy": "toy_policy", "share": 0.25},
     "batch_size": {"schedule": "toy_schedule"},
+    "optimizer": {"name": "toy_optimizer"},
+    "averaging": {"name": "toy_averaging"},
     "epochs": 2,
 }
 
@@ -136,7 +168,7 @@ TOYS = {
 def test_a_recipe_of_toys_survives_a_round_trip() -> None:
     recipe = parse_recipe(TOYS, "test")
     assert parse_recipe(json.loads(recipe.model_dump_json()), "test") == recipe
-    assert recipe.label == "toy_model · toy 0.25 · batch seven"
+    assert recipe.label == "toy_model · toy 0.25 · batch seven · toy optimizer · toy averaging"
     assert recipe.id != Recipe(epochs=2).id
 
 
@@ -146,9 +178,9 @@ def test_errors_name_toys_among_the_kinds(block: str) -> None:
     tag = BLOCKS[block]
     # The toy model has no capsules, so no toy of a recipe's names the loss.
     toy = {**TOYS, "loss": {"name": "toy_loss"}}[block][tag]
-    expected = rf"^test: {block}\.{tag}='none' is unknown. Choose one of .*'{toy}'$"
+    expected = rf"^test: {block}\.{tag}='nothing' is unknown. Choose one of .*'{toy}'$"
     with pytest.raises(RecipeError, match=expected):
-        parse_recipe({block: {tag: "none"}}, "test")
+        parse_recipe({block: {tag: "nothing"}}, "test")
 
 
 @pytest.mark.usefixtures("toys")
@@ -189,9 +221,8 @@ def test_toys_are_alternatives_of_a_space() -> None:
 @pytest.mark.usefixtures("toys")
 def test_the_schema_knows_toys() -> None:
     text = json.dumps(space_schema())
-    assert all(
-        f'"const": "{name}"' in text for name in ("toy_model", "toy_policy", "toy_schedule", "toy_loss")
-    )
+    names = [TOYS[block][tag] for block, tag in BLOCKS.items() if tag and block in TOYS]
+    assert all(f'"const": "{name}"' in text for name in (*names, "toy_loss"))
     share = space_schema()["$defs"]["ToyPolicy"]["properties"]["share"]
     assert [sorted(form.get("properties", {})) for form in share["anyOf"][1:]] == [
         ["choices"], ["high", "integer", "log", "low"]]  # fmt: skip

@@ -81,7 +81,7 @@ def stretches(engine: Engine, total: int, plan: list[int]) -> list[Tensor]:
 
 def lasting(engine: StepEngine) -> list[Tensor]:
     """All that a run leaves behind, the source of chance included."""
-    state = [moment for held in engine._step.optimizer.state.values() for moment in held.values()]
+    state = engine._step.update.lasting
     kept = [*engine._network.parameters(), *engine._network.buffers(), *state, engine.generator.get_state()]
     return [tensor.detach().cpu().clone() for tensor in kept]
 
@@ -139,7 +139,7 @@ def test_engines_of_a_device_share_one_stream_of_captures(monkeypatch) -> None:
     capture_stream.cache_clear()
     generator, other = torch.Generator(), torch.device("cuda", 1)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(()))])
-    first, second, third = (GraphCapture(device, generator, optimizer) for device in (GPU, GPU, other))
+    first, second, third = (GraphCapture(device, generator, [optimizer]) for device in (GPU, GPU, other))
     capture_stream.cache_clear()
     assert first._stream is second._stream is not third._stream
     assert made == [GPU, other]
@@ -153,7 +153,7 @@ def test_garbage_is_collected_between_warm_up_and_record(monkeypatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(gc, "collect", lambda: order.append("collect"))
     capture_stream.cache_clear()
-    capture = GraphCapture(GPU, torch.Generator(), torch.optim.SGD([torch.nn.Parameter(torch.ones(()))]))
+    capture = GraphCapture(GPU, torch.Generator(), [torch.optim.SGD([torch.nn.Parameter(torch.ones(()))])])
     monkeypatch.setattr(capture, "_record", lambda work: order.append("record") or MagicMock())
     capture(lambda: order.append("work"))
     capture_stream.cache_clear()

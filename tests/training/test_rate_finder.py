@@ -9,6 +9,7 @@ import torch
 
 import dse
 from dse.errors import RunError
+from dse.networks.network import Network
 from dse.recipe.batch_size import Constant
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
@@ -51,7 +52,17 @@ class Pretended:
     def predict(self, images_BCHW: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
 
-    def train(self, chosen_N: torch.Tensor, batch_size: int, rates_S: torch.Tensor) -> torch.Tensor:
+    @property
+    def evaluated(self) -> Network:
+        raise NotImplementedError
+
+    def train(
+        self,
+        chosen_N: torch.Tensor,
+        batch_size: int,
+        rates_S: torch.Tensor,
+        shares_S: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         self.seen.append(chosen_N)
         return torch.full((3,), batch_size * next(self._losses), dtype=torch.float64)
 
@@ -79,7 +90,6 @@ def test_losses_that_are_never_finite_are_an_error() -> None:
 
 def test_it_is_bounded_by_steps_and_by_seconds_and_says_what_it_did_not_reach() -> None:
     assert len(search(itertools.repeat(1.0)).steps) == 601
-    assert len(search(itertools.repeat(1.0), max_steps=50).steps) == 50
     cut = search(itertools.repeat(1.0), max_seconds=0)
     assert len(cut.steps) == 1
     assert cut.unreached == "rates above 1e-06 were not tried: 0 s were over"
@@ -87,7 +97,7 @@ def test_it_is_bounded_by_steps_and_by_seconds_and_says_what_it_did_not_reach() 
 
 def test_every_batch_is_full_and_passes_follow_each_other() -> None:
     engine = Pretended(itertools.repeat(1.0))
-    find_rate(engine, 2 * BATCH + 3, BATCH, max_steps=4)
-    assert [len(chosen) for chosen in engine.seen] == [BATCH] * 4
-    for one, other in (engine.seen[:2], engine.seen[2:]):
+    find_rate(engine, 2 * BATCH + 3, BATCH)
+    assert {len(chosen) for chosen in engine.seen} == {BATCH}
+    for one, other in (engine.seen[:2], engine.seen[2:4]):
         assert not set(one.tolist()) & set(other.tolist())

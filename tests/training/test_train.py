@@ -95,12 +95,12 @@ def test_every_step_has_its_rate_and_every_image_its_turn(few_digits, trainer, m
     rates, seen = [], []
     take = Step.__call__
 
-    def spy(step, batch, rate):
-        losses = take(step, batch, rate)
+    def spy(step, batch, rate, share=None):
+        losses = take(step, batch, rate, share)
         if rate is not None:  # no warming up
             rates.append(rate.item())
             seen.append(batch)
-            assert step.optimizer.param_groups[0]["lr"].item() == pytest.approx(rate.item())
+            assert step.update.optimizers[0].param_groups[0]["lr"].item() == pytest.approx(rate.item())
         return losses
 
     monkeypatch.setattr(Step, "__call__", spy)

@@ -23,6 +23,7 @@ class EfficientCapsNetModel(Model):
     """Four convolutions, capsules by a depthwise one, and self-attention routing without iterations."""
 
     parts = frozenset({"weight_sharing", "loss"})
+    normalises_batches = True
 
     name: Literal["efficient_capsnet"] = "efficient_capsnet"
 

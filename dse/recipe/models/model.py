@@ -32,10 +32,12 @@ class Model(Section, ABC):
 
     Attributes:
         parts: Keys of a recipe that speak of capsules and have a meaning for this model.
+        normalises_batches: Whether it gathers running means over the batches that it is trained on.
     """
 
     refusal = RecipeError
     parts: ClassVar[frozenset[str]] = frozenset()
+    normalises_batches: ClassVar[bool] = False
 
     name: str
 
