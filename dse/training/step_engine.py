@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dse.networks.network import PLAIN, Arithmetic, Network
 from dse.recipe.optimizer import Adam, Optimizer
+from dse.recipe.plan import Plan
 from dse.recipe.recipe import Precision
 from dse.training.graphs import restored
 from dse.training.images import DeviceImages
@@ -40,6 +41,12 @@ class Setup:
     precision: Precision = "float32"
     optimizer: Optimizer = ADAM
     averages: bool = False
+
+    @classmethod
+    def of(cls, plan: Plan, network: Network, images: DeviceImages, seed: int) -> Setup:
+        """Give what an engine needs to know to run a plan."""
+        recipe, averages = plan.recipe, plan.average_shares is not None
+        return cls(network, images, seed, recipe.precision, recipe.optimizer, averages)
 
     @property
     def device(self) -> torch.device:

@@ -131,9 +131,7 @@ class Trainer:
         if name == AUTO:
             name, _ = choose_engine(name, plan, self.device.type)
         network = self.network(plan, seed) if network is None else network
-        recipe, averages = plan.recipe, plan.average_shares is not None
-        setup = Setup(network, self.parts[0], seed, recipe.precision, recipe.optimizer, averages)
-        return build_engine(name, setup)
+        return build_engine(name, Setup.of(plan, network, self.parts[0], seed))
 
     def train(
         self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None, network: Network | None = None
