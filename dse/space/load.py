@@ -10,13 +10,19 @@ from pydantic import ValidationError
 
 from dse.errors import DataError, RecipeError, SpaceError
 from dse.files import read_yaml
-from dse.recipe.recipe import Recipe
+from dse.recipe.recipe import CAPSULES_ONLY, Recipe
 from dse.section import messages
+from dse.space.joined import ONE_OF, plain_groups
 from dse.space.search_space import SearchSpace
 from dse.space.tree import Alternatives, Group
 
-# Keys of a recipe whose values must fit each other.
+# Keys of a recipe whose values must fit each other to make a plan, and those that refuse each other.
 DEPENDENT = (("model", "weight_sharing"), ("batch_size", "epochs"))
+REFUSING = (
+    ("learning_rate", "batch_size"),
+    *(("optimizer", other) for other in ("learning_rate", "batch_size", "averaging", "model")),
+    *(("model", part) for part in CAPSULES_ONLY),
+)
 
 
 def load_space(source: str | Path) -> SearchSpace:
@@ -63,16 +69,30 @@ def _check(space: SearchSpace) -> None:
         space.data_choice.split  # noqa: B018 - the images must be there
     except DataError as error:
         raise SpaceError(f"data: {error}") from None
-    plain = _first_corner(space.tree)
-    alone = [(key,) for key in Recipe.model_fields if not any(key in keys for keys in DEPENDENT)]
-    for together in (*alone, *DEPENDENT):
-        for content, keys in _corners(space.tree, together):
-            recipe = _checked_recipe(plain | content, keys)
-            try:
-                space.plan(recipe)
-            except RecipeError as error:
-                raise SpaceError(f"recipe.{_renamed(str(error), keys)}") from None
+    for tree in plain_groups(space.tree):
+        plain = _first_corner(tree)
+        alone = [(key,) for key in Recipe.model_fields if not any(key in keys for keys in DEPENDENT)]
+        for together in (*alone, *DEPENDENT):
+            for content, keys in _corners(tree, together):
+                recipe = _checked_recipe(plain | content, keys)
+                try:
+                    space.plan(recipe)
+                except RecipeError as error:
+                    raise SpaceError(f"recipe.{_renamed(str(error), keys)}") from None
+        _check_pairs(tree, plain)
     space.baseline_recipe  # noqa: B018 - it must exist
+
+
+def _check_pairs(tree: Group, plain: dict[str, Any]) -> None:
+    for one, other in REFUSING:
+        for content, keys in _corners(tree, (one, other)):
+            try:
+                _checked_recipe(plain | content, keys)
+            except SpaceError as error:
+                raise SpaceError(
+                    f"{error} Where {one} and {other} belong together, put them under {ONE_OF}, "
+                    "see docs/search-spaces.md."
+                ) from None
 
 
 def _first_corner(tree: Group) -> dict[str, Any]:

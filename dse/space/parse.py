@@ -8,10 +8,55 @@ from collections.abc import Mapping
 from typing import Any
 
 from dse.errors import SpaceError
+from dse.recipe.recipe import BLOCKS, Recipe
+from dse.space.joined import ONE_OF, Joined
 from dse.space.tree import Alternatives, Choice, Given, Group, Node, Range
 
 _CHOICE_KEYS = {"choices"}
 _RANGE_KEYS = {"low", "high", "log", "integer"}
+
+
+def parse_recipe_tree(content: Mapping[str, Any]) -> Group | Joined:
+    """Turn a space's recipe into its tree.
+
+    Args:
+        content: Blocks of a recipe, any value of them left open; under ``one_of``, by a name of each, groups of
+            blocks of which a recipe has one.
+
+    Raises:
+        SpaceError: As ``parse_block``; a block is unknown, or stands both beside and inside ``one_of``.
+    """
+    if ONE_OF not in content:
+        return _parse_blocks(content, "")
+    common = {key: value for key, value in content.items() if key != ONE_OF}
+    ways = content[ONE_OF]
+    if not isinstance(ways, Mapping) or not ways:
+        raise SpaceError(f"recipe.{ONE_OF}={ways!r}, but it holds groups of blocks, each under a name.")
+    branches = {}
+    for label, way in ways.items():
+        place = f"{ONE_OF}.{label}"
+        if not isinstance(way, Mapping):
+            raise SpaceError(f"recipe.{place}={way!r}, but it is a group of blocks.")
+        if both := sorted(common.keys() & way.keys()):
+            raise SpaceError(f"recipe.{both[0]} stands beside {ONE_OF} and in {place}. Remove one.")
+        branches[str(label)] = _parse_blocks(way, f"{place}.")
+    return Joined(_parse_blocks(common, ""), Alternatives(ONE_OF, branches))
+
+
+def _parse_blocks(content: Mapping[str, Any], place: str) -> Group:
+    unknown = sorted(content.keys() - Recipe.model_fields.keys())
+    if unknown:
+        raise SpaceError(
+            f"recipe.{place}{unknown[0]}: unknown key. The keys are {', '.join(Recipe.model_fields)}."
+        )
+    return Group(
+        {
+            key: parse_block(value, f"{place}{key}", BLOCKS[key])
+            if key in BLOCKS
+            else parse_node(value, f"{place}{key}")
+            for key, value in content.items()
+        }
+    )
 
 
 def parse_node(content: Any, name: str) -> Node:

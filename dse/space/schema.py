@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from dse.recipe.recipe import BLOCKS, Recipe
+from dse.space.joined import ONE_OF
 from dse.space.search_space import SearchSpace
 
 _DEFINITIONS = "#/$defs/"
@@ -24,6 +25,12 @@ def space_schema() -> dict[str, Any]:
     for block in BLOCKS:
         one = opened["properties"][block]
         opened["properties"][block] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+    opened["properties"][ONE_OF] = {
+        "description": "groups of blocks that belong together, by a name of each",
+        "type": "object",
+        "additionalProperties": {"$ref": f"{_DEFINITIONS}Recipe"},
+        "minProperties": 1,
+    }
     schema["$defs"] = {**schema.get("$defs", {}), **definitions, "Recipe": opened}
     schema["properties"]["recipe"] = {"$ref": f"{_DEFINITIONS}Recipe"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dse search space", **schema}

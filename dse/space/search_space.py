@@ -14,11 +14,12 @@ from dse.data.datasets import Protocol
 from dse.errors import SpaceError
 from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
-from dse.recipe.recipe import BLOCKS, Precision, Recipe, parse_recipe
+from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES, is_of_curves
 from dse.section import NameIn, Section
 from dse.space.assignment import Assigned, Assignment, Suggest
-from dse.space.parse import parse_block, parse_node
+from dse.space.joined import Joined, plain_groups
+from dse.space.parse import parse_recipe_tree
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 from dse.space.tree import Group
 from dse.units import parse_duration
@@ -141,19 +142,9 @@ class SearchSpace(Section):
         return self
 
     @cached_property
-    def tree(self) -> Group:
+    def tree(self) -> Group | Joined:
         """The recipe's open values as nodes."""
-        unknown = sorted(self.recipe.keys() - Recipe.model_fields.keys())
-        if unknown:
-            raise SpaceError(
-                f"recipe.{unknown[0]}: unknown key. The keys are {', '.join(Recipe.model_fields)}."
-            )
-        return Group(
-            {
-                key: parse_block(value, key, BLOCKS[key]) if key in BLOCKS else parse_node(value, key)
-                for key, value in self.recipe.items()
-            }
-        )
+        return parse_recipe_tree(self.recipe)
 
     @property
     def size(self) -> float:
@@ -178,8 +169,9 @@ class SearchSpace(Section):
     @property
     def precisions(self) -> set[Precision]:
         """Every precision that a drawn recipe may have."""
-        node = self.tree.members.get("precision")
-        return {self.baseline_recipe.precision} if node is None else set(node.corners())
+        nodes = [group.members.get("precision") for group in plain_groups(self.tree)]
+        fixed = self.baseline_recipe.precision
+        return {corner for node in nodes for corner in ([fixed] if node is None else node.corners())}
 
     def draw(self, pick: Suggest) -> Recipe:
         """Draw a recipe; ``pick`` is an Optuna trial, or anything that suggests values as one does."""

@@ -214,7 +214,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
 def test_the_schema_knows_every_key() -> None:
     schema = space_schema()
     assert set(schema["properties"]) == set(SearchSpace.model_fields)
-    assert set(schema["$defs"]["Recipe"]["properties"]) == set(Recipe.model_fields)
+    assert set(schema["$defs"]["Recipe"]["properties"]) == {*Recipe.model_fields, "one_of"}
     rate = schema["$defs"]["Fixed"]["properties"]["base_rate"]["anyOf"]
     assert [set(form.get("properties", {"value": 0})) for form in rate] == [
         {"value"}, {"choices"}, {"low", "high", "log", "integer"}]  # fmt: skip
