@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 
 from dse.data.choice import DataChoice
@@ -46,6 +48,22 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     event.listen(Engine, "connect", hurry)
     yield
     event.remove(Engine, "connect", hurry)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Let Alembic read Optuna's scripts once; it reads them three times for each new database."""
+    read = ScriptDirectory.from_config
+    kept: list[ScriptDirectory] = []
+
+    def read_once(config: Config) -> ScriptDirectory:
+        if not kept:
+            kept.append(read(config))
+        return kept[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", read_once)
+        yield
 
 
 @pytest.fixture

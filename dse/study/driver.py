@@ -72,8 +72,7 @@ class Driver:
                 f"the last {self._space.until_stable} trials raised the front's volume by no more than "
                 f"{100 * self._space.stable_growth:g} %"
             )
-        waiting = self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
-        if self._listed is None or waiting:
+        if self._listed is None or self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,)):
             return None
         point = self._listed.next()
         if point is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
@@ -123,6 +123,15 @@ def _replace(
     unfinished = folder / f".{DATABASE}.unfinished"
     unfinished.unlink(missing_ok=True)
     storage = RDBStorage(f"sqlite:///{unfinished.resolve()}")
+    new_study(storage, name, space, environment).add_trials(trials)
+    storage.engine.dispose()
+    unfinished.replace(folder / DATABASE)
+
+
+def new_study(
+    storage: BaseStorage, name: str, space: SearchSpace, environment: Mapping[str, Any]
+) -> optuna.Study:
+    """Create a study without trials in a storage of Optuna's: on disk, or in memory."""
     study = optuna.create_study(
         study_name=name,
         storage=storage,
@@ -135,9 +144,7 @@ def _replace(
     study.set_metric_names(list(space.objectives))
     study.set_user_attr("space", space.dump())
     study.set_user_attr("environment", dict(environment))
-    study.add_trials(trials)
-    storage.engine.dispose()
-    unfinished.replace(folder / DATABASE)
+    return study
 
 
 def check_compares(study: optuna.Study, folder: Path, environment: Mapping[str, Any]) -> None:

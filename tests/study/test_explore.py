@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -15,46 +16,57 @@ from dse.record.tables import write_tables
 from dse.space.load import parse_space
 from dse.space.samplers import SAMPLERS
 from dse.study.load import find_study, load_study
-from dse.study.storage import opened
-from tests.fakes import ENVIRONMENT, FakeTrainer, Quiet, make_space
+from dse.study.storage import open_database, opened
+from dse.study.trials import read_trials
+from tests.fakes import (
+    ENVIRONMENT,
+    FakeTrainer,
+    Quiet,
+    make_space,
+    run_in,
+    run_in_memory,
+    study_in_memory,
+    tables_of,
+)
 from tests.fakes import run_study as run
 
+TWO = ["train_seconds", "accuracy"]
 
-def test_the_baseline_comes_first_with_every_seed(tmp_path: Path) -> None:
+
+def test_the_baseline_comes_first_with_every_seed() -> None:
     space = make_space(seeds=2, seed=7)
-    trials = run(tmp_path, space, trials=5)
+    trials = run_in_memory(space, trials=5)
     assert [(trial.recipe.id, trial.seed) for trial in trials[:2]] == [(space.baseline_recipe.id, 7),
                                                                       (space.baseline_recipe.id, 8)]  # fmt: skip
     assert len(trials) == 5
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str, tmp_path: Path) -> None:
+def test_every_sampler_runs_and_never_trains_a_recipe_and_seed_twice(sampler: str) -> None:
     training = FakeTrainer()
-    trials = run(tmp_path, make_space(), training, trials=16, sampler=sampler)
+    trials = run_in_memory(make_space(), training, trials=16, sampler=sampler)
     assert len(trials) == 16
     assert max(Counter(training.trained).values()) == 1
 
 
-def test_a_budget_that_covers_the_space_trains_every_recipe_once(tmp_path: Path) -> None:
+def test_a_budget_that_covers_the_space_trains_every_recipe_once() -> None:
     space = make_space()
-    trials = run(tmp_path, space, trials=100)
+    trials = run_in_memory(space, trials=100)
     assert len(trials) == space.size
     assert len({trial.recipe.id for trial in trials}) == space.size
 
 
-def test_trials_that_diverge_or_raise_are_recorded_and_the_study_goes_on(tmp_path: Path) -> None:
-    trials = run(tmp_path, make_space(), trials=80)
+def test_trials_that_diverge_or_raise_are_recorded_and_the_study_goes_on() -> None:
+    trials = run_in_memory(make_space(), trials=80)
     by_state = {state: [trial for trial in trials if trial.state is state] for state in Outcome}
     assert by_state[Outcome.DIVERGED][0].run.reason == "the loss of epoch 2 is nan"
     assert by_state[Outcome.FAILED][0].run.reason == "RuntimeError: out of memory"
     assert by_state[Outcome.COMPLETE]
 
 
-def test_a_target_that_is_missed_is_no_point_of_the_front(tmp_path: Path) -> None:
+def test_a_target_that_is_missed_is_no_point_of_the_front() -> None:
     space = make_space(objectives=["seconds_to_target", "accuracy"], target=0.882)
-    run(tmp_path, space, trials=40, sampler="random")
-    table = load_study(tmp_path / "s").trials
+    table = tables_of(run_in_memory(space, trials=40, sampler="random"), space).trials
     missed = table[table["state"] == "missed_target"]
     assert len(missed)
     assert missed["reason"].str.contains("target=0.882 not reached: the best accuracy was 0.8").all()
@@ -104,18 +116,26 @@ def test_a_killed_process_leaves_a_trial_that_is_trained_again(tmp_path: Path) -
     assert table["reason"].tolist()[2] == "the process ended before the trial did"
 
 
-def test_going_on_does_not_repeat_the_first_draws(tmp_path: Path) -> None:
-    first, second = FakeTrainer(), FakeTrainer()
-    run(tmp_path, make_space(), first, trials=8, sampler="random")
-    run(tmp_path, make_space(), second, trials=16, sampler="random")
+def test_resuming_does_not_repeat_the_first_draws() -> None:
+    first, second, space = FakeTrainer(), FakeTrainer(), make_space()
+    study = study_in_memory(space)
+    run_in(study, space, first, trials=8, sampler="random")
+    run_in(study, space, second, trials=16, sampler="random")
     assert len(second.trained) == 8
     assert [recipe for recipe, _ in first.trained[1:]] != [recipe for recipe, _ in second.trained[:7]]
 
 
-def test_the_same_study_gives_the_same_trials(tmp_path: Path) -> None:
-    one = run(tmp_path, make_space(), name="a", trials=20, sampler="tpe")
-    two = run(tmp_path, make_space(), name="b", trials=20, sampler="tpe")
-    assert [trial.recipe for trial in one] == [trial.recipe for trial in two]
+def test_the_same_study_gives_the_same_trials_on_disk_and_in_memory(tmp_path: Path) -> None:
+    kept, space = Quiet(), make_space()
+    on_disk = run(tmp_path, space, trials=14, sampler="tpe", watcher=kept)
+    in_memory = run_in_memory(space, trials=14, sampler="tpe", watcher=(same := Quiet()))
+    as_read = read_trials(open_database(tmp_path / "s"))
+    one, two, three = (
+        [dataclasses.replace(trial, started="") for trial in trials]
+        for trials in (on_disk, in_memory, as_read)
+    )
+    assert one == two == three
+    assert kept.standings == same.standings
 
 
 REFUSED = {
@@ -133,29 +153,29 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_does_not_compare_is_not_mixed(case: str, tmp_path: Path) -> None:
     changes, environment, message = REFUSED[case]
-    run(tmp_path, make_space(), trials=3)
+    run(tmp_path, make_space(), trials=1)
     before = (tmp_path / "s" / "study.db").read_bytes()
     with pytest.raises(StudyError, match=f"{message}.*another --name"):
-        run(tmp_path, make_space(**changes), trials=4, environment=ENVIRONMENT | environment)
+        run(tmp_path, make_space(**changes), trials=2, environment=ENVIRONMENT | environment)
     assert (tmp_path / "s" / "study.db").read_bytes() == before
 
 
-def test_a_study_that_does_not_tell_its_threads_goes_on(tmp_path: Path) -> None:
+def test_a_study_that_lacks_its_threads_is_resumed(tmp_path: Path) -> None:
     of_earlier_version = {key: value for key, value in ENVIRONMENT.items() if key != "threads"}
-    run(tmp_path, make_space(), trials=2, environment=of_earlier_version)
-    assert len(run(tmp_path, make_space(), trials=4)) == 4
+    run(tmp_path, make_space(), trials=1, environment=of_earlier_version)
+    assert len(run(tmp_path, make_space(), trials=2)) == 2
 
 
 def test_an_engine_that_was_renamed_is_the_same(tmp_path: Path) -> None:
-    run(tmp_path, make_space(), trials=2, environment=ENVIRONMENT | {"engine": "fast_compiled"})
-    assert len(run(tmp_path, make_space(), trials=4, environment=ENVIRONMENT | {"engine": "compiled"})) == 4
+    run(tmp_path, make_space(), trials=1, environment=ENVIRONMENT | {"engine": "fast_compiled"})
+    assert len(run(tmp_path, make_space(), trials=2, environment=ENVIRONMENT | {"engine": "compiled"})) == 2
     with pytest.raises(StudyError, match="another engine: 'compiled', now 'fast'"):
-        run(tmp_path, make_space(), trials=6, environment=ENVIRONMENT | {"engine": "fast"})
+        run(tmp_path, make_space(), trials=3, environment=ENVIRONMENT | {"engine": "fast"})
 
 
 def test_a_budget_or_sampler_may_change(tmp_path: Path) -> None:
-    run(tmp_path, make_space(), trials=3)
-    assert len(run(tmp_path, make_space(trials=50, sampler="random"), trials=5)) == 5
+    run(tmp_path, make_space(), trials=2)
+    assert len(run(tmp_path, make_space(trials=50, sampler="random"), trials=3)) == 3
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a b", "/tmp/x"])
@@ -187,9 +207,10 @@ def test_a_broken_database(tmp_path: Path) -> None:
 
 
 def test_a_published_study_loads_the_same_and_is_not_overwritten(tmp_path: Path) -> None:
-    run(tmp_path, make_space(), trials=30)
+    run(tmp_path, make_space(), trials=12, sampler="grid")
     folder = tmp_path / "s"
     tables = load_study(folder)
+    assert {"complete", "diverged", "failed"} == set(tables.trials["state"])
     write_tables(tables, folder)
     (folder / "study.db").unlink()
     published = load_study(folder)
@@ -214,58 +235,55 @@ def test_a_study_that_is_nowhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["grid", "tpe", "nsga2", "gp"])
-def test_a_dominated_run_is_stopped_and_recorded_with_its_estimate(sampler: str, tmp_path: Path) -> None:
-    space = make_space(stopping="dominated", objectives=["train_seconds", "accuracy"])
-    trials = run(tmp_path, space, trials=40, sampler=sampler)
+def test_a_dominated_run_is_stopped_and_recorded_with_its_estimate(sampler: str) -> None:
+    space = make_space(stopping="dominated", objectives=TWO)
+    trials = run_in_memory(space, trials=24, sampler=sampler)
     stopped = [trial for trial in trials if trial.state is Outcome.STOPPED]
     assert stopped
     assert all(len(trial.run.curve) < trial.recipe.epochs for trial in stopped)
     assert all(trial.recipe != space.baseline_recipe for trial in stopped)
-    tables = load_study(tmp_path / "s")
-    rows = tables.trials.set_index("trial").loc[[trial.number for trial in stopped]]
+    rows = tables_of(trials, space).trials.set_index("trial").loc[[trial.number for trial in stopped]]
     assert rows["reason"].str.contains("would not add to the front").all()
     assert (rows["possible_accuracy"] >= rows["accuracy"]).all()
     assert (rows["possible_seconds"] > rows["train_seconds"]).all()
 
 
-def test_stopping_loses_no_point_of_the_anytime_front_where_curves_are_alike(tmp_path: Path) -> None:
+def test_stopping_loses_no_point_of_the_front_where_curves_are_alike() -> None:
     fronts, epochs = {}, {}
     for stopping in ("none", "dominated"):
-        space = make_space(stopping=stopping, objectives=["train_seconds", "accuracy"])
-        trials = run(tmp_path, space, name=stopping, trials=40, sampler="grid")
-        front = load_study(tmp_path / stopping).front
+        space = make_space(stopping=stopping, objectives=TWO)
+        trials = run_in_memory(space, trials=40, sampler="grid")
+        front = tables_of(trials, space).front
         fronts[stopping] = set(zip(front["train_seconds"], front["accuracy"], strict=True))
         epochs[stopping] = sum(len(trial.run.curve) for trial in trials)
     assert fronts["dominated"] == fronts["none"]
     assert epochs["dominated"] < epochs["none"]
 
 
-def test_a_study_goes_on_with_another_stopping(tmp_path: Path) -> None:
-    objectives = ["train_seconds", "accuracy"]
-    run(tmp_path, make_space(objectives=objectives), trials=10)
-    trials = run(tmp_path, make_space(objectives=objectives, stopping="dominated"), trials=30)
+def test_a_study_is_resumed_with_another_stopping() -> None:
+    study = study_in_memory(make_space(objectives=TWO))
+    run_in(study, make_space(objectives=TWO), trials=10)
+    trials = run_in(study, make_space(objectives=TWO, stopping="dominated"), trials=30)
     assert len(trials) == 30
     assert all(trial.state is not Outcome.STOPPED for trial in trials[:10])
 
 
 @pytest.mark.parametrize("kind", [DeviceError, DeviceLostError])
-def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception], tmp_path: Path) -> None:
+def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception]) -> None:
     class Lost(FakeTrainer):
         def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
             raise kind("cuda:0 is gone")
 
+    study = study_in_memory(make_space())
     with pytest.raises(kind, match="cuda:0 is gone"):
-        run(tmp_path, make_space(), Lost(), trials=3)
-    (trial,) = run(tmp_path, make_space(), trials=1)
+        run_in(study, make_space(), Lost(), trials=3)
+    (trial,) = run_in(study, make_space(), trials=1)
     assert (trial.state, trial.run.reason) == (Outcome.FAILED, "cuda:0 is gone")
 
 
-TWO = ["train_seconds", "accuracy"]
-
-
-def test_the_order_of_expected_gain_trains_every_recipe_with_every_seed(tmp_path: Path) -> None:
+def test_the_order_of_expected_gain_trains_every_recipe_with_every_seed() -> None:
     space = make_space(objectives=TWO, seeds=2)
-    trials = run(tmp_path, space, trials=1000, sampler="expected_gain")
+    trials = run_in_memory(space, trials=1000, sampler="expected_gain")
     trained = Counter((trial.recipe.id, trial.seed) for trial in trials)
     assert len(trained) == 2 * space.size
     assert set(trained.values()) == {1}
@@ -273,17 +291,18 @@ def test_the_order_of_expected_gain_trains_every_recipe_with_every_seed(tmp_path
     assert {trial.seed for trial in trials[2 : int(space.size) + 1]} == {0}
 
 
-def test_the_order_of_expected_gain_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_the_order_of_expected_gain_resumes_where_it_was() -> None:
     space = make_space(objectives=TWO)
-    whole = run(tmp_path, space, name="a", trials=20, sampler="expected_gain")
-    run(tmp_path, space, name="b", trials=9, sampler="expected_gain")
-    parts = run(tmp_path, space, name="b", trials=20, sampler="expected_gain")
+    study = study_in_memory(space)
+    whole = run_in_memory(space, trials=20, sampler="expected_gain")
+    run_in(study, space, trials=9, sampler="expected_gain")
+    parts = run_in(study, space, trials=20, sampler="expected_gain")
     assert [trial.recipe.id for trial in parts] == [trial.recipe.id for trial in whole]
 
 
-def test_what_the_rest_may_add_is_told_and_ends_at_nothing(tmp_path: Path) -> None:
+def test_what_the_rest_may_add_is_told_and_ends_at_nothing() -> None:
     watcher = Quiet()
-    run(tmp_path, make_space(objectives=TWO), trials=1000, watcher=watcher)
+    run_in_memory(make_space(objectives=TWO), trials=1000, watcher=watcher)
     gains = [standing.remaining_gain for standing in watcher.standings]
     assert all(gain is not None and gain >= 0 for gain in gains)
     assert gains[0] > gains[-2]
@@ -291,7 +310,7 @@ def test_what_the_rest_may_add_is_told_and_ends_at_nothing(tmp_path: Path) -> No
     assert watcher.ending == "every recipe of the space is trained"
 
 
-def test_a_space_too_large_to_be_judged_is_refused(tmp_path: Path) -> None:
+def test_a_space_too_large_to_be_judged_is_refused() -> None:
     content = make_space(objectives=TWO).dump()
     content["recipe"]["epochs"] = {"low": 1, "high": 400, "integer": True}
     content["recipe"]["batch_size"] = {"schedule": "constant", "size": 128}
@@ -300,12 +319,13 @@ def test_a_space_too_large_to_be_judged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         SpaceError, match="sampler=expected_gain: the space fake has .* at most 2,000 can be judged"
     ):
-        run(tmp_path, space, sampler="expected_gain")
+        run_in_memory(space, sampler="expected_gain")
 
 
-def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again(tmp_path: Path) -> None:
+def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again() -> None:
     watcher = Quiet()
-    trials = run(tmp_path, make_space(budget="27s"), trials=40, watcher=watcher)
+    study = study_in_memory(make_space())
+    trials = run_in(study, make_space(budget="27s"), trials=40, watcher=watcher)
     spent = [trial.run.curve[-1].train_seconds for trial in trials]
     assert sum(spent[:-1]) < 27 <= sum(spent)
     assert sum(spent[:-1]) + trials[-1].run.curve[-2].train_seconds < 27
@@ -313,17 +333,18 @@ def test_a_budget_is_spent_to_the_epoch_and_the_last_trial_is_trained_again(tmp_
     assert trials[-1].state is Outcome.INTERRUPTED
     assert trials[-1].run.reason == f"after epoch {len(trials[-1].run.curve)}: the budget of 27s is spent"
     more = FakeTrainer()
-    run(tmp_path, make_space(budget="60s"), more, trials=40)
+    run_in(study, make_space(budget="60s"), more, trials=40)
     assert more.trained[0] == (trials[-1].recipe.id, trials[-1].seed)
 
 
-def test_a_study_ends_when_its_front_is_stable(tmp_path: Path) -> None:
+def test_a_study_ends_when_its_front_is_stable() -> None:
     watcher = Quiet()
     space = make_space(objectives=TWO, until_stable=6, stable_growth=0.01, sampler="grid")
-    trials = run(tmp_path, space, trials=1000, watcher=watcher)
+    study = study_in_memory(space)
+    trials = run_in(study, space, trials=1000, watcher=watcher)
     assert 6 < len(trials) < space.size
     assert watcher.ending == "the last 6 trials raised the front's volume by no more than 1 %"
-    assert len(run(tmp_path, space, trials=1000)) == len(trials), "it stays ended"
+    assert len(run_in(study, space, trials=1000)) == len(trials), "it stays ended"
 
 
 @pytest.mark.parametrize(

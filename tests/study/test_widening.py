@@ -1,4 +1,4 @@
-"""Going on in a wider space, and starting with another study's front."""
+"""Resuming in a wider space, and starting with another study's front."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dse.space.search_space import SearchSpace
 from dse.study.load import front_recipes, load_study
 from dse.study.storage import open_database
 from dse.study.trials import read_trials
-from tests.fakes import FakeTrainer, make_space
+from tests.fakes import FakeTrainer, make_space, run_in, run_in_memory, study_in_memory, tables_of
 from tests.fakes import run_study as run
 
 TWO = ["train_seconds", "accuracy"]
@@ -48,63 +48,63 @@ WIDER = [with_more_rates, with_open_routing, with_a_range]
 
 
 @pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
-def test_a_study_goes_on_in_a_wider_space_with_all_it_has(change, tmp_path: Path) -> None:
-    run(tmp_path, NARROW, trials=12, sampler="tpe")
+def test_a_study_is_resumed_in_a_wider_space_with_all_it_has(change, tmp_path: Path) -> None:
+    run(tmp_path, NARROW, trials=6, sampler="tpe")
     before = read_trials(open_database(tmp_path / "s"))
     space = changed(change)
     training = FakeTrainer()
-    after = run(tmp_path, space, training, trials=30, sampler="tpe", widen=True)
-    assert after[:12] == before
-    assert len(training.trained) == 18
+    after = run(tmp_path, space, training, trials=14, sampler="tpe", widen=True)
+    assert after[:6] == before
+    assert len(training.trained) == 8
     assert not {(trial.recipe.id, trial.seed) for trial in before} & set(training.trained)
     assert load_study(tmp_path / "s").space["recipe"] == space.dump()["recipe"]
     # Optuna itself now takes new values, and an ordinary call goes on.
     stored = open_database(tmp_path / "s").get_trials(states=(OptunaState.COMPLETE,))
     assert all(set(trial.params) == set(trial.distributions) for trial in stored)
-    assert len(run(tmp_path, space, trials=31, sampler="tpe")) == 31
+    assert len(run(tmp_path, space, trials=15, sampler="tpe")) == 15
 
 
 def test_a_new_choice_is_drawn_after_widening(tmp_path: Path) -> None:
-    run(tmp_path, NARROW, trials=5, sampler="tpe")
-    trials = run(tmp_path, changed(with_more_rates), trials=60, sampler="random", widen=True)
-    assert 0.01 in {trial.recipe.learning_rate.base_rate for trial in trials[5:]}
+    run(tmp_path, NARROW, trials=2, sampler="tpe")
+    trials = run(tmp_path, changed(with_more_rates), trials=20, sampler="random", widen=True)
+    assert 0.01 in {trial.recipe.learning_rate.base_rate for trial in trials[2:]}
 
 
 def test_a_wider_space_is_told_and_offered(tmp_path: Path) -> None:
-    run(tmp_path, NARROW, trials=5, sampler="tpe")
+    run(tmp_path, NARROW, trials=2, sampler="tpe")
     before = (tmp_path / "s" / "study.db").read_bytes()
     with pytest.raises(
         StudyError,
         match=r"recipe differs \(learning_rate\.fixed\.base_rate was .*, is .*, 0\.01\).*--widen carries",
     ):
-        run(tmp_path, changed(with_more_rates), trials=6)
+        run(tmp_path, changed(with_more_rates), trials=3)
     assert (tmp_path / "s" / "study.db").read_bytes() == before
 
 
 def test_a_narrower_space_is_refused_even_so(tmp_path: Path) -> None:
-    run(tmp_path, changed(with_more_rates), trials=60, sampler="random")
-    with pytest.raises(
-        StudyError, match=r"\d+ of its \d+ recipes are no points of the new one.*not narrowed"
-    ):
-        run(tmp_path, NARROW, trials=61, widen=True)
+    wide = changed(with_more_rates)
+    outside = next(point for point in wide.points() if 0.01 in point.values())
+    run(tmp_path, wide, trials=2, warm_start=[wide.recipe_of(outside)])
+    with pytest.raises(StudyError, match="1 of its 2 recipes are no points of the new one.*not narrowed"):
+        run(tmp_path, NARROW, trials=3, widen=True)
 
 
 def test_another_baseline_is_another_study(tmp_path: Path) -> None:
     def with_another_baseline(content) -> None:
         content["baseline"]["batch_size"]["size"] = 32
 
-    run(tmp_path, NARROW, trials=5, sampler="tpe")
+    run(tmp_path, NARROW, trials=1, sampler="tpe")
     with pytest.raises(StudyError, match="baseline differs. Give the new study another --name"):
-        run(tmp_path, changed(with_another_baseline), trials=6, widen=True)
+        run(tmp_path, changed(with_another_baseline), trials=2, widen=True)
 
 
 def test_an_interrupted_trial_is_trained_again_after_widening(tmp_path: Path) -> None:
     training = FakeTrainer()
     training.interrupt_at = 5
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, NARROW, training, trials=8, sampler="tpe")
+        run(tmp_path, NARROW, training, trials=6, sampler="tpe")
     again = FakeTrainer()
-    trials = run(tmp_path, changed(with_open_routing), again, trials=8, sampler="tpe", widen=True)
+    trials = run(tmp_path, changed(with_open_routing), again, trials=6, sampler="tpe", widen=True)
     assert again.trained[0] == training.trained[4]
     assert trials[4].state is Outcome.INTERRUPTED
 
@@ -114,31 +114,31 @@ def test_queued_recipes_survive_widening(tmp_path: Path) -> None:
     training = FakeTrainer()
     training.interrupt_at = 1
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, NARROW, training, trials=8, sampler="tpe", warm_start=[first])
-    trials = run(tmp_path, changed(with_open_routing), trials=8, sampler="tpe", widen=True)
+        run(tmp_path, NARROW, training, trials=3, sampler="tpe", warm_start=[first])
+    trials = run(tmp_path, changed(with_open_routing), trials=3, sampler="tpe", widen=True)
     assert first.id in {trial.recipe.id for trial in trials[1:3]}
 
 
-def test_a_warm_start_trains_another_study_s_front_after_the_baseline(tmp_path: Path) -> None:
-    run(tmp_path, NARROW, name="old", trials=20, sampler="random")
-    front = front_recipes(load_study(tmp_path / "old"))
+def test_a_warm_start_trains_another_study_s_front_after_the_baseline() -> None:
+    front = front_recipes(tables_of(run_in_memory(NARROW, trials=20, sampler="random"), NARROW))
     assert len(front) > 1
-    trials = run(tmp_path, NARROW, name="new", trials=20, sampler="random", warm_start=front)
+    study = study_in_memory(NARROW)
+    trials = run_in(study, NARROW, trials=20, sampler="random", warm_start=front)
     ids = [recipe.id for recipe in front if recipe.id != NARROW.baseline_recipe.id]
     assert [trial.recipe.id for trial in trials[: len(ids) + 1]] == [NARROW.baseline_recipe.id, *ids]
     again = FakeTrainer()
-    run(tmp_path, NARROW, again, name="new", trials=22, sampler="random", warm_start=front)
+    run_in(study, NARROW, again, trials=22, sampler="random", warm_start=front)
     assert len(again.trained) == 2, "what the study has is not trained again"
 
 
-def test_a_warm_start_from_outside_the_space_is_refused(tmp_path: Path) -> None:
+def test_a_warm_start_from_outside_the_space_is_refused() -> None:
     with pytest.raises(SpaceError, match="cannot start with .* for 30 epochs, which is no point of it"):
-        run(tmp_path, NARROW, trials=3, warm_start=[Recipe()])
+        run_in_memory(NARROW, trials=3, warm_start=[Recipe()])
 
 
 def test_the_widened_database_is_an_ordinary_optuna_study(tmp_path: Path) -> None:
-    run(tmp_path, NARROW, trials=6, sampler="tpe")
-    run(tmp_path, changed(with_more_rates), trials=8, sampler="tpe", widen=True)
+    run(tmp_path, NARROW, trials=2, sampler="tpe")
+    run(tmp_path, changed(with_more_rates), trials=4, sampler="tpe", widen=True)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 's' / 'study.db'}")
-    assert [trial.number for trial in study.trials] == list(range(8))
+    assert [trial.number for trial in study.trials] == list(range(4))
     assert study.trials_dataframe()["duration"].notna().all()
