@@ -204,7 +204,8 @@ class Bench:
 
     def _training(self, name: str, precision: Any, seed: int, tell: Tell, target: float | None) -> Measured:
         recipe = paper_recipe(name)
-        model = recipe.model.model_copy(update={"preset": self.settings.preset})
+        given = recipe.model.model_dump(exclude_unset=True)
+        model = CapsNetModel.model_validate(given | {"preset": self.settings.preset})
         recipe = recipe.model_copy(
             update={"model": model, "precision": precision, "epochs": self.settings.epochs}
         )

@@ -107,7 +107,9 @@ def _id_value(value: Any) -> Any:
 
 def messages(error: ValidationError, content: object) -> list[str]:
     """Say what pydantic found in the words of the file that held the content: key, value, limit."""
-    return list(dict.fromkeys(_message(details, content) for details in error.errors()))
+    # A default that follows from a bad value is no mistake of its own.
+    found = (details for details in error.errors() if details["type"] != "default_factory_not_called")
+    return list(dict.fromkeys(_message(details, content) for details in found))
 
 
 def _message(details: ErrorDetails, content: object) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dse.bench.worker import TakeSteps
 from dse.networks.precision import products_in
-from dse.recipe.models.capsnet import KERNEL, PRIMARY_STRIDE, CapsNetSize
+from dse.recipe.models.capsnet import KERNEL, CapsNetSize
 from dse.recipe.recipe import Precision
 
 FLOAT_BYTES = 4
@@ -82,10 +82,10 @@ def _convolutions(size: CapsNetSize, batch: int, draw: Draw) -> list[Kernel]:
     images_BCHW = draw(batch, image.channels, image.height, image.width)
     features_BFHW = draw(batch, filters, *size.convolved)
     first = draw(filters, image.channels, KERNEL, KERNEL), draw(filters)
-    primary = draw(channels, filters, KERNEL, KERNEL)
+    primary = draw(channels, filters, size.primary_kernel, size.primary_kernel)
     primary_gradient = draw(batch, channels, *size.grid)
     plain = ([0, 0], [1, 1], False, [0, 0], 1)  # padding, dilation, transposed, output padding, groups
-    once, stride = [1, 1], [PRIMARY_STRIDE, PRIMARY_STRIDE]
+    once, stride = [1, 1], [size.primary_stride] * 2
     forward, backward = torch.ops.aten.convolution, torch.ops.aten.convolution_backward
     return [
         lambda: forward(images_BCHW, *first, once, *plain),

@@ -19,10 +19,10 @@ from dse.networks.loss import CLASS_LOSSES, reconstruction_loss
 from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
 from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
-from dse.networks.spectral import SpectralConvolution
+from dse.networks.spectral import SpectralConvolution, spectral_pays
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.loss import Loss, Margin
-from dse.recipe.models.capsnet import KERNEL, PRIMARY_STRIDE, CapsNetSize
+from dse.recipe.models.capsnet import KERNEL, CapsNetSize
 
 EPSILON = 1e-7
 
@@ -103,10 +103,12 @@ class CapsNet(Network):
         image, sharing = size.image, size.sharing
         channels = size.types * size.primary_size
         self.convolution = nn.Conv2d(image.channels, size.filters // sharing.convolution, KERNEL)
+        kernel, stride = size.primary_kernel, size.primary_stride
         self.primary = nn.Conv2d(
-            size.filters, channels // sharing.primary_capsules, KERNEL, stride=PRIMARY_STRIDE, bias=False
+            size.filters, channels // sharing.primary_capsules, kernel, stride=stride, bias=False
         )
-        self.spectral = SpectralConvolution(*size.convolved, KERNEL)
+        # Elsewhere it is never asked for, and of large maps its matrices would not fit in memory.
+        self.spectral = SpectralConvolution(*size.convolved, kernel, stride) if spectral_pays(size) else None
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))
         shared_positions = size.positions if sharing.class_capsules == "per_type" else 1
@@ -120,9 +122,9 @@ class CapsNet(Network):
 
     def _convolve(self, features: Tensor, kernels: Tensor, arithmetic: Arithmetic) -> Tensor:
         least = arithmetic.spectral_from_batch
-        if least is not None and len(features) >= least:
+        if self.spectral is not None and least is not None and len(features) >= least:
             return self.spectral(features, kernels)  # type: ignore[no-any-return]
-        return functional.conv2d(features, kernels, stride=PRIMARY_STRIDE)
+        return functional.conv2d(features, kernels, stride=self.size.primary_stride)
 
     def primary_capsules(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         """Give the primary capsules of images in [0, 1]; shape (B, N, D), type-major."""

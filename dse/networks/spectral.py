@@ -1,15 +1,16 @@
 """The primary convolution with a fifth of its multiplications, for large batches on a processor.
 
 A convolution of stride 2 is a sum of four convolutions of stride 1, one for each phase of rows and columns
-(polyphase). A circular one of those is a product in the basis of the discrete Fourier transform, and its
-outputs within the grid are those of the plain convolution. All transforms are real matrices, a complex product
-takes three real ones (Gauss), so the whole is
+(polyphase), and likewise for any other stride. A circular one of those is a product in the basis of the discrete
+Fourier transform, and its outputs within the grid are those of the plain convolution. All transforms are real
+matrices, a complex product takes three real ones (Gauss), so the whole is
 
     outputs = synthesis @ ((analysis @ images) * (kernel_analysis @ kernels))
 
 with one matrix product over the channels at each of the points. On the full CapsNet's 20x20 grid there are 148
 points instead of 36 x 81 positions and taps: 39 instead of 191 million multiplications an image. The transform
-of the kernels costs the same at every batch size, which is why small batches are faster without.
+of the kernels costs the same at every batch size, which is why small batches are faster without. The transforms of
+the images grow with the square of the map, so there is a limit to its size too: ``spectral_pays``.
 
 Dimensions: B images of a batch, C and O channels in and out, R points, P x Q grid of a phase, H height, W width.
 Source of the idea: Mathieu, Henaff & LeCun 2014, Fast Training of Convolutional Networks through FFTs.
@@ -27,30 +28,40 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-STRIDE = 2
+from dse.recipe.models.capsnet import CapsNetSize
+
+# Measured, forward and backward: with 256 channels in and out the spectral convolution is 1.8 times as fast as
+# the plain one at batch 128, 1.4 times at 64, and slower at 32; with 64 channels it is slower at every size.
+SPECTRAL_FROM_BATCH = 64
+SPECTRAL_FROM_CHANNELS = 128
+# How many times as fast it is at batch 64 with one thread, after the factor of multiplications that it saves. Stride 1,
+# kernel 9: 2.7 (3.0); stride 2, kernels 9, 7 and 5: 1.1 to 1.4 (2.7), 1.2 (2.4), 0.85 (1.7); kernel 9, strides 3 and 4:
+# 1.1 (1.5), 0.6 (1.0).
+LEAST_SAVED = 2
 
 Matrix = NDArray[np.float64]
 
 
 class SpectralConvolution(nn.Module):
-    """A convolution of stride 2 without padding, equal to ``conv2d`` up to rounding; gradients flow.
+    """A convolution without padding, equal to ``conv2d`` up to rounding; gradients flow.
 
     Args:
         height: Height of the images, at least the kernel's.
         width: Width of the images, likewise.
         kernel: Side of the square kernels.
+        stride: Of rows and columns alike.
     """
 
     analysis_RP: Tensor
     kernel_analysis_RK: Tensor
     synthesis_YR: Tensor
 
-    def __init__(self, height: int, width: int, kernel: int) -> None:
+    def __init__(self, height: int, width: int, kernel: int, stride: int = 2) -> None:
         super().__init__()
-        self.kernel = kernel
-        self.grid = (-(-height // STRIDE), -(-width // STRIDE))
-        self.taps = -(-kernel // STRIDE)
-        self.outputs = ((height - kernel) // STRIDE + 1, (width - kernel) // STRIDE + 1)
+        self.kernel, self.stride = kernel, stride
+        self.grid = (-(-height // stride), -(-width // stride))
+        self.taps = -(-kernel // stride)
+        self.outputs = ((height - kernel) // stride + 1, (width - kernel) // stride + 1)
         matrices = _real_transforms(self.grid, self.taps, self.outputs)
         for name, matrix in zip(("analysis_RP", "kernel_analysis_RK", "synthesis_YR"), matrices, strict=True):
             # Follows from the sizes, so it is no part of the saved weights.
@@ -59,13 +70,13 @@ class SpectralConvolution(nn.Module):
     def forward(self, images_BCHW: Tensor, kernels_OCKK: Tensor) -> Tensor:
         """Convolve; shape (B, O, height, width) of the outputs."""
         batch, channels, height, width = images_BCHW.shape
-        outputs = len(kernels_OCKK)
+        outputs, stride = len(kernels_OCKK), self.stride
         rows, columns = self.grid
-        padded = functional.pad(images_BCHW, (0, columns * STRIDE - width, 0, rows * STRIDE - height))
-        phases = padded.reshape(batch, channels, rows, STRIDE, columns, STRIDE).permute(2, 4, 0, 3, 5, 1)
-        missing = self.taps * STRIDE - self.kernel
+        padded = functional.pad(images_BCHW, (0, columns * stride - width, 0, rows * stride - height))
+        phases = padded.reshape(batch, channels, rows, stride, columns, stride).permute(2, 4, 0, 3, 5, 1)
+        missing = self.taps * stride - self.kernel
         taps = functional.pad(kernels_OCKK, (0, missing, 0, missing))
-        taps = taps.reshape(outputs, channels, self.taps, STRIDE, self.taps, STRIDE).permute(2, 4, 3, 5, 1, 0)
+        taps = taps.reshape(outputs, channels, self.taps, stride, self.taps, stride).permute(2, 4, 3, 5, 1, 0)
         convolved_YBO: Tensor = _Product.apply(
             phases.reshape(rows * columns, batch, -1),
             taps.reshape(self.taps**2, -1, outputs),
@@ -74,6 +85,28 @@ class SpectralConvolution(nn.Module):
             self.synthesis_YR,
         )
         return convolved_YBO.permute(1, 2, 0).unflatten(2, self.outputs)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def spectral_pays(size: CapsNetSize) -> bool:
+    """Tell whether large batches take less time with the primary convolution in the Fourier basis.
+
+    They do where it is wide and, forward at the least such batch, takes at most half of the plain multiplications:
+    kernels of 7 or more at a stride of 1 or 2, on maps of some 20x20.
+    """
+    fan_in, fan_out = size.primary_channels
+    if min(fan_in, fan_out) < SPECTRAL_FROM_CHANNELS:
+        return False
+    stride, kernel, positions = size.primary_stride, size.primary_kernel, size.positions
+    rows, columns = (-(-side // stride) for side in size.convolved)
+    # A frequency that is its own mirror takes one point, any other two of them three; see ``_real_transforms``.
+    real = (2 - rows % 2) * (2 - columns % 2)
+    points = real + 3 * (rows * columns - real) // 2
+    phases = stride**2
+    products = points * phases * fan_in * fan_out
+    images = points * rows * columns * phases * fan_in + positions * points * fan_out
+    taps = -(-kernel // stride)
+    kernels = products * taps**2 / SPECTRAL_FROM_BATCH
+    return positions * kernel**2 * fan_in * fan_out >= LEAST_SAVED * (products + images + kernels)
 
 
 class _Product(Function):

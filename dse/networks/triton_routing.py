@@ -25,8 +25,10 @@ from torch.autograd import Function
 from dse.networks.routing import Squash
 
 # A group of images shares the matrices that it fetches. Compiled for Hopper by Triton 3.8, the two kernels take 127 and
-# 255 of 255 registers with 16 images, the second with 8 bytes spilt; with 32 they spill more.
+# 255 of 255 registers with 16 images, the second with 8 bytes spilt; with 32 they spill more. Where class capsules are
+# larger or more, a group is smaller: with as many numbers in all the second takes 169 to 176, and spills nothing.
 LARGEST_GROUP = 16
+MOST_NUMBERS = 4096
 # Enough programs to keep the largest GPU busy, each with several capsules. An estimate, not yet measured.
 PROGRAMS = 512
 
@@ -93,11 +95,17 @@ def _added(parts: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else parts.sum(0)
 
 
+def numbers_held(classes: int, size: int) -> int:
+    """Count the numbers of an image's class capsules as a program holds them: both sizes are powers of two."""
+    return int(triton.next_power_of_2(classes) * triton.next_power_of_2(size))
+
+
 def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tuple[int, int, dict[str, int]]:
     """Decide how many groups and parts there are, and the sizes that a kernel is compiled for."""
     batch, capsules, numbers = primary_BND.shape
     _, classes, size = focus_BKE.shape
-    group = min(LARGEST_GROUP, triton.next_power_of_2(batch))
+    held = numbers_held(classes, size)
+    group = min(LARGEST_GROUP, triton.next_power_of_2(batch), max(1, MOST_NUMBERS // held))
     groups = triton.cdiv(batch, group)
     most = max(1, PROGRAMS // groups)
     # The last part may hold fewer capsules, and none is empty.
@@ -113,7 +121,7 @@ def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tu
         "class_block": triton.next_power_of_2(classes),
         "size_block": triton.next_power_of_2(size),
         "part": part,
-        "num_warps": 8 if group == LARGEST_GROUP else 4,
+        "num_warps": 8 if group * held >= MOST_NUMBERS else 4,
     }
     return groups, parts, sizes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,11 +20,7 @@ CURVE_COLUMNS = ["trial", *(row.name for row in dataclasses.fields(EpochRow)), "
 MEASURED = ["setup_seconds", "eval_seconds", "best_epoch", "validation_accuracy", "test_accuracy"]
 COMPARED = ["on_front", "is_baseline", "seconds_to_baseline_accuracy", "time_ratio", "accuracy_gain"]
 FLOATS = ["possible_accuracy", "possible_seconds", "setup_seconds", "seconds_to_target", *COMPARED[2:]]
-WHOLE_NUMBERS = [
-    *("model.routing_iterations", "learning_rate.decay_steps", "weight_sharing.convolution"),
-    *("batch_size.size", "batch_size.start", "batch_size.growth", "batch_size.period"),
-    *("weight_sharing.primary_capsules", "best_epoch", "epoch", "seeds", "parameters", "train_flops"),
-]
+WHOLE_NUMBERS = ["best_epoch", "epoch", "seeds", "parameters", "train_flops"]
 
 
 def trials_frame(
@@ -38,15 +34,38 @@ def trials_frame(
         baseline_id: Id of the recipe that others are compared with.
         baseline: Its complete runs.
     """
+    trials = list(trials)
     rows = [_trial_row(trial, on_front, baseline_id, baseline) for trial in trials]
-    recipe_columns = dict.fromkeys(flat(Recipe().model_dump(mode="json")))
-    recipe_columns |= dict.fromkeys(key for row in rows for key in flat(json.loads(row["recipe"])))
+    recipe_columns = columns_of([trial.recipe for trial in trials])
     columns = [
         *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "state", "reason"),
         *(*OBJECTIVES, *MEASURED, "possible_accuracy", "possible_seconds", *COMPARED),
         *("started", "device", "engine", "recipe"),
     ]
-    return typed(pd.DataFrame(rows, columns=columns))
+    frame = pd.DataFrame(rows, columns=columns)
+    types = {column: _type_of(row.get(column) for row in rows) for column in recipe_columns}
+    return typed(frame.astype({column: each for column, each in types.items() if each}))
+
+
+def columns_of(recipes: Sequence[Recipe]) -> list[str]:
+    """Name every value that these recipes are told apart by, in the order of a recipe's keys.
+
+    Keys that came later (``dse.section.Later``) are among them where some recipe has another value than the default.
+    """
+    recipes = [Recipe(), *recipes]
+    counted = {key for recipe in recipes for key in flat(recipe.id_content())}
+    named = dict.fromkeys(key for recipe in recipes for key in flat(recipe.model_dump(mode="json")))
+    return [key for key in named if key in counted]
+
+
+def _type_of(values: Iterable[object]) -> str:
+    """Choose the type of a column with gaps: that of its values, or words where they differ; else empty."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int}:
+        return "Int64"
+    if kinds == {bool}:
+        return "boolean"
+    return "str" if str in kinds else ""
 
 
 def _trial_row(
@@ -103,11 +122,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Give columns with gaps the types that they have without: whole numbers, truth values, words."""
     types: dict[str, Any] = {column: "Int64" for column in WHOLE_NUMBERS if column in frame}
     types |= {column: float for column in FLOATS if column in frame}
-    types |= {"learning_rate.staircase": "boolean"} if "learning_rate.staircase" in frame else {}
     types |= {column: bool for column in ("on_front", "is_baseline") if column in frame}
-    for column in ("learning_rate.cycle_epochs", "batch_size.stages"):  # numbers and words, or lists
-        if column in frame:
-            frame[column] = frame[column].map(str, na_action="ignore").astype("str")
     for column in ("reason", "engine"):  # empty where there is nothing to say
         if column in frame:
             frame[column] = frame[column].astype("str").fillna("")

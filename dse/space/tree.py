@@ -177,6 +177,9 @@ class Range(Node):
     @override
     def corners(self) -> Iterator[Any]:
         yield self.low
+        if self.integer and self.low + 1 < self.high:
+            # No factor divides two neighbours, so one of them shows that a range does not fit a sharing.
+            yield self.low + 1
         yield self.high
 
     @override

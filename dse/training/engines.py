@@ -25,10 +25,8 @@ AUTO = "auto"
 AUTO_DESCRIPTION = "compiled if the run (of a study, the baseline's) is long enough to pay for it, else fast"
 FALLBACK = "fast"
 
-# Measured, forward and backward: with 256 channels in and out the spectral convolution is 1.8 times as fast as
-# the plain one at batch 128, 1.4 times at 64, and slower at 32; with 64 channels it is slower at every size.
-SPECTRAL_FROM_BATCH = 64
-SPECTRAL_FROM_CHANNELS = 128
+# From so many channels on the primary convolution takes most of a step, which the compiler does not make faster.
+WIDE_CHANNELS = 128
 # Measured with one thread on one machine, and good for a decision only: presets tiny and small.
 SECONDS_A_STEP = 0.004
 OPERATIONS_A_SECOND = 5e10
@@ -63,6 +61,7 @@ def _reference(setup: Setup) -> Engine:
 
 def _fast(setup: Setup) -> Engine:
     from dse.networks.network import Arithmetic
+    from dse.networks.spectral import SPECTRAL_FROM_BATCH, spectral_pays
     from dse.training.allocator import keep_freed_memory
     from dse.training.graph_engine import GraphEngine
     from dse.training.step_engine import StepEngine
@@ -71,7 +70,8 @@ def _fast(setup: Setup) -> Engine:
         return GraphEngine(setup, "fast", Arithmetic(one_pass_votes=True))
     keep_freed_memory()
     # In bfloat16 the transforms of the spectral convolution would be too coarse.
-    spectral = setup.precision == "float32" and is_wide(setup.network.size)
+    capsnet = _as_capsnet(setup.network.size)
+    spectral = setup.precision == "float32" and capsnet is not None and spectral_pays(capsnet)
     arithmetic = Arithmetic(SPECTRAL_FROM_BATCH if spectral else None, one_pass_votes=True)
     return StepEngine(setup, "fast", arithmetic)
 
@@ -101,17 +101,23 @@ def _not_fused(size: object, precision: Precision, device_type: str) -> str:
         return "routing with shared class-capsule matrices has no votes to fuse"
     if find_spec("triton") is None:
         return "Triton, which a CUDA build of torch brings along, is not installed here"
+    from dse.networks.triton_routing import MOST_NUMBERS, numbers_held
+
+    held = numbers_held(capsnet.image.classes, capsnet.class_size)
+    if held > MOST_NUMBERS:
+        return f"its kernels hold the class capsules of an image in registers, {MOST_NUMBERS} numbers and not {held}"
     return ""
 
 
 def _not_compiled(size: object, precision: Precision, device_type: str) -> str:
     if device_type != "cpu":
         return "on a GPU the steps run as CUDA graphs"
-    if _as_capsnet(size) is None:
+    capsnet = _as_capsnet(size)
+    if capsnet is None:
         return "only a CapsNet's steps are compiled"
     if precision != "float32":
         return f"only float32 is compiled, not {precision}"
-    if is_wide(size):
+    if min(capsnet.primary_channels) >= WIDE_CHANNELS:
         return "a network as wide as this one would train slower"
     if _compiler() is None:
         return "there is no C++ compiler here; set CXX to one, or install g++"
@@ -195,12 +201,6 @@ def build_engine(name: str, setup: Setup) -> Engine:
     if kind.obstacle(setup.network.size, setup.precision, setup.device.type):
         kind = ENGINES[FALLBACK]
     return kind.build(setup)
-
-
-def is_wide(size: object) -> bool:
-    """Tell whether the primary convolution takes most of a step: then the spectral one pays, and compiling does not."""
-    capsnet = _as_capsnet(size)
-    return capsnet is not None and min(capsnet.primary_channels) >= SPECTRAL_FROM_CHANNELS
 
 
 def _as_capsnet(size: object) -> CapsNetSize | None:

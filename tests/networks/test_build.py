@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from dse.data.datasets import DATASETS, MNIST_SHAPE
 from dse.errors import RecipeError
@@ -46,17 +47,53 @@ def test_lenet5_has_its_weights(cpu):
         assert weights(build_network(recipe, shape, 0, cpu)) == recipe.size(shape).parameters
 
 
-@pytest.mark.parametrize("preset", ["small", "tiny"])
+FREE = CapsNetModel(
+    preset="tiny",
+    filters=24,
+    types=6,
+    primary_kernel=7,
+    primary_stride=3,
+    class_size=12,
+    decoder_hidden=(40,),
+)
+DENSE = CapsNetModel(
+    preset="tiny", types=2, primary_stride=1, routing_iterations=1, decoder_hidden=(8, 9, 10)
+)
+SIZES = pytest.mark.parametrize(
+    "model", [TINY, CapsNetModel(preset="small"), FREE, DENSE], ids=["tiny", "small", "free", "dense"]
+)
+
+
+@SIZES
 @pytest.mark.parametrize("shape", [MNIST_SHAPE, CIFAR10_SHAPE], ids=["mnist", "cifar10"])
-def test_every_network_has_the_weights_that_its_recipe_says(preset, shape, cpu):
+def test_every_network_has_the_weights_that_its_recipe_says(model, shape, cpu):
     options = itertools.product(("none", "per_type"), ("full", "reduced"), (1, 4), (1, 2))
     for class_capsules, decoder, convolution, primary in options:
         sharing = WeightSharing(
             class_capsules=class_capsules, decoder=decoder, convolution=convolution, primary_capsules=primary
         )
-        recipe = Recipe(model=CapsNetModel(preset=preset), weight_sharing=sharing)
+        recipe = Recipe(model=model, weight_sharing=sharing)
         network = build_network(recipe, shape, 0, cpu)
         assert weights(network) == recipe.size(shape).parameters, sharing.label
+
+
+@SIZES
+@pytest.mark.parametrize(
+    "sharing",
+    [
+        {},
+        {"decoder": "none"},
+        {"class_capsules": "per_type", "decoder": "reduced", "convolution": 4, "primary_capsules": 2},
+    ],
+    ids=str,
+)
+def test_a_recipe_counts_the_multiplications_that_torch_counts(model, sharing, cpu):
+    recipe = Recipe(model=model, weight_sharing=WeightSharing(**sharing))
+    network = build_network(recipe, MNIST_SHAPE, 0, cpu)
+    images, labels = torch.rand(3, 1, 28, 28), torch.tensor([1, 5, 9])
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        network.losses(images, labels)
+    assert counted.get_total_flops() == 2 * len(images) * recipe.size(MNIST_SHAPE).multiplications
 
 
 @pytest.mark.parametrize("model", [TINY, LeNet5Model()], ids=["capsnet", "lenet5"])

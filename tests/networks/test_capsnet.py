@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -21,16 +23,22 @@ from dse.recipe.weight_sharing import WeightSharing
 MINI_IMAGE = ImageShape(2, 19, 21, 4)
 
 
+# A grid of 3x4 instead of 2x3.
+OTHER_SIZES = {"primary_kernel": 4, "primary_stride": 3, "primary_size": 4, "class_size": 5}
+
+
 def mini_size(squash: str = "exact", **sharing: object) -> CapsNetSize:
     """2 types on a grid of 2x3."""
     return CapsNetSize(
-        MINI_IMAGE, WeightSharing(**sharing), filters=4, types=2, hidden=(12, 14), squash=squash
+        MINI_IMAGE, WeightSharing(**sharing), filters=4, types=2, decoder_hidden=(12, 14), squash=squash
     )
 
 
-def mini_network(squash: str = "exact", **sharing: object) -> CapsNet:
+def mini_network(
+    squash: str = "exact", sizes: Mapping[str, int] = MappingProxyType({}), **sharing: object
+) -> CapsNet:
     torch.manual_seed(0)
-    network = CapsNet(mini_size(squash, **sharing)).double()
+    network = CapsNet(replace(mini_size(squash, **sharing), **sizes)).double()
     with torch.no_grad():
         # Large enough to tell routings apart, and no bias at its initial 0.
         for parameter in network.parameters():
@@ -55,12 +63,12 @@ def reference_capsules(network: CapsNet, images_BCHW: torch.Tensor) -> torch.Ten
     kernels = network.convolution.weight.repeat(factor, 1, 1, 1)
     features = functional.conv2d(images_BCHW, kernels, network.convolution.bias.repeat(factor)).relu()
     kernels = network.primary.weight.repeat(sharing.primary_capsules, 1, 1, 1)
-    convolved = functional.conv2d(features, kernels, stride=2) / size.types
+    convolved = functional.conv2d(features, kernels, stride=size.primary_stride) / size.types
     convolved = convolved + network.primary_bias_Q[None, :, None, None]
-    results = []
+    results, numbers = [], size.primary_size
     for image_QHW in convolved:
         capsules = torch.stack([
-            network.squash(image_QHW[8 * t : 8 * t + 8, y, x])
+            network.squash(image_QHW[numbers * t : numbers * (t + 1), y, x])
             for t in range(size.types) for y in range(size.grid[0]) for x in range(size.grid[1])
         ])  # fmt: skip
         matrices = network.class_matrices_NDKE
@@ -86,10 +94,13 @@ def reference_capsules(network: CapsNet, images_BCHW: torch.Tensor) -> torch.Ten
     ],
     ids=str,
 )
-@pytest.mark.parametrize("squash", ["exact", "approximate"])
-def test_sharing_equals_expanding_and_repeating(sharing, squash, images_BCHW):
-    network = mini_network(squash, **sharing)
-    weights = torch.randn(5, 4, 16, dtype=torch.float64)
+@pytest.mark.parametrize(
+    ("squash", "sizes"), [("exact", {}), ("approximate", {}), ("exact", OTHER_SIZES)],
+    ids=["exact", "approximate", "other_sizes"],
+)  # fmt: skip
+def test_sharing_equals_expanding_and_repeating(sharing, squash, sizes, images_BCHW):
+    network = mini_network(squash, sizes, **sharing)
+    weights = torch.randn(5, 4, network.size.class_size, dtype=torch.float64)
 
     def values_and_gradients(capsules: torch.Tensor) -> list[torch.Tensor]:
         used = [parameter for name, parameter in network.named_parameters() if "decoder" not in name]

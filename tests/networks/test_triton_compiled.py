@@ -19,8 +19,8 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from dse.networks import triton_routing
 
-batch, folder = int(sys.argv[1]), Path(sys.argv[2])
-shapes = (batch, 1152, 8), (1152, 8, 10, 16), (batch, 10, 16)
+batch, size, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+shapes = (batch, 1152, 8), (1152, 8, 10, size), (batch, 10, size)
 _, _, sizes = triton_routing._blocks(*(torch.empty(shape, device="meta") for shape in shapes))
 warps = sizes.pop("num_warps")
 constants = {name: size for name, size in sizes.items() if name not in ("batch", "capsules")}
@@ -37,10 +37,10 @@ print(Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch", [1, 5, 128])
-def test_the_full_capsnets_kernels_compile_for_hopper(batch: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("batch", "size"), [(1, 16), (5, 16), (128, 16), (128, 4), (128, 32), (128, 256)])
+def test_the_full_capsnets_kernels_compile_for_hopper(batch: int, size: int, tmp_path: Path) -> None:
     # In a process of its own: this one may interpret.
-    command = [sys.executable, "-c", COMPILE, str(batch), str(tmp_path)]
+    command = [sys.executable, "-c", COMPILE, str(batch), str(size), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assembler = done.stdout.strip()

@@ -23,29 +23,25 @@ def one_of(kinds: Mapping[str, type[Section]]) -> st.SearchStrategy[Any]:
     return st.one_of(*(section(kind) for kind in kinds.values()))
 
 
-def section(kind: type[Section]) -> st.SearchStrategy[Any]:
-    """Draw a section with any values that it accepts."""
-    return st.builds(
-        lambda **values: _built(kind, values),
-        **{name: _field(field) for name, field in kind.model_fields.items()},
-    )
-
-
-def _built(kind: type[Section], values: dict[str, Any]) -> Section:
+@st.composite
+def section(draw: st.DrawFn, kind: type[Section]) -> Any:
+    """Draw a section with any values that it accepts. A default may follow from the values before it."""
+    values: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        values[name] = draw(_field(field, values))
     try:
         return kind(**values)
     except RecipeError:
         reject()
 
 
-def _field(field: FieldInfo) -> st.SearchStrategy[Any]:
+def _field(field: FieldInfo, before: dict[str, Any]) -> st.SearchStrategy[Any]:
     registered = next((mark for mark in field.metadata if isinstance(mark, OneOf)), None)
     drawn = one_of(registered.kinds) if registered else _values(field.annotation, field.metadata)
-    return (
-        drawn
-        if field.is_required()
-        else st.one_of(st.just(field.get_default(call_default_factory=True)), drawn)
-    )
+    if field.is_required():
+        return drawn
+    default = field.get_default(call_default_factory=True, validated_data=before)
+    return st.one_of(st.just(default), drawn)
 
 
 def _values(annotation: Any, marks: list[Any]) -> st.SearchStrategy[Any]:

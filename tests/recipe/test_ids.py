@@ -10,6 +10,7 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
+from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.paper import PAPER_RECIPES, paper_recipe
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.section import Later, Section
@@ -69,6 +70,25 @@ def test_a_later_key_counts_where_it_differs_however_deep() -> None:
         "parts": [{"old": 4}, {"old": 1, "new": 3, "doubled": 3}]
     }
     assert Whole(added=Part(new=5)).id_content()["added"] == {"old": 1, "new": 5}
+
+
+def test_sizes_count_where_they_are_not_the_presets() -> None:
+    tiny = CapsNetModel(preset="tiny", filters=32, types=4, primary_kernel=9, primary_stride=2, class_size=16)
+    assert Recipe(model=tiny).id == Recipe(model=CapsNetModel(preset="tiny")).id
+    assert tiny.label == "tiny"
+    free = CapsNetModel(
+        preset="tiny",
+        filters=48,
+        types=1,
+        primary_kernel=5,
+        primary_stride=3,
+        class_size=8,
+        decoder_hidden=[90],
+    )
+    named = {"name", "preset", "routing_iterations", "squash"}
+    assert free.id_content().keys() - named == CapsNetModel.model_fields.keys() - named
+    assert free.label == "tiny, 48 filters, 1 type, 5x5 kernel, stride 3, class capsules of 8, decoder 90"
+    assert CapsNetModel(filters=32).id_content()["filters"] == 32, "the full preset has 256"
 
 
 def test_recipes_differ_in_their_id_when_they_differ() -> None:

@@ -123,6 +123,11 @@ BAD = {
     "epochs: 0": r"epochs=0: .*greater than or equal to 1",
     "epocs: 3": r"epocs: unknown key",
     "epochs: 2.5": r"epochs=2.5: .*valid integer",
+    "model: {name: capsnet, preset: huge}": r"model.preset='huge': Input should be 'full', 'small' or 'tiny'$",
+    "model: {name: capsnet, filters: 1000000000}": r"model.filters=1000000000: .*less than or equal to 4096",
+    "model: {name: capsnet, types: 0}": r"model.types=0: .*greater than or equal to 1",
+    "model: {name: capsnet, decoder_hidden: [512, 99999]}": r"model.decoder_hidden\[1\]=99999: .*16384",
+    "model: {name: capsnet, class_size: 16.5}": r"model.class_size=16.5: .*valid integer",
     "learning_rate: {policy: fixed, base_rate: .nan}": r"learning_rate.base_rate=nan: .*finite",
     "learning_rate: {policy: warm}": r"learning_rate.policy='warm' is unknown. Choose one of 'fixed'",
     "learning_rate: {base_rate: 0.1}": r"learning_rate: the key 'policy' is missing",
@@ -179,6 +184,27 @@ def test_images_too_small_for_capsules_are_refused() -> None:
     ):
         compile_plan(Recipe(), ImageShape(1, 16, 28, 10), images=1000)
     assert compile_plan(Recipe(), ImageShape(1, 17, 17, 10), images=1000).parameters > 0
+
+
+BAD_SIZES = {
+    r"model: images of 1x28x28 leave no capsules: .* 9x9 and 21x21 need a height of at least 29, not 28. .* at most 20":
+        {"primary_kernel": 21},
+    r"model.primary_stride=21 steps over the whole 20x20 map of the first convolution. Use at most 20":
+        {"primary_stride": 21},
+    r"model: a network of 2,766,850,480 weights is too large; at most 500,000,000 are trained. Choose fewer filters":
+        {"filters": 4096, "types": 1024},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("expected", BAD_SIZES)
+def test_sizes_that_make_no_network_are_refused_before_it_is_built(expected: str) -> None:
+    with pytest.raises(RecipeError, match=expected):
+        compile_plan(Recipe(model=CapsNetModel(**BAD_SIZES[expected])), MNIST, images=1000)
+
+
+def test_the_whole_map_may_be_one_position() -> None:
+    size = CapsNetModel(primary_kernel=20).size(MNIST, WeightSharing())
+    assert (size.grid, size.positions) == ((1, 1), 1)
 
 
 def test_a_sharing_factor_must_divide_its_channels() -> None:

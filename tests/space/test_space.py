@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.errors import SpaceError
+from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.recipe import Recipe
 from dse.space.load import find_space, load_space, parse_space, shipped_spaces
 from dse.space.schema import space_schema
@@ -162,6 +163,35 @@ def test_a_bad_space_is_refused(change: tuple[str, str], tmp_path: Path) -> None
     with pytest.raises(SpaceError, match=BAD[change]) as error:
         load_space(path)
     assert str(path) in str(error.value)
+
+
+def test_sizes_can_be_opened_and_must_fit_the_sharing() -> None:
+    content = yaml.safe_load(QUICKSTART)
+    model = {
+        "name": "capsnet",
+        "preset": "tiny",
+        "filters": {"choices": [32, 48]},
+        "decoder_hidden": {"choices": [[64, 128], [32]]},
+        "types": {"low": 4, "high": 8, "integer": True},
+    }
+    content["recipe"]["model"] = model
+    content["baseline"]["model"] = {"filters": 32, "decoder_hidden": [64, 128], "types": 4}
+    space = parse_space(content, "test")
+    assert space.baseline_recipe.model == CapsNetModel(preset="tiny")
+    wider = space.recipe_of(space.baseline_assignment | {"model.filters": 48, "model.decoder_hidden": "[32]"})
+    assert (wider.model.filters, wider.model.decoder_hidden) == (48, (32,))
+    assert space.assignment_of(wider)["model.decoder_hidden"] == "[32]"
+    content["recipe"]["weight_sharing"] = {"primary_capsules": 16}
+    content["baseline"]["weight_sharing"] = {}
+    with pytest.raises(
+        SpaceError, match=r"weight_sharing.primary_capsules=16 does not divide the 40 channels"
+    ):
+        parse_space(content, "test")
+    model["primary_kernel"] = {"choices": [9, 25]}
+    with pytest.raises(
+        SpaceError, match=r"^test: recipe.model: images of 1x28x28 leave no capsules: .*25x25"
+    ):
+        parse_space(content, "test")
 
 
 def test_stopping_needs_objectives_that_a_cut_curve_tells() -> None:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import copy
 import gc
+from dataclasses import replace
 
 import pytest
 import torch
 
 from dse.data.datasets import ImageShape
 from dse.networks.capsnet import CapsNet
+from dse.networks.spectral import SPECTRAL_FROM_BATCH
 from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
-from dse.training.engines import ENGINES, SPECTRAL_FROM_BATCH, build_engine
+from dse.training.engines import ENGINES, build_engine
 from dse.training.images import DeviceImages
 from dse.training.step_engine import Setup
 from tests.small import state_of
 
 CPU = torch.device("cpu")
 # Enough channels for the spectral convolution, and little else.
-SIZE = CapsNetSize(ImageShape(1, 20, 20, 10), WeightSharing(), filters=128, types=16, hidden=(16, 16))
+SIZE = CapsNetSize(ImageShape(1, 28, 28, 10), WeightSharing(), filters=128, types=16, decoder_hidden=(16, 16))
 STEPS = 4
 
 
 def images(count: int) -> DeviceImages:
     generator = torch.Generator().manual_seed(1)
     return DeviceImages(
-        torch.randint(0, 256, (count, 1, 20, 20), dtype=torch.uint8, generator=generator),
+        torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8, generator=generator),
         torch.randint(0, 10, (count,), generator=generator),
     )
 
@@ -34,7 +36,7 @@ def images(count: int) -> DeviceImages:
 def network(sharing: WeightSharing) -> CapsNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        size = CapsNetSize(SIZE.image, sharing, SIZE.filters, SIZE.types, SIZE.hidden)
+        size = CapsNetSize(SIZE.image, sharing, SIZE.filters, SIZE.types, SIZE.decoder_hidden)
         return CapsNet(size)
 
 
@@ -49,6 +51,34 @@ def test_the_twins_lose_alike_step_by_step(batch_size: int, class_capsules: str)
         chosen = torch.arange(step * batch_size, (step + 1) * batch_size)
         reference, fast = (engine.train(chosen, batch_size, torch.tensor([0.001])) for engine in engines)
         torch.testing.assert_close(fast, reference, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "spectral"),
+    [
+        ({"primary_stride": 1, "types": 16}, True),
+        ({"primary_kernel": 7, "primary_stride": 2}, True),
+        ({"primary_kernel": 5, "primary_stride": 3}, False),
+    ],
+    ids=["stride 1", "kernel 7", "kernel 5, stride 3"],
+)
+def test_the_twins_lose_alike_with_any_kernel_and_stride(sizes: dict[str, int], spectral: bool) -> None:
+    data = images(SPECTRAL_FROM_BATCH)
+    size = replace(SIZE, filters=128, types=32, class_size=4)
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        networks.append(CapsNet(replace(size, **sizes)))
+    assert all((each.spectral is not None) is spectral for each in networks)
+    reference, fast = (
+        build_engine(name, Setup(each, data, 7))
+        for name, each in zip(("reference", "fast"), networks, strict=True)
+    )
+    assert fast.arithmetic.spectral_from_batch == (SPECTRAL_FROM_BATCH if spectral else None)
+    rates = torch.tensor([0.001])
+    for _ in range(2):
+        losses = (engine.train(torch.arange(len(data)), len(data), rates) for engine in (reference, fast))
+        torch.testing.assert_close(*losses, rtol=2e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("class_capsules", ["none", "per_type"])
@@ -126,4 +156,4 @@ def narrow_network() -> CapsNet:
     """Give one that is compiled where that is asked for."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return CapsNet(CapsNetSize(SIZE.image, WeightSharing(), filters=16, types=2, hidden=(16, 16)))
+        return CapsNet(CapsNetSize(SIZE.image, WeightSharing(), filters=16, types=2, decoder_hidden=(16, 16)))

@@ -53,7 +53,7 @@ def capsnet(class_capsules: str = "none", device: torch.device = CPU) -> CapsNet
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         sharing = WeightSharing(class_capsules=class_capsules)
-        network = CapsNet(CapsNetSize(SHAPE, sharing, filters=16, types=4, hidden=(16, 16)))
+        network = CapsNet(CapsNetSize(SHAPE, sharing, filters=16, types=4, decoder_hidden=(16, 16)))
     return network.to(device)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from typing_extensions import override
@@ -13,16 +14,33 @@ from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.models.model import Model
 from dse.recipe.weight_sharing import WeightSharing
+from dse.section import Later
 
+Width = Annotated[int, Field(ge=1, le=16384)]
 Preset = Literal["full", "small", "tiny"]
 Squash = Literal["exact", "approximate"]
 
 KERNEL = 9
-PRIMARY_STRIDE = 2
+# With Adam and gradients 8 GB: what is larger is a slip, which would end in want of memory.
+MOST_PARAMETERS = 500_000_000
+
+_PRESETS: dict[str, dict[str, Any]] = {
+    "full": {"filters": 256, "types": 32, "decoder_hidden": (512, 1024)},
+    "small": {"filters": 64, "types": 8, "decoder_hidden": (512, 1024)},
+    "tiny": {"filters": 32, "types": 4, "decoder_hidden": (64, 128)},
+}
+
+
+def _of_preset(key: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda values: _PRESETS[values["preset"]][key]
 
 
 class CapsNetModel(Model):
-    """A CapsNet in one of three sizes."""
+    """A CapsNet of any size. A preset names three of the sizes, and each can be given by itself.
+
+    >>> CapsNetModel(preset="tiny", types=6, primary_kernel=5).label
+    'tiny, 6 types, 5x5 kernel'
+    """
 
     parts = frozenset({"weight_sharing", "loss", "initialisation"})
 
@@ -32,26 +50,64 @@ class CapsNetModel(Model):
     )
     routing_iterations: int = Field(default=3, ge=1, le=10, description="iterations of routing by agreement")
     squash: Squash = Field(default="exact", description="how capsule lengths are bounded")
+    filters: Annotated[int, Later()] = Field(
+        default_factory=_of_preset("filters"),
+        ge=1,
+        le=4096,
+        description="channels of the first convolution; by default the preset's",
+    )
+    types: Annotated[int, Later()] = Field(
+        default_factory=_of_preset("types"),
+        ge=1,
+        le=1024,
+        description="types of primary capsules, 8 numbers each; by default the preset's",
+    )
+    primary_kernel: Annotated[int, Later()] = Field(
+        default=9, ge=1, le=64, description="side of the kernels that make the primary capsules"
+    )
+    primary_stride: Annotated[int, Later()] = Field(
+        default=2, ge=1, le=64, description="pixels between two positions of the primary capsules"
+    )
+    class_size: Annotated[int, Later()] = Field(
+        default=16, ge=1, le=1024, description="numbers of a class capsule"
+    )
+    decoder_hidden: Annotated[tuple[Width, ...], Later()] = Field(
+        default_factory=_of_preset("decoder_hidden"),
+        min_length=1,
+        max_length=4,
+        strict=False,
+        description="widths of the decoder's hidden layers; by default the preset's",
+    )
 
     @property
     @override
     def label(self) -> str:
         parts: list[str] = [self.preset]
+        own = self.id_content()
+        parts += [f"{self.filters} filters"] if "filters" in own else []
+        parts += [f"{self.types} type{'' if self.types == 1 else 's'}"] if "types" in own else []
+        parts += [f"{self.primary_kernel}x{self.primary_kernel} kernel"] if "primary_kernel" in own else []
+        parts += [f"stride {self.primary_stride}"] if "primary_stride" in own else []
+        parts += [f"class capsules of {self.class_size}"] if "class_size" in own else []
+        parts += [f"decoder {'-'.join(map(str, self.decoder_hidden))}"] if "decoder_hidden" in own else []
         parts += [f"{self.routing_iterations} routing"] if self.routing_iterations != 3 else []
         parts += ["approximate squash"] if self.squash == "approximate" else []
         return ", ".join(parts)
 
     @override
     def size(self, image: ImageShape, sharing: WeightSharing) -> CapsNetSize:
-        filters, types, hidden = _PRESETS[self.preset]
-        return CapsNetSize(image, sharing, filters, types, hidden, self.routing_iterations, self.squash)
-
-
-_PRESETS: dict[Preset, tuple[int, int, tuple[int, int]]] = {
-    "full": (256, 32, (512, 1024)),
-    "small": (64, 8, (512, 1024)),
-    "tiny": (32, 4, (64, 128)),
-}
+        return CapsNetSize(
+            image,
+            sharing,
+            self.filters,
+            self.types,
+            self.decoder_hidden,
+            self.routing_iterations,
+            self.squash,
+            primary_kernel=self.primary_kernel,
+            primary_stride=self.primary_stride,
+            class_size=self.class_size,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +118,11 @@ class CapsNetSize:
         filters: Channels of the first convolution, before sharing.
         types: Primary capsule types, each ``primary_size`` numbers at every position of the grid.
         grid: Height and width of the primary capsules' grid.
-        hidden: Widths of the decoder's two hidden layers.
+        decoder_hidden: Widths of the decoder's hidden layers.
         routing_iterations: Iterations of routing by agreement.
         squash: How capsule lengths are bounded.
+        primary_kernel: Side of the primary convolution's kernels.
+        primary_stride: Its stride.
         class_size: Numbers in a class capsule.
     """
 
@@ -72,29 +130,45 @@ class CapsNetSize:
     sharing: WeightSharing
     filters: int
     types: int
-    hidden: tuple[int, int]
+    decoder_hidden: tuple[int, ...]
     routing_iterations: int = 3
     squash: Squash = "exact"
+    primary_kernel: int = 9
+    primary_stride: int = 2
     primary_size: int = 8
     class_size: int = 16
 
     def __post_init__(self) -> None:
+        kernel, stride = self.primary_kernel, self.primary_stride
+        smallest = KERNEL + kernel - 1
         for side, pixels in (("height", self.image.height), ("width", self.image.width)):
-            smallest = 2 * KERNEL - 1
             if pixels < smallest:
+                cure = f"choose a primary_kernel of at most {pixels - KERNEL + 1}"
                 raise RecipeError(
-                    f"images of {self.image} leave no capsules: two {KERNEL}x{KERNEL} convolutions need a {side} "
-                    f"of at least {smallest}, not {pixels}. Upscale the images, or use the model lenet5."
+                    f"model: images of {self.image} leave no capsules: convolutions of {KERNEL}x{KERNEL} and "
+                    f"{kernel}x{kernel} need a {side} of at least {smallest}, not {pixels}. Upscale the images, or "
+                    f"{cure if pixels >= KERNEL else 'use the model lenet5'}."
                 )
+        if stride > max(self.convolved):
+            raise RecipeError(
+                f"model.primary_stride={stride} steps over the whole {'x'.join(map(str, self.convolved))} map of the "
+                f"first convolution. Use at most {max(self.convolved)}."
+            )
         for key, factor, channels in (
             ("convolution", self.sharing.convolution, self.filters),
             ("primary_capsules", self.sharing.primary_capsules, self.types * self.primary_size),
         ):
             if channels % factor:
                 raise RecipeError(
-                    f"weight_sharing.{key}={factor} does not divide the {channels} channels of this preset. "
+                    f"weight_sharing.{key}={factor} does not divide the {channels} channels of this network. "
                     f"Choose a divisor of {channels}."
                 )
+        if self.parameters > MOST_PARAMETERS:
+            raise RecipeError(
+                f"model: a network of {self.parameters:,} weights is too large; at most {MOST_PARAMETERS:,} are "
+                "trained. Choose fewer filters or types, smaller class capsules or a narrower decoder, or share "
+                "matrices (class_capsules: per_type)."
+            )
 
     @property
     def convolved(self) -> tuple[int, int]:
@@ -104,8 +178,8 @@ class CapsNetSize:
     @property
     def grid(self) -> tuple[int, int]:
         """Height and width of the grid of primary capsules."""
-        height, width = self.convolved
-        return (height - KERNEL) // PRIMARY_STRIDE + 1, (width - KERNEL) // PRIMARY_STRIDE + 1
+        height, width = ((side - self.primary_kernel) // self.primary_stride + 1 for side in self.convolved)
+        return height, width
 
     @property
     def positions(self) -> int:
@@ -124,7 +198,7 @@ class CapsNetSize:
         if self.sharing.decoder == "none":
             return ()
         inputs = self.class_size * (1 if self.sharing.decoder == "reduced" else self.image.classes)
-        return (inputs, *self.hidden, self.image.pixels)
+        return (inputs, *self.decoder_hidden, self.image.pixels)
 
     @property
     def parameters(self) -> int:
@@ -132,7 +206,7 @@ class CapsNetSize:
         filters = self.filters // self.sharing.convolution
         convolution = filters * (self.image.channels * KERNEL**2 + 1)
         channels = self.types * self.primary_size
-        primary = channels // self.sharing.primary_capsules * self.filters * KERNEL**2 + channels
+        primary = channels // self.sharing.primary_capsules * self.filters * self.primary_kernel**2 + channels
         matrices = self.types * (1 if self.sharing.class_capsules == "per_type" else self.positions)
         outputs = self.image.classes * self.class_size
         class_capsules = matrices * self.primary_size * outputs + outputs
@@ -149,7 +223,7 @@ class CapsNetSize:
         height, width = self.convolved
         convolution = height * width * filters * self.image.channels * KERNEL**2
         channels = self.types * self.primary_size // self.sharing.primary_capsules
-        primary = self.positions * channels * filters * KERNEL**2
+        primary = self.positions * channels * filters * self.primary_kernel**2
         outputs = self.image.classes * self.class_size
         agreements = self.routing_iterations - 1
         if self.sharing.class_capsules == "per_type":
