@@ -34,10 +34,12 @@ class Start:
 
     Attributes:
         widen: Whether a study of a space that this one contains is carried over into it.
+        any_device: Whether a study is resumed on a device of another name than its own.
         warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
     """
 
     widen: bool = False
+    any_device: bool = False
     warm_start: tuple[Recipe, ...] = ()
 
 
@@ -95,7 +97,14 @@ def explore(
     check_precision(space.precisions, trainer.device)
     if reason:
         watcher.engine_chosen(reason)
-    with opened(folder.parent, folder.name, space, trainer.environment(), widen=start.widen) as study:
+    with opened(
+        folder.parent,
+        folder.name,
+        space,
+        trainer.environment(),
+        widen=start.widen,
+        any_device=start.any_device,
+    ) as study:
         run_study(study, space, trainer, watcher, start.warm_start)
     return load_study(folder)
 
@@ -268,8 +277,8 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     from dse.record.tables import write_tables
     from dse.report.figures.figures import write_figures
     from dse.report.page.page import write_page
+    from dse.study.database import DATABASE
     from dse.study.load import load_study
-    from dse.study.storage import DATABASE
 
     folder = Path(folder)
     tables = load_study(folder) if tables is None else tables

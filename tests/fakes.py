@@ -215,7 +215,7 @@ def realistic_study(count: int = 40, seed: int = 0, epochs: int = 5, **space: An
     return make_tables("quickstart", trials, content, baseline.id, environment)
 
 
-ENVIRONMENT = {"device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
+ENVIRONMENT = {"device": "NVIDIA H100", "device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}
 
 
 # A search space of 36 recipes of 4 epochs, for the studies that train nothing.
@@ -316,10 +316,11 @@ def run_study(
     name="s",
     environment=ENVIRONMENT,
     widen=False,
+    any_device=False,
     **how,
 ) -> list[Trial]:
     """Explore a space into a folder, for what is kept on disk."""
-    with opened(folder, name, space, environment, widen=widen) as study:
+    with opened(folder, name, space, environment, widen=widen, any_device=any_device) as study:
         return run_in(study, space, trainer, **how)
 
 

@@ -49,6 +49,7 @@ class ExploreOptions(MachineOptions):
     until_stable: int | None
     seed: int | None
     widen: bool
+    any_device: bool
     warm_start: str | None
 
 
@@ -89,6 +90,11 @@ class ExploreOptions(MachineOptions):
     "--widen",
     is_flag=True,
     help="Resume a study whose space this one contains: its trials are carried over.",
+)
+@click.option(
+    "--any-device",
+    is_flag=True,
+    help="Resume a study on a device of another name, although seconds do not compare.",
 )
 @click.option(
     "--warm-start",
@@ -146,7 +152,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
                 folder=folder,
                 machine=machine(options),
                 watcher=watcher,
-                start=Start(options["widen"], tuple(first)),
+                start=Start(options["widen"], options["any_device"], tuple(first)),
             )
         except KeyboardInterrupt:
             if not folder.is_dir():

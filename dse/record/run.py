@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Outcome(StrEnum):
@@ -60,10 +63,70 @@ class EpochRow:
     validation_accuracy: float | None
     test_accuracy: float
 
+    @classmethod
+    def parse(cls, content: Mapping[str, object]) -> Self:
+        """Make a row of what a storage holds; fields of later versions are left out.
+
+        Raises:
+            ValueError: A field is missing, of another type, not finite or out of its limits.
+        """
+        row = cls(**{name: content.get(name) for name in _FIELDS})  # type: ignore[arg-type]
+        row.check()
+        return row
+
+    def check(self) -> None:
+        """Refuse what no run can have.
+
+        Raises:
+            ValueError: A field is of another type, not finite or out of its limits.
+        """
+        for name in _WHOLE:
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(
+                    f"{name}={value!r:.80} of epoch {self.epoch!r:.80} is no whole number from 1 up"
+                )
+        for name in _REAL:
+            value = getattr(self, name)
+            if type(value) not in (float, int) or not math.isfinite(value):
+                raise ValueError(f"{name}={value!r:.80} of epoch {self.epoch} is no finite number")
+        if self.train_seconds <= 0 or self.eval_seconds < 0:
+            name = "train_seconds" if self.train_seconds <= 0 else "eval_seconds"
+            raise ValueError(f"{name}={getattr(self, name)} of epoch {self.epoch}: a clock runs forwards")
+        for name in _SHARES:
+            value = getattr(self, name)
+            if value is None and name == "validation_accuracy":
+                continue
+            if type(value) not in (float, int) or not 0 <= value <= 1:
+                raise ValueError(f"{name}={value!r:.80} of epoch {self.epoch} is no share from 0 to 1")
+
     @property
     def accuracy(self) -> float:
         """The accuracy that chooses: on the validation images or, where none were set aside, on the test images."""
         return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
+
+
+_FIELDS = tuple(each.name for each in dataclasses.fields(EpochRow))
+_WHOLE = ("epoch", "batch_size", "steps", "images_seen")
+_SHARES = ("validation_accuracy", "test_accuracy")
+_REAL = tuple(name for name in _FIELDS if name not in (*_WHOLE, *_SHARES))
+
+
+def check_curve(rows: Iterable[EpochRow], epochs: int) -> None:
+    """Refuse rows that are no beginning of a run of so many epochs.
+
+    Raises:
+        ValueError: An epoch is missing, stands twice or is beyond the last one, or the clock does not run forwards.
+    """
+    seconds = 0.0
+    for expected, row in enumerate(rows, start=1):
+        if row.epoch != expected or expected > epochs:
+            raise ValueError(
+                f"epoch {row.epoch} stands where {min(expected, epochs)} of {epochs} is expected"
+            )
+        if row.train_seconds <= seconds:
+            raise ValueError(f"train_seconds={row.train_seconds} of epoch {row.epoch} is not after {seconds}")
+        seconds = row.train_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dse.recipe.recipe import Recipe
-from dse.record.run import Outcome, Run
+from dse.record.objectives import OBJECTIVES
+from dse.record.run import Outcome, Run, check_curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,29 @@ class Trial:
     def complete(self) -> bool:
         """Whether its run came to its end, with a value for every objective."""
         return self.state is Outcome.COMPLETE
+
+    def check(self) -> None:
+        """Refuse what no trial can have, wherever it was read from.
+
+        Raises:
+            ValueError: A number is none, or not finite, or the curve is not one of the recipe's.
+        """
+        for name in ("number", "seed"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                raise ValueError(f"{name}={value!r:.80} is no whole number from 0 up")
+        numbers = {name: self.measures.get(name) for name in OBJECTIVES}
+        numbers |= {name: getattr(self, name) for name in ("possible_accuracy", "possible_seconds")}
+        for name, value in (numbers | {"setup_seconds": self.run.setup_seconds}).items():
+            if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+                raise ValueError(f"{name}={value!r:.80} is no finite number")
+        for name, value in (
+            ("reason", self.run.reason),
+            ("engine", self.run.engine),
+            ("device", self.device),
+        ):
+            if not isinstance(value, str):
+                raise ValueError(f"{name}={value!r:.80} is no text")
+        check_curve(self.run.curve, self.recipe.epochs)
+        if self.complete and len(self.run.curve) < self.recipe.epochs:
+            raise ValueError(f"it is complete, but has {len(self.run.curve)} of {self.recipe.epochs} epochs")

@@ -11,7 +11,8 @@ from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import load_space
 from dse.space.search_space import SearchSpace
-from dse.study.storage import DATABASE, SPACE_FILE, open_database, stored_space
+from dse.study.database import DATABASE, open_database, readable
+from dse.study.storage import SPACE_FILE, stored_space
 from dse.study.trials import read_trials
 
 
@@ -28,12 +29,15 @@ def load_study(path: str | Path) -> StudyTables:
     if (folder / DATABASE).exists():
         study = open_database(folder)
         space = stored_space(study, folder)
+        with readable(folder / DATABASE):
+            trials = read_trials(study)
+            environment = dict(study.user_attrs.get("environment", {}))
         return make_tables(
             name=study.study_name,
-            trials=read_trials(study),
+            trials=trials,
             space=space.dump(),
             baseline_id=space.baseline_recipe.id,
-            environment=study.user_attrs.get("environment", {}),
+            environment=environment,
         )
     if (folder / "trials.csv").exists():
         published = folder / SPACE_FILE

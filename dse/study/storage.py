@@ -10,22 +10,22 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from dse.errors import StudyError
-from dse.record.environment import engine_name
 from dse.record.objectives import directions
 from dse.record.tables import write_view
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.comparing import check_compares
+from dse.study.database import DATABASE, FORMAT, open_database, readable, storage_at, writable
 from dse.study.quiet import quiet_optuna
+from dse.study.trials import read_trials
 from dse.study.widening import carried_over, check_space
 
-DATABASE = "study.db"
 SPACE_FILE = "space.yaml"
-OTHER_NAME = "Give the new study another --name."
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -45,7 +45,13 @@ def check_name(name: str) -> None:
 
 @contextmanager
 def opened(
-    results: Path, name: str, space: SearchSpace, environment: Mapping[str, Any], *, widen: bool = False
+    results: Path,
+    name: str,
+    space: SearchSpace,
+    environment: Mapping[str, Any],
+    *,
+    widen: bool = False,
+    any_device: bool = False,
 ) -> Iterator[optuna.Study]:
     """Create a study or resume one, and keep others from writing to it meanwhile.
 
@@ -55,6 +61,7 @@ def opened(
         space: What is explored.
         environment: Machine, device, versions and the data's fingerprint.
         widen: Whether a study of a space that this one contains is carried over into it.
+        any_device: Whether a study is resumed on a device of another name than its own.
 
     Raises:
         StudyError: The name is a path; the folder cannot be written to; another dse explores it now; or it
@@ -62,33 +69,50 @@ def opened(
     """
     check_name(name)
     folder = results / name
-    try:
+    # Optuna logs every trial it creates or ends; the watcher of a study says that better.
+    with _locked(folder), quiet_optuna(), writable(folder / DATABASE):
+        with _folder_written(folder):
+            study = _create_or_resume(folder, space, environment, widen=widen, any_device=any_device)
+        yield study
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / ".lock")
+    with _folder_written(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        # Optuna logs every trial it creates or ends; the watcher of a study says that better.
-        with lock.acquire(timeout=0), quiet_optuna():
-            yield _create_or_continue(folder, name, space, environment, widen)
-    except Timeout:
-        raise StudyError(
-            f"{folder}: another dse explore is writing to this study. Wait for it, or give this one another --name."
-        ) from None
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StudyError(
+                f"{folder}: another dse explore is writing to this study. Wait for it, or give this one another "
+                "--name."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _folder_written(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as reason:
         raise StudyError(
             f"{folder}: cannot be written ({reason.strerror}). Choose another folder with --results."
         ) from None
-    except (optuna.exceptions.StorageInternalError, _database_error()) as reason:
-        raise StudyError(
-            f"{folder / DATABASE}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; "
-            "then the same command goes on where the study stopped."
-        ) from None
 
 
-def _create_or_continue(
-    folder: Path, name: str, space: SearchSpace, environment: Mapping[str, Any], widen: bool
+def _create_or_resume(
+    folder: Path, space: SearchSpace, environment: Mapping[str, Any], *, widen: bool, any_device: bool
 ) -> optuna.Study:
     if (folder / DATABASE).exists():
         study = open_database(folder)
-        check_compares(study, folder, environment)
+        with readable(folder / DATABASE):
+            read_trials(study)
+            earlier = dict(study.user_attrs.get("environment", {}))
+        check_compares(folder, earlier, environment, any_device=any_device)
         before = stored_space(study, folder)
         check_space(study, folder, before, space, widen)
         if space.explored != before.explored:
@@ -96,7 +120,7 @@ def _create_or_continue(
                 folder,
                 study.study_name,
                 space,
-                study.user_attrs["environment"],
+                earlier,
                 carried_over(study, before, space),
             )
             study = open_database(folder)
@@ -106,7 +130,7 @@ def _create_or_continue(
             "Give the new study another --name."
         )
     else:
-        _replace(folder, name, space, environment, [])
+        _replace(folder, folder.name, space, environment, [])
         study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
@@ -122,7 +146,7 @@ def _replace(
     """Make a study's database under another name first: nobody ever finds one that is half made."""
     unfinished = folder / f".{DATABASE}.unfinished"
     unfinished.unlink(missing_ok=True)
-    storage = RDBStorage(f"sqlite:///{unfinished.resolve()}")
+    storage = storage_at(unfinished, create=True)
     new_study(storage, name, space, environment).add_trials(trials)
     storage.engine.dispose()
     unfinished.replace(folder / DATABASE)
@@ -142,75 +166,10 @@ def new_study(
     )
     # Names for optuna-dashboard; Optuna still calls the method experimental.
     study.set_metric_names(list(space.objectives))
+    study.set_user_attr("format", FORMAT)
     study.set_user_attr("space", space.dump())
     study.set_user_attr("environment", dict(environment))
     return study
-
-
-def check_compares(study: optuna.Study, folder: Path, environment: Mapping[str, Any]) -> None:
-    """Refuse to mix what was measured on other images, another kind of device or with another engine.
-
-    Raises:
-        StudyError: The study's environment is not this one.
-    """
-    earlier = dict(study.user_attrs.get("environment", {}))
-    if "engine" in earlier:
-        earlier["engine"] = engine_name(earlier["engine"])
-    for key, what in (
-        ("data_fingerprint", "other images"),
-        ("device_type", "another device"),
-        ("engine", "another engine"),
-    ):
-        if earlier.get(key) != environment.get(key):
-            raise StudyError(
-                f"{folder} was measured with {what}: {earlier.get(key)!r}, now {environment.get(key)!r}. "
-                f"Their seconds and accuracies do not compare. {OTHER_NAME}"
-            )
-    # Earlier versions did not record it.
-    threads, now_threads = earlier.get("threads"), environment.get("threads")
-    if threads is not None and threads != now_threads:
-        raise StudyError(
-            f"{folder} was measured with another number of threads: {threads}, now {now_threads}. "
-            f"Their seconds do not compare. Go on with --threads {threads}, or give the new study another --name."
-        )
-
-
-def open_database(folder: Path) -> optuna.Study:
-    """Open a study's database.
-
-    Raises:
-        StudyError: There is none, it is no Optuna storage, or it holds no study of ours.
-    """
-    path = folder / DATABASE
-    if not path.exists():
-        raise StudyError(f"{path}: no such file. `dse explore` makes one.")
-    try:
-        storage = RDBStorage(f"sqlite:///{path.resolve()}")
-        (name,) = optuna.get_all_study_names(storage)
-        study = optuna.load_study(study_name=name, storage=storage)
-        study.user_attrs["space"]
-    except (ValueError, KeyError):
-        raise StudyError(f"{path}: holds no study of dse. Give the new study another --name.") from None
-    except Exception as reason:
-        if not isinstance(reason, (RuntimeError, _database_error(), optuna.exceptions.StorageInternalError)):
-            raise
-        raise StudyError(
-            f"{path}: is no readable Optuna storage ({_first_line(reason)}). Restore it, or give another --name."
-        ) from None
-    return study
-
-
-def _database_error() -> type[Exception]:
-    import sqlalchemy.exc
-
-    return sqlalchemy.exc.SQLAlchemyError
-
-
-def _first_line(reason: BaseException) -> str:
-    """Say what the database said: Optuna wraps its errors."""
-    while reason.__cause__ is not None:
-        reason = reason.__cause__
-    return (str(reason).splitlines() or [type(reason).__name__])[0]
 
 
 def stored_space(study: optuna.Study, folder: Path) -> SearchSpace:

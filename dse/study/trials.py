@@ -9,8 +9,10 @@ whoever reads beside a running study, or after a kill, finds it whole or not at 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC
+from itertools import takewhile
 from typing import Any
 
 import optuna
@@ -45,14 +47,23 @@ def was_interrupted(stored: FrozenTrial) -> bool:
 
 
 def read_trial(stored: FrozenTrial) -> Trial:
-    """Read a trial from Optuna's record of it."""
+    """Read a trial from Optuna's record of it.
+
+    Raises:
+        ValueError: The record is damaged.
+    """
     record = _record(stored)
     cut_off = was_interrupted(stored)
-    rows = sorted(
-        (EpochRow(**value) for key, value in stored.user_attrs.items() if key.startswith("epoch ")),
-        key=lambda row: row.epoch,
-    )
-    return Trial(
+    contents = [value for key, value in stored.user_attrs.items() if key.startswith("epoch ")]
+    # Version 0.1 wrote down what a training of the user's own gave, be it NaN: from there on it had diverged.
+    sound = list(takewhile(_is_finite, sorted(contents, key=lambda each: each["epoch"])))
+    rows = [EpochRow.parse(content) for content in sound]
+    if len(sound) < len(contents):
+        record |= {
+            "state": Outcome.DIVERGED,
+            "reason": f"epoch {len(sound) + 1} holds what is no finite number",
+        }
+    trial = Trial(
         number=stored.number,
         recipe=parse_recipe(record["recipe"], f"trial {stored.number}"),
         seed=record["seed"],
@@ -71,6 +82,8 @@ def read_trial(stored: FrozenTrial) -> Trial:
         possible_accuracy=record.get("possible_accuracy"),
         possible_seconds=record.get("possible_seconds"),
     )
+    trial.check()
+    return trial
 
 
 def recorded_seed(stored: FrozenTrial) -> int | None:
@@ -81,6 +94,10 @@ def recorded_seed(stored: FrozenTrial) -> int | None:
 def _record(stored: FrozenTrial) -> dict[str, Any]:
     attrs: dict[str, Any] = stored.user_attrs
     return {"state": str(Outcome.RUNNING), **attrs.get("start", {}), **attrs, **attrs.get("end", {})}
+
+
+def _is_finite(content: Mapping[str, Any]) -> bool:
+    return all(math.isfinite(value) for value in content.values() if isinstance(value, float))
 
 
 def write_start(asked: optuna.Trial, trial: Trial) -> None:

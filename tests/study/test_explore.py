@@ -15,8 +15,9 @@ from dse.record.run import OnEpoch, Outcome, Run
 from dse.record.tables import write_tables
 from dse.space.load import parse_space
 from dse.space.samplers import SAMPLERS
+from dse.study.database import open_database
 from dse.study.load import find_study, load_study
-from dse.study.storage import open_database, opened
+from dse.study.storage import opened
 from dse.study.trials import read_trials
 from tests.fakes import (
     ENVIRONMENT,
@@ -147,6 +148,7 @@ REFUSED = {
     "data": ({}, {"data_fingerprint": "other"}, "measured with other images: 'abc', now 'other'"),
     "threads": ({}, {"threads": 1}, "another number of threads: 2, now 1. .* Go on with --threads 2"),
     "device": ({}, {"device_type": "cuda"}, "measured with another device: 'cpu', now 'cuda'"),
+    "its name": ({}, {"device": "NVIDIA T4"}, "measured on 'NVIDIA H100', and this is 'NVIDIA T4'"),
 }
 
 

@@ -19,9 +19,10 @@ from dse.record.run import Outcome
 from dse.record.trial import Trial
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.database import open_database
 from dse.study.explore import explore
 from dse.study.load import load_study
-from dse.study.storage import open_database, opened
+from dse.study.storage import opened
 from dse.study.trials import read_trials
 from tests.fakes import ENVIRONMENT, FakeTrainer, Quiet, make_space
 from tests.fakes import run_study as run
@@ -171,7 +172,8 @@ def test_a_trial_that_ended_before_its_kill_counts_for_the_sampler(tmp_path: Pat
         first = study.get_trials(deepcopy=False)[0]
         space.draw(asked)
         asked.set_user_attr("start", first.user_attrs["start"] | {"seed": 7})
-        asked.set_user_attr("end", first.user_attrs["end"])
+        for key in ("epoch 1", "epoch 2", "end"):
+            asked.set_user_attr(key, first.user_attrs[key])
     trials = run(tmp_path, space, trials=3, sampler="tpe")
     assert [(trial.seed, trial.state) for trial in trials][2] == (7, "complete")
     assert open_database(tmp_path / "s").get_trials()[2].values == first.values

@@ -14,8 +14,8 @@ from dse.recipe.recipe import Recipe
 from dse.record.run import Outcome
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.database import open_database
 from dse.study.load import front_recipes, load_study
-from dse.study.storage import open_database
 from dse.study.trials import read_trials
 from tests.fakes import FakeTrainer, make_space, run_in, run_in_memory, study_in_memory, tables_of
 from tests.fakes import run_study as run

@@ -1,0 +1,132 @@
+"""A study's database: one SQLite file in the form of an Optuna storage, opened without changing it."""
+
+from __future__ import annotations
+
+import sqlite3
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import RDBStorage
+
+from dse.errors import DseError, StudyError
+
+DATABASE = "study.db"
+# Of what a study's attributes hold. Studies of version 0.1 do not name theirs.
+FORMAT = 1
+# A backup or a report may read for a while, and the writer waits. SQLite's own limit is 5 s.
+LOCK_SECONDS = 90.0
+# What Optuna and our own reading say of rows that hold what was never written.
+_DAMAGE = (RuntimeError, AssertionError, LookupError, TypeError, ValueError, AttributeError)
+
+
+def storage_at(path: Path, *, create: bool = False) -> RDBStorage:
+    """Give the storage in a file, of any name.
+
+    Args:
+        path: The file.
+        create: Whether it is made if it is not there; an old one is opened as it is, no table added.
+    """
+    # Braces, "?" and "%" of a path mean something in Optuna's and SQLAlchemy's URLs: the file is opened here.
+    return RDBStorage(
+        "sqlite:///study.db",
+        engine_kwargs={"creator": lambda: _connect(path.resolve(), create=create)},
+        skip_table_creation=not create,
+    )
+
+
+def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
+    where = f"file:{urllib.parse.quote(str(path))}?mode={'rwc' if create else 'rw'}"
+    return sqlite3.connect(where, uri=True, timeout=LOCK_SECONDS, check_same_thread=False)
+
+
+def open_database(folder: Path) -> optuna.Study:
+    """Open a study's database; a file that holds none is left as it is.
+
+    Raises:
+        StudyError: There is none, it is no Optuna storage, or it holds no study of ours, or of a newer version.
+    """
+    path = folder / DATABASE
+    if not path.exists():
+        raise StudyError(f"{path}: no such file. `dse explore` makes one.")
+    with readable(path):
+        if not _has_tables(path):
+            raise StudyError(f"{path}: holds no study of dse. Give the new study another --name.")
+        storage = storage_at(path)
+        try:
+            # Optuna's list of names counts every trial of each study.
+            with storage.engine.connect() as connection:
+                (name,) = connection.exec_driver_sql("SELECT study_name FROM studies").scalars()
+            study = optuna.load_study(study_name=name, storage=storage)
+            study.user_attrs["space"]
+        except (ValueError, KeyError):
+            raise StudyError(f"{path}: holds no study of dse. Give the new study another --name.") from None
+    written = study.user_attrs.get("format", FORMAT)
+    if not isinstance(written, int) or written > FORMAT:
+        raise StudyError(
+            f"{path}: was written by a newer dse (format {written!r}; this one reads up to {FORMAT}). Update dse."
+        )
+    return study
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Explain what a database says that cannot be read.
+
+    Raises:
+        StudyError: It is locked, cut short or damaged, or holds something else.
+    """
+    try:
+        yield
+    except DseError:
+        raise
+    except Exception as reason:
+        said = _first_line(reason)
+        if "locked" in said:
+            raise StudyError(
+                f"{path}: is locked by another program ({said}). End it, then try again."
+            ) from None
+        if not isinstance(reason, (*_database_errors(), optuna.exceptions.OptunaError, *_DAMAGE)):
+            raise
+        raise StudyError(
+            f"{path}: is no readable Optuna storage ({said}). Restore it, or give another --name."
+        ) from None
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Explain why a database cannot be written to.
+
+    Raises:
+        StudyError: It stayed locked, or the disk is full.
+    """
+    try:
+        yield
+    except Exception as reason:
+        if not isinstance(reason, (*_database_errors(), optuna.exceptions.StorageInternalError)):
+            raise
+        raise StudyError(
+            f"{path}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; if another "
+            "program locks the file, end it. Then the same command goes on where the study stopped."
+        ) from None
+
+
+def _has_tables(path: Path) -> bool:
+    with closing(_connect(path.resolve())) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {"studies", "trials", "version_info", "alembic_version"} <= {name for (name,) in names}
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    import sqlalchemy.exc
+
+    return (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)
+
+
+def _first_line(reason: BaseException) -> str:
+    """Say what the database said: Optuna wraps its errors."""
+    while reason.__cause__ is not None:
+        reason = reason.__cause__
+    return (str(reason).splitlines() or [type(reason).__name__])[0]
