@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from typing_extensions import Unpack
 
-from dse.data.choice import DataChoice
+from dse.data.choice import DataChoice, named_data
 from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
 from dse.record.run import OnEpoch, Run
@@ -121,13 +121,16 @@ def changed(space: SearchSpace, changes: Mapping[str, Any]) -> SearchSpace:
     return parse_space(space.dump() | dict(changes), f"{space.name} with {asked}")
 
 
-def read_space(name: str, changes: Mapping[str, Any], dataset: str | None) -> SearchSpace:
+def read_space(
+    name: str, changes: Mapping[str, Any], dataset: str | None, test_share: float | None = None
+) -> SearchSpace:
     """Read a search space with some of its keys replaced, and check it as it is then.
 
     Args:
         name: A file, or the name of a space that comes with dse.
         changes: Top-level keys to replace; None leaves one as it is.
-        dataset: Data set to use instead.
+        dataset: Data set to use instead, or the path of own images.
+        test_share: Share of these that becomes their test part, if they have none.
 
     Raises:
         SpaceError: There is no such file, or it makes no sound study.
@@ -135,7 +138,8 @@ def read_space(name: str, changes: Mapping[str, Any], dataset: str | None) -> Se
     space = load_space(name)
     asked = {key: value for key, value in changes.items() if value is not None}
     if dataset is not None:
-        asked["data"] = space.data.model_dump() | {"name": dataset}
+        subsets = {"images", "validation_images", "test_images", "split_seed"}
+        asked["data"] = space.data.model_dump(include=subsets) | named_data(dataset, test_share)
     return changed(space, asked)
 
 

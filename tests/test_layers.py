@@ -28,6 +28,7 @@ ONLY_IN = {
     "torch": {"networks", "training", "bench"},
     "torchvision": {"data", "bench"},
     "sklearn": {"data"},
+    "PIL": {"data", "bench"},
     "safetensors": {"networks"},
     "optuna": {"study"},
     "plotly": {"report"},

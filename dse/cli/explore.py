@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from typing_extensions import Unpack, override
 
-from dse.cli.options import MachineOptions, machine, machine_options, results_option
+from dse.cli.options import MachineOptions, machine, machine_options, results_option, test_share_option
 from dse.cli.terminal import console
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
@@ -42,6 +42,7 @@ class ExploreOptions(MachineOptions):
     name: str | None
     results: Path
     dataset: str | None
+    test_share: float | None
     trials: int | None
     sampler: str | None
     stopping: str | None
@@ -62,7 +63,12 @@ class ExploreOptions(MachineOptions):
     type=click.IntRange(min=1),
     help="Trials in all, earlier ones included. [default: the space's]",
 )
-@click.option("--dataset", help="Explore on this data set instead of the space's.")
+@click.option(
+    "--dataset",
+    metavar="NAME|PATH",
+    help="Explore on this data set, or on your own images, instead of the space's.",
+)
+@test_share_option
 @machine_options
 @click.option(
     "--sampler",
@@ -134,7 +140,11 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         "until_stable": options["until_stable"],
         "seed": options["seed"],
     }
-    parsed = read_space(space, changes, options["dataset"])
+    if options["test_share"] is not None and options["dataset"] is None:
+        raise click.UsageError(
+            "--test-share is for the images that --dataset names. In a space's file it is data.test_share."
+        )
+    parsed = read_space(space, changes, options["dataset"], options["test_share"])
     name = parsed.name if options["name"] is None else options["name"]
     check_name(name)
     output = console()

@@ -55,7 +55,17 @@ threads_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 dataset_option = click.option(
-    "--dataset", default="digits", show_default=True, help="Data set by name; `dse datasets` lists them."
+    "--dataset",
+    default="digits",
+    show_default=True,
+    metavar="NAME|PATH",
+    help="A data set by its name (`dse datasets` lists them), or your own images: a folder with a folder for each "
+    "class, an .npz file, or a folder of idx files.",
+)
+test_share_option = click.option(
+    "--test-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Of your own images: the share of each class that becomes the test part, where they have none.",
 )
 images_option = click.option(
     "--images",
@@ -76,6 +86,7 @@ class DataOptions(TypedDict):
     """What ``data_options`` gives a command."""
 
     dataset: str
+    test_share: float | None
     images: int | None
     protocol: str
 
@@ -94,7 +105,7 @@ Command = Callable[..., None]
 
 def data_options(command: Command) -> Command:
     """Give a command the options that say which images are trained on."""
-    return dataset_option(images_option(protocol_option(command)))
+    return dataset_option(test_share_option(images_option(protocol_option(command))))
 
 
 def machine_options(command: Command) -> Command:
@@ -104,11 +115,13 @@ def machine_options(command: Command) -> Command:
 
 def data_choice(options: DataOptions) -> DataChoice:
     """Give the images that were asked for."""
-    from dse.data.choice import DataChoice
+    from dse.data.choice import DataChoice, named_data
     from dse.data.datasets import Protocol
 
     return DataChoice(
-        name=options["dataset"], images=options["images"], protocol=Protocol(options["protocol"])
+        **named_data(options["dataset"], options["test_share"]),
+        images=options["images"],
+        protocol=Protocol(options["protocol"]),
     )
 
 

@@ -17,6 +17,7 @@ from dse.cli.options import (
     print_json,
     protocol_option,
     results_option,
+    test_share_option,
 )
 from dse.cli.terminal import console, plain_table
 
@@ -28,6 +29,7 @@ class PlanOptions(TypedDict):
     """All options of ``dse plan``."""
 
     dataset: str
+    test_share: float | None
     images: int | None
     protocol: str
     epochs: int | None
@@ -43,6 +45,7 @@ class PlanOptions(TypedDict):
 @click.option(
     "--images", type=click.IntRange(min=1), help="Plan for so many training images. [default: the data set's]"
 )
+@test_share_option
 @protocol_option
 @click.option("--epochs", type=click.IntRange(min=1), help="Plan so many epochs instead of the recipe's own.")
 @click.option(
@@ -58,7 +61,7 @@ class PlanOptions(TypedDict):
 @results_option
 @json_option
 def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
-    """Show what a recipe does: batch sizes, steps, learning rates and parameters. Needs no data.
+    """Show what a recipe does: batch sizes, steps, learning rates and parameters. Needs no data but your own.
 
     RECIPE is a name (paper/...), a YAML file, or STUDY:TRIAL.
 
@@ -67,11 +70,13 @@ def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
       dse plan paper/warm_ada_batch --dataset mnist --images 60000
       dse plan quickstart:12 --plot plan.png
     """
-    from dse.data.choice import DataChoice
+    from dse.data.choice import DataChoice, named_data
     from dse.data.datasets import Protocol
     from dse.recipe.plan import compile_plan
 
-    data = DataChoice(name=options["dataset"], protocol=Protocol(options["protocol"]))
+    data = DataChoice(
+        **named_data(options["dataset"], options["test_share"]), protocol=Protocol(options["protocol"])
+    )
     count = options["images"] or data.split.train_images
     found = find_recipe(recipe, options["results"], options["epochs"])
     compiled = compile_plan(found, data.dataset.shape, count)

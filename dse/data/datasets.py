@@ -91,7 +91,10 @@ def find_dataset(name: str) -> Dataset:
     try:
         return DATASETS[name]
     except KeyError:
-        raise DataError(f"data set {name!r} is unknown. Choose one of: {', '.join(DATASETS)}.") from None
+        raise DataError(
+            f"data set {name!r} is unknown. Choose one of: {', '.join(DATASETS)}; or give the path of your own "
+            "images."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dse.errors import DataError
 _UNSIGNED_BYTES = 0x08
 
 
-def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def read_idx(path: Path, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
     """Read an idx file of unsigned bytes, plain or compressed (.gz).
 
     The format is two zero bytes, the type, the number of dimensions, a big-endian 32-bit size for each of them,
@@ -23,7 +23,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     Args:
         path: The file; its name ends in .gz if and only if it is compressed.
-        shape: What it must hold, the number of images first.
+        shape: What it must hold, the number of images first; None where any number will do.
 
     Returns:
         What it holds, of that shape.
@@ -41,14 +41,13 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if len(content) < header:
         raise _wrong(path, f"a header of {header} bytes", f"{len(content)}: the file is cut short")
     sizes = tuple(np.frombuffer(content, ">u4", count=len(shape), offset=len(magic)).tolist())
-    if sizes != shape:
+    if any(wanted not in (None, size) for wanted, size in zip(shape, sizes, strict=True)):
         raise _wrong(path, _product(shape), _product(sizes))
-    if len(content) != header + math.prod(shape):
-        relation = "cut short" if len(content) < header + math.prod(shape) else "too long"
-        raise _wrong(
-            path, f"{header + math.prod(shape)} bytes unzipped", f"{len(content)}: the file is {relation}"
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    length = header + math.prod(sizes)
+    if len(content) != length:
+        relation = "cut short" if len(content) < length else "too long"
+        raise _wrong(path, f"{length} bytes unzipped", f"{len(content)}: the file is {relation}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(sizes)
 
 
 def _read(path: Path) -> bytes:
@@ -66,9 +65,9 @@ def _read(path: Path) -> bytes:
 def _wrong(path: Path, expected: str, found: str) -> DataError:
     return DataError(
         f"{path}: expected {expected}, found {found or 'nothing'}. "
-        "Replace the file by a sound copy, or delete the data set's files to have them downloaded again."
+        "Replace the file by a sound copy; what dse downloads, it downloads again once a data set's files are deleted."
     )
 
 
-def _product(sizes: tuple[int, ...]) -> str:
-    return "x".join(map(str, sizes))
+def _product(sizes: tuple[int | None, ...]) -> str:
+    return "x".join("any" if size is None else str(size) for size in sizes)

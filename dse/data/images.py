@@ -17,11 +17,9 @@ from dse.data.choice import DataChoice
 from dse.data.datasets import Dataset
 from dse.data.files import fetch_files
 from dse.data.idx import read_idx
+from dse.data.own.found import Pixels
+from dse.data.strata import Labels, stratified_choice
 from dse.errors import DataError
-
-Pixels = NDArray[np.uint8]
-Labels = NDArray[np.int64]
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +70,8 @@ def load_images(choice: DataChoice, data_dir: Path) -> ImageData:
         DataError: The name is unknown, the numbers do not fit, or files are missing, cut short or corrupt.
     """
     dataset, split = choice.dataset, choice.split
-    train, test = _read(dataset, data_dir)
+    own = choice.own
+    train, test = _read(dataset, data_dir) if own is None else own.read(choice.facts)
     chosen = stratified_choice(train[1], split.validation_images, choice.split_seed)
     left = np.setdiff1d(np.arange(dataset.train_images), chosen)
     trained = left[stratified_choice(train[1][left], split.train_images, choice.split_seed)]
@@ -83,32 +82,6 @@ def load_images(choice: DataChoice, data_dir: Path) -> ImageData:
     return ImageData(
         dataset, train_part, validation_part if len(validation_part) else None, test_part, _fingerprint(held)
     )
-
-
-def stratified_choice(labels: Labels, size: int, seed: int) -> Indices:
-    """Choose so many items that every class keeps its share, to within one item.
-
-    Args:
-        labels: Class of each item, shape (items,).
-        size: How many to choose, at most all.
-        seed: At least 0. The same seed chooses the same items.
-
-    Returns:
-        Indices in increasing order, exactly ``size`` of them.
-
-    >>> stratified_choice(np.array([0, 0, 0, 0, 1, 1]), 3, seed=0)
-    array([0, 2, 5])
-    """
-    classes, counts = np.unique(labels, return_counts=True)
-    # Largest remainder: round every share down, then give what is left to those that lost most.
-    shares, remainders = np.divmod(counts * size, len(labels))
-    shares[np.argsort(-remainders, kind="stable")[: size - shares.sum()]] += 1
-    generator = np.random.default_rng(seed)
-    chosen = [
-        generator.permutation(np.flatnonzero(labels == label))[:share]
-        for label, share in zip(classes, shares, strict=True)
-    ]
-    return np.sort(np.concatenate(chosen))
 
 
 def _read(dataset: Dataset, data_dir: Path) -> tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]:

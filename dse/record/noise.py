@@ -7,26 +7,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from dse.data.choice import DataChoice
-from dse.data.datasets import Protocol, Split
+from dse.data.datasets import Protocol
 from dse.errors import DataError
 
 
-def known_split(space: Mapping[str, Any], protocol: str) -> Split | None:
-    """Look up how many images train, choose and test; None if the space does not name its data."""
+def known_data(space: Mapping[str, Any], protocol: str) -> DataChoice | None:
+    """Give the data of a recorded space; None if it does not name any whose facts are known."""
     data = space.get("data")
     if not isinstance(data, Mapping) or "name" not in data:
         return None
     try:
-        return DataChoice(**data, protocol=Protocol(protocol)).split
+        choice = DataChoice(**data, protocol=Protocol(protocol))
+        choice.split  # noqa: B018 - it must exist
     except (DataError, ValueError):
         return None
+    return choice
 
 
 def choosing_images(space: Mapping[str, Any], protocol: str) -> int | None:
     """Count the images that an accuracy is measured on; None if unknown."""
-    split = known_split(space, protocol)
-    if split is None:
+    data = known_data(space, protocol)
+    if data is None:
         return None
+    split = data.split
     return split.test_images if protocol == Protocol.PAPER else split.validation_images
 
 

@@ -244,5 +244,9 @@ class SearchSpace(Section):
         """What makes two studies comparable: all but name, texts, budget, sampler and seeds."""
         return self.model_dump(
             mode="json",
-            exclude={"name", "description", "trials", "seeds", "seed", "sampler", *SPENDING},
+            exclude=dict.fromkeys(
+                ("name", "description", "trials", "seeds", "seed", "sampler", *SPENDING), True
+            )
+            # The same images may lie elsewhere; their fingerprint tells.
+            | {"data": {"path"}},
         )

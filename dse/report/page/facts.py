@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dse.data.datasets import DATASETS
-from dse.record.noise import known_split
+from dse.record.noise import known_data
 from dse.record.tables import StudyTables
 from dse.report.wording import PAPER, value_text
 from dse.units import words
@@ -35,11 +34,10 @@ def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
 def _data(tables: StudyTables) -> str:
     section = tables.space.get("data")
     name = str(section.get("name", "")) if isinstance(section, dict) else ""
-    if name in DATASETS:
-        name = f"{name} ({DATASETS[name].title})"
-    split = known_split(tables.space, tables.protocol)
-    if split is None:
+    data = known_data(tables.space, tables.protocol)
+    if data is None:
         return name
+    name, split = f"{name} ({data.dataset.title})", data.split
     parts = [
         ("training", split.train_images),
         ("validation", split.validation_images),
