@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from dse.record.replicates import CUT_OFF, over_common_epochs
+from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.search.volume import objective_corner, objective_volume
 
@@ -37,19 +39,26 @@ def volume_growth(tables: StudyTables) -> Growth:
     It falls where another seed of a recipe shows that the first was lucky.
     """
     names = _traded(tables)
-    runs = _Runs(tables, names)
+    known = _points_of_trials(tables, names)
     trials = tables.trials.sort_values("trial")
-    baseline = trials[trials["is_baseline"] & (trials["state"] == "complete")]
-    if baseline.empty:
+    columns = (trials[name] for name in ("trial", "recipe_id", "state", "is_baseline"))
+    runs: dict[str, list[_Run]] = {}
+    baseline: list[_Run] = []
+    means: dict[str, Points] = {}
+    covered: list[list[Points]] = []
+    for number, recipe_id, state, is_baseline in zip(*columns, strict=True):
+        if number in known:
+            run = _Run(known[number], state in CUT_OFF)
+            runs.setdefault(recipe_id, []).append(run)
+            means[recipe_id] = _mean(runs[recipe_id])
+            if is_baseline and state == Outcome.COMPLETE:
+                baseline.append(run)
+        covered.append(list(means.values()))
+    if not baseline:
         return Growth(names, (), pd.DataFrame({"trial": [], "share": []}))
-    reference = runs.points(baseline)[-1]
-    points: dict[str, Points] = {}
-    volumes: list[float] = []
-    for number, (_, trial) in enumerate(trials.iterrows(), start=1):
-        recipe_id = str(trial["recipe_id"])
-        so_far = trials.iloc[:number]
-        points[recipe_id] = runs.points(so_far[so_far["recipe_id"] == recipe_id])
-        volumes.append(objective_volume(np.concatenate(list(points.values())), reference, names))
+    reference = _mean(baseline)[-1]
+    nothing = np.empty((0, len(names)))
+    volumes = [objective_volume(np.concatenate([nothing, *points]), reference, names) for points in covered]
     last = volumes[-1] or 1.0
     rows = pd.DataFrame(
         {"trial": trials["trial"].astype(int), "share": [volume / last for volume in volumes]}
@@ -63,32 +72,26 @@ def _traded(tables: StudyTables) -> tuple[str, ...]:
     return ("train_seconds", "accuracy", *(("parameters",) if "parameters" in tables.objectives else ()))
 
 
-class _Runs:
-    """The points of a recipe whose trials are given: means over them."""
+class _Run(NamedTuple):
+    points: Points
+    cut_off: bool
 
-    def __init__(self, tables: StudyTables, names: Sequence[str]) -> None:
-        self._names = list(names)
-        self._curves: dict[int, Points] | None = None
-        if tables.front_of_curves:
-            columns = ["train_seconds", "best_accuracy"]
-            self._curves = {
-                int(str(number)): curve[columns].to_numpy(dtype=float)
-                for number, curve in tables.curves.sort_values("epoch").groupby("trial")
-            }
 
-    def points(self, trials: pd.DataFrame) -> Points:
-        """Give the points of trials of one recipe; shape (epochs or whole runs, objectives)."""
-        if self._curves is None:
-            complete = trials[trials["state"] == "complete"]
-            whole = complete[self._names].dropna().to_numpy(dtype=float)
-            return whole.mean(axis=0, keepdims=True) if len(whole) else whole
-        trials = trials[trials["trial"].isin(self._curves)]
-        ended = trials[~trials["state"].isin({str(state) for state in CUT_OFF})]
-        counted = (ended if len(ended) else trials)["trial"]
-        if counted.empty:
-            return np.empty((0, len(self._names)))
-        curves = [self._curves[number] for number in counted]
-        means = [over_common_epochs([curve[:, k] for curve in curves]).mean(axis=0) for k in (0, 1)]
-        if "parameters" in self._names:
-            means.append(np.full(len(means[0]), float(trials["parameters"].iloc[0])))
-        return np.stack(means, axis=1)
+def _points_of_trials(tables: StudyTables, names: Sequence[str]) -> dict[int, Points]:
+    """Give the points of each trial that has some; shape (epochs, or one whole run, objectives)."""
+    if not tables.front_of_curves:
+        whole = tables.trials[tables.trials["state"] == "complete"].dropna(subset=list(names))
+        values = whole[list(names)].to_numpy(dtype=float)
+        return {int(number): point[None] for number, point in zip(whole["trial"], values, strict=True)}
+    rows = tables.curves.sort_values("epoch").reset_index(drop=True)
+    if "parameters" in names:
+        rows = rows.merge(tables.trials[["trial", "parameters"]], on="trial")
+    values = rows[["best_accuracy" if name == "accuracy" else name for name in names]].to_numpy(dtype=float)
+    return {int(str(number)): values[places] for number, places in rows.groupby("trial").indices.items()}
+
+
+def _mean(runs: Sequence[_Run]) -> Points:
+    """Give the points of a recipe: means over its runs, those that ended if any did."""
+    counted = [run.points for run in runs if not run.cut_off] or [run.points for run in runs]
+    mean: Points = over_common_epochs(counted).mean(axis=0)
+    return mean

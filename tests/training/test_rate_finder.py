@@ -33,8 +33,8 @@ def test_it_suggests_a_rate_that_trains() -> None:
     assert 1e-4 < found.suggested_rate < 1e-2
     assert found.unreached == ""
     assert told == list(zip(range(1, steps + 1), found.rates, found.smoothed, strict=True))
-    again = dse.find_rate(*arguments)
-    assert np.array_equal(again.losses, found.losses)
+    again = dse.find_rate(*arguments, max_seconds=0.1)
+    assert np.array_equal(again.losses, found.losses[: len(again.losses)])
 
 
 class Pretended:
