@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -52,11 +53,11 @@ class Section(BaseModel):
 
     def id_content(self) -> dict[str, Any]:
         """Give what an id is made of: all values, but those of ``Later`` keys only where they are not the default."""
-        values = dict(self)
+        values, later = dict(self), _later_defaults(type(self))
         return {
-            key: _id_value(values[key])
-            for key, field in type(self).model_fields.items()
-            if not (Later() in field.metadata and values[key] == _default(field, values))
+            key: _id_value(value)
+            for key, value in values.items()
+            if key not in later or value != later[key](values)
         }
 
 
@@ -93,6 +94,22 @@ class NameIn:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.literal_schema(list(self.registry))
+
+
+@cache
+def _later_defaults(section: type[Section]) -> dict[str, Callable[[dict[str, Any]], object]]:
+    """Give what makes the default of each ``Later`` key from a section's values; most are made here, once."""
+    return {
+        key: partial(_default, field)
+        if field.default_factory_takes_validated_data
+        else partial(_same, _default(field, {}))
+        for key, field in section.model_fields.items()
+        if Later() in field.metadata
+    }
+
+
+def _same(default: object, _values: dict[str, Any]) -> object:
+    return default
 
 
 def _default(field: FieldInfo, values: dict[str, Any]) -> object:

