@@ -42,11 +42,11 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     curves = _read_csv(folder / "curves.csv", ["trial", *EPOCH_COLUMNS])
     _check_numbers(curves, folder / "curves.csv")
     environment = folder / "environment.json"
-    rows = {int(str(number)): curve for number, curve in curves.groupby("trial")}
+    rows = _curves(curves)
     baselines = [row["recipe_id"] for row in trials.to_dict("records") if row.get("is_baseline")]
     return make_tables(
         name=folder.resolve().name,
-        trials=[_trial(row, rows.get(int(row["trial"])), folder) for row in trials.to_dict("records")],
+        trials=[_trial(row, rows.get(int(row["trial"]), ()), folder) for row in trials.to_dict("records")],
         space={"objectives": ["train_seconds", "accuracy"], "protocol": "holdout", "target": None}
         | dict(space),
         baseline_id=next(iter(baselines), ""),
@@ -54,7 +54,7 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     )
 
 
-def _trial(row: Mapping[Any, Any], curve: pd.DataFrame | None, folder: Path) -> Trial:
+def _trial(row: Mapping[Any, Any], curve: Sequence[EpochRow], folder: Path) -> Trial:
     def value(name: str, missing: Any = None) -> Any:
         found = row.get(name)
         return missing if found is None or pd.isna(found) else found
@@ -66,7 +66,7 @@ def _trial(row: Mapping[Any, Any], curve: pd.DataFrame | None, folder: Path) -> 
             recipe=parse_recipe(json.loads(row["recipe"]), where),
             seed=int(row["seed"]),
             run=Run(
-                curve=() if curve is None else _curve(curve),
+                curve=tuple(curve),
                 outcome=Outcome(row["state"]),
                 reason=value("reason", ""),
                 setup_seconds=value("setup_seconds"),
@@ -84,14 +84,18 @@ def _trial(row: Mapping[Any, Any], curve: pd.DataFrame | None, folder: Path) -> 
         ) from None
 
 
-def _curve(rows: pd.DataFrame) -> tuple[EpochRow, ...]:
-    columns: dict[str, list[Any]] = {name: rows[name].tolist() for name in EPOCH_COLUMNS}
-    columns |= {name: rows[name].astype(int).tolist() for name in WHOLE_EPOCH_COLUMNS}
+def _curves(rows: pd.DataFrame) -> dict[int, list[EpochRow]]:
+    """Read each trial's curve, in the order of its epochs."""
+    ordered = rows.sort_values("epoch", kind="stable")
+    columns: dict[str, list[Any]] = {name: ordered[name].tolist() for name in EPOCH_COLUMNS}
+    columns |= {name: ordered[name].astype(int).tolist() for name in WHOLE_EPOCH_COLUMNS}
     columns["validation_accuracy"] = [
         None if pd.isna(each) else each for each in columns["validation_accuracy"]
     ]
-    found = [EpochRow(*values) for values in zip(*columns.values(), strict=True)]
-    return tuple(sorted(found, key=lambda row: row.epoch))
+    curves: dict[int, list[EpochRow]] = {}
+    for trial, *values in zip(ordered["trial"], *columns.values(), strict=True):
+        curves.setdefault(int(trial), []).append(EpochRow(*values))
+    return curves
 
 
 def _check_numbers(curves: pd.DataFrame, path: Path) -> None:

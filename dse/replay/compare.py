@@ -186,7 +186,7 @@ def _searched(
 ) -> Iterable[tuple[Strategy, list[tuple[Score, Floats]]]]:
     repeats = setting.repeats
     parts = [range(i, min(i + REPEATS_AT_A_TIME, repeats)) for i in range(0, repeats, REPEATS_AT_A_TIME)]
-    if setting.processes == 1:
+    if setting.processes == 1 or len(parts) * len(strategies) == 1:
         for strategy in strategies:
             yield strategy, [result for part in parts for result in task.run(strategy, part)]
         return

@@ -8,11 +8,13 @@ from rich.console import Console
 
 from dse.cli.progress import LineView, LiveView, make_view
 from dse.recipe.plan import compile_plan
+from dse.record.answer import Answer
 from dse.space.load import load_space
 from dse.study.watcher import Standing
 from tests.fakes import BASELINE, epoch_row, make_trial
 
 SPACE = load_space("quickstart")
+WAITING = Answer(None, None, "No answer yet.")
 
 
 def lines_of(watcher: LiveView) -> list[str]:
@@ -25,7 +27,7 @@ def test_the_live_view() -> None:
     watcher = LiveView(Console(file=io.StringIO(), force_terminal=True, width=140), "second-try", SPACE)
     done, running = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)]), make_trial(1, BASELINE, [(10, 0.25)])
     watcher.trial_started(done, compile_plan(done.recipe, SPACE.data.dataset.shape, 1200))
-    watcher.trial_ended(done, [done], Standing(1, 20.0, 0.05))
+    watcher.trial_ended(done, [done], Standing(1, 20.0, 0.05, WAITING))
     watcher.epoch_ended(running, epoch_row(1, 12.5, 0.25))
     text = lines_of(watcher)
     first, second = (next(line for line in text if line.split()[:1] == [number]) for number in ("0", "1"))
@@ -33,6 +35,7 @@ def test_the_live_view() -> None:
     assert "epoch 1/5: 25.00" in second
     assert first.index(done.recipe.label) == second.index(running.recipe.label)
     assert any("front so far" in line for line in text)
+    assert text[0].rstrip() == "No answer yet."
     assert any(f"1/{SPACE.trials} trials" in line and "the rest may add 5 %" in line for line in text)
 
 
@@ -44,6 +47,19 @@ def test_plain_lines_elsewhere() -> None:
     watcher.trial_ended(done, [done], Standing(1, 20.0, None))
     (line,) = console.file.getvalue().splitlines()
     assert line.startswith("trial 0 [tiny · fixed 0.001 · batch 128, seed 0] train_seconds 20.0")
+
+
+def test_the_answer_is_printed_where_it_changes() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    watcher = LineView(console, "second-try", SPACE)
+    done = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)])
+    for answer in (WAITING, WAITING, Answer(None, None, "Nobody is faster.")):
+        watcher.trial_ended(done, [done], Standing(1, 20.0, None, answer))
+    lines = console.file.getvalue().splitlines()
+    assert [line for line in lines if not line.startswith("trial 0")] == [
+        "No answer yet.",
+        "Nobody is faster.",
+    ]
 
 
 def test_a_budget_is_counted_in_train_seconds() -> None:

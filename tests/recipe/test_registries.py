@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
@@ -252,6 +252,7 @@ def test_entries_stand_under_their_own_name_and_explain_their_keys(block: str) -
         assert all(field.description for key, field in kind.model_fields.items() if key != tag)
 
 
+@settings(max_examples=50)
 @given(recipe=section(Recipe))
 def test_any_recipe_survives_a_round_trip(recipe: Recipe) -> None:
     again = parse_recipe(json.loads(recipe.model_dump_json()), "test")

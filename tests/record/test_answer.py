@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.record.answer import Answer
@@ -61,6 +61,7 @@ def test_means_over_seeds_are_compared() -> None:
     assert "Means over 2 seeds of the recipe and 2 seeds of the baseline." in answer.caveats
 
 
+@settings(max_examples=30)
 @given(
     st.lists(
         st.lists(st.tuples(st.floats(0.5, 9), st.floats(0, 1)), min_size=1, max_size=4),

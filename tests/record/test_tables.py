@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.errors import StudyError
@@ -63,13 +63,13 @@ def trial(
         "parameters": 1000,
         "train_flops": 3_000_000,
     }
-    settings = {"outcome": Outcome.COMPLETE, "curve": curve, "setup_seconds": 1.0}
+    usual = {"outcome": Outcome.COMPLETE, "curve": curve, "setup_seconds": 1.0}
     of_run = {name: changes.pop(name) for name in RUN_FIELDS & changes.keys()}
     return Trial(
         number=number,
         recipe=recipe,
         seed=number,
-        run=Run(**(settings | of_run)),
+        run=Run(**(usual | of_run)),
         **({"measures": measures} | changes),
     )
 
@@ -146,6 +146,7 @@ curves = st.lists(
 
 
 @given(curves=curves)
+@settings(max_examples=30)
 def test_the_front_agrees_with_brute_force(curves: list[tuple[float, list[float]]]) -> None:
     recipes = [Recipe(epochs=3, learning_rate=Fixed(base_rate=0.001 * (i + 1))) for i in range(len(curves))]
     tables = tables_of(
