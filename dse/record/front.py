@@ -13,11 +13,19 @@ from dse.record.objectives import OBJECTIVES, directions, is_of_curves
 from dse.record.replicates import Replicates, by_recipe, spread
 
 RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
-POINT_COLUMNS = [
-    *("trial", "epoch", *RECIPE_WORDS, "seeds", *OBJECTIVES),
-    *("test_accuracy", "train_seconds_sd", "accuracy_sd"),
-]
-FRONT_COLUMNS = [*POINT_COLUMNS, "time_saved_percent", "accuracy_gain"]
+
+
+def point_columns() -> list[str]:
+    """Name the columns of a point, every objective among them."""
+    return [
+        *("trial", "epoch", *RECIPE_WORDS, "seeds", *OBJECTIVES),
+        *("test_accuracy", "train_seconds_sd", "accuracy_sd"),
+    ]
+
+
+def front_columns() -> list[str]:
+    """Name the columns of a point of the front: it is compared with the baseline too."""
+    return [*point_columns(), "time_saved_percent", "accuracy_gain"]
 
 
 def recipe_words(recipe: Recipe) -> dict[str, str]:
@@ -40,7 +48,7 @@ def points_frame(recipes: Mapping[str, Replicates], target: float | None = None)
     """
     parts = [pd.DataFrame(_curve_columns(runs, target)) for runs in recipes.values()]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return frame.reindex(columns=POINT_COLUMNS)
+    return frame.reindex(columns=point_columns())
 
 
 def _curve_columns(runs: Replicates, target: float | None) -> dict[str, object]:
@@ -89,7 +97,7 @@ def whole_runs_frame(recipes: Mapping[str, Replicates], objectives: Sequence[str
         }
         means = measured.astype(float).mean()
         rows.append(row | {name: float(means[name]) for name in OBJECTIVES})
-    return pd.DataFrame(rows).reindex(columns=POINT_COLUMNS).dropna(subset=list(objectives))
+    return pd.DataFrame(rows).reindex(columns=point_columns()).dropna(subset=list(objectives))
 
 
 def front_frame(
@@ -112,7 +120,7 @@ def front_frame(
         compare(*each, baseline) for each in zip(front["train_seconds"], front["accuracy"], strict=True)
     ]
     ratios, gains = np.array(compared, dtype=float).reshape(-1, 2).T
-    return front.assign(time_saved_percent=100 * (1 - ratios), accuracy_gain=gains)[FRONT_COLUMNS]
+    return front.assign(time_saved_percent=100 * (1 - ratios), accuracy_gain=gains)[front_columns()]
 
 
 def compare(seconds: float, accuracy: float, baseline: Replicates | None) -> tuple[float, float]:

@@ -9,24 +9,13 @@ import numpy as np
 import pandas as pd
 
 from dse.pareto import front_mask
-from dse.record.objectives import OBJECTIVES, accuracy_objective, directions, time_objective
+from dse.record.front import front_columns
+from dse.record.objectives import accuracy_objective, directions, time_objective
 from dse.record.tables import StudyTables
 from dse.report.recipes import recipe_rows
 
-POINT_COLUMNS = [
-    *(
-        "trial",
-        "epoch",
-        "recipe_id",
-        "label",
-        "policy",
-        "schedule",
-        "batch_size.schedule",
-        "sharing",
-        "seeds",
-    ),
-    *("x", "y", "x_sd", "y_sd", *OBJECTIVES, "test_accuracy", "time_saved_percent", "accuracy_gain"),
-    *("on_front", "is_baseline"),
+CURVE_COLUMNS = [
+    *("trial", "epoch", "batch_size", "train_seconds", "accuracy", "policy", "on_front", "is_baseline")
 ]
 FEW_CURVES = 3
 
@@ -63,7 +52,8 @@ class FrontData:
         y: Objective of the vertical axis: accuracy, if the front trades it.
         of_curves: Whether a point is a recipe stopped after an epoch; else it is a whole run.
         points: The front's points, and one point of each recipe that has none there: its best epoch, or its whole
-            run. Columns ``POINT_COLUMNS``.
+            run. Columns: those of ``dse.record.front.front_columns``, the kind of batch schedule, ``x`` and ``y``
+            with their deviations ``x_sd`` and ``y_sd``, ``on_front`` and ``is_baseline``.
         line: The points of the front that no other beats in these two, by rising x: x and y.
         baseline_curve: Best accuracy so far of the baseline, by train seconds: x and y; empty without a baseline
             and where a point is a whole run.
@@ -153,13 +143,14 @@ def _marked(tables: StudyTables, points: pd.DataFrame) -> pd.DataFrame:
 
 def _placed(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     missing = pd.Series(np.nan, index=points.index)
+    columns = [*front_columns(), "batch_size.schedule", "x", "y", "x_sd", "y_sd", "on_front", "is_baseline"]
     placed = points.assign(
         x=points[x].astype(float),
         y=points[y].astype(float),
         x_sd=points.get(f"{x}_sd", missing).astype(float),
         y_sd=points.get(f"{y}_sd", missing).astype(float),
     )
-    return placed.reindex(columns=POINT_COLUMNS).dropna(subset=["x", "y"]).reset_index(drop=True)
+    return placed.reindex(columns=columns).dropna(subset=["x", "y"]).reset_index(drop=True)
 
 
 def _baseline_curve(tables: StudyTables) -> pd.DataFrame:
@@ -234,34 +225,14 @@ class CurveData:
 
 def curve_data(tables: StudyTables) -> CurveData:
     """Join each recipe's curve with what its line looks like."""
-    columns = [
-        "trial",
-        "epoch",
-        "batch_size",
-        "train_seconds",
-        "accuracy",
-        "policy",
-        "on_front",
-        "is_baseline",
-    ]
     if tables.points.empty:
-        return CurveData(pd.DataFrame(columns=columns), Span(0.0, 1.0, 0))
+        return CurveData(pd.DataFrame(columns=CURVE_COLUMNS), Span(0.0, 1.0, 0))
     rows = _marked(tables, tables.points).assign(
         accuracy=tables.points["final_accuracy"].astype(float),
         train_seconds=tables.points["train_seconds"].astype(float),
     )
     rows = rows.merge(tables.curves[["trial", "epoch", "batch_size"]], on=["trial", "epoch"], how="left")
-    columns = [
-        "trial",
-        "epoch",
-        "batch_size",
-        "train_seconds",
-        "accuracy",
-        "policy",
-        "on_front",
-        "is_baseline",
-    ]
-    rows = rows.loc[rows["train_seconds"] > 0, columns].reset_index(drop=True)
+    rows = rows.loc[rows["train_seconds"] > 0, CURVE_COLUMNS].reset_index(drop=True)
     best = rows.groupby("trial")["accuracy"].max()
     if len(best) <= FEW_CURVES:
         return CurveData(rows, shown_span(rows["accuracy"], rows["accuracy"]))

@@ -9,6 +9,7 @@ import pytest
 
 from dse.errors import SpaceError
 from dse.record.objectives import OBJECTIVES, Objective
+from dse.report.figure_data import front_data
 from dse.space.load import parse_space
 from dse.space.samplers import SAMPLERS
 from dse.space.schema import space_schema
@@ -60,4 +61,6 @@ def test_a_toy_objective_and_a_toy_sampler_are_known_to_spaces_schema_and_errors
 def test_a_toy_objective_is_measured_and_has_a_column() -> None:
     trial = make_trial(0, BASELINE, [(10, 0.5), (20, 0.75)])
     assert trial.measures["toy_seconds"] == 40
-    assert make_study([trial]).trials["toy_seconds"].tolist() == [40]
+    tables = make_study([trial], objectives=["toy_seconds", "accuracy"])
+    assert [frame["toy_seconds"].tolist() for frame in (tables.trials, tables.front)] == [[40], [40]]
+    assert front_data(tables).points[["x", "toy_seconds"]].to_numpy().tolist() == [[40, 40]]
