@@ -35,11 +35,13 @@ class Start:
     Attributes:
         widen: Whether a study of a space that this one contains is carried over into it.
         any_device: Whether a study is resumed on a device of another name than its own.
+        retry_failed: Whether trials that failed are trained again.
         warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
     """
 
     widen: bool = False
     any_device: bool = False
+    retry_failed: bool = False
     warm_start: tuple[Recipe, ...] = ()
 
 
@@ -82,6 +84,7 @@ def explore(
 
     Raises:
         InputError: Space, data, machine or study cannot be used.
+        RunError: The database stayed locked, the disk is full, the device is lost, or trials fail one after the other.
     """
     from dse.networks.precision import check_precision
     from dse.study.explore import explore as run_study
@@ -105,7 +108,7 @@ def explore(
         widen=start.widen,
         any_device=start.any_device,
     ) as study:
-        run_study(study, space, trainer, watcher, start.warm_start)
+        run_study(study, space, trainer, watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder)
 
 

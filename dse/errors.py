@@ -10,7 +10,8 @@
     │   ├── DeviceError       a device that is absent, or cannot do what is asked of it
     │   └── StudyError        a study's name, folder or contents
     └── RunError              a run failed although its input was sound; exit code 1
-        └── DeviceLostError   the device is gone, and every further run of this process would fail
+        ├── DeviceLostError   the device is gone, and every further run of this process would fail
+        └── TrialsFailedError a study's trials fail one after the other, or its baseline did
 
 Every message names the file or key, the value, the limit and the cure.
 """
@@ -56,3 +57,7 @@ class RunError(DseError):
 
 class DeviceLostError(RunError):
     """A device that no longer answers: no further run of this process can use it."""
+
+
+class TrialsFailedError(RunError):
+    """Trials that fail for a reason of their surroundings, by all appearances: the study ended before it spent more."""

@@ -344,10 +344,18 @@ def run_in(
     sampler=None,
     watcher=None,
     warm_start=(),
+    retry_failed=False,
 ) -> list[Trial]:
     chosen = space.model_copy(update={"trials": trials, "sampler": sampler or space.sampler})
     with quiet_optuna():
-        return explore(study, chosen, trainer or FakeTrainer(), watcher or Quiet(), warm_start)
+        return explore(
+            study,
+            chosen,
+            trainer or FakeTrainer(),
+            watcher or Quiet(),
+            warm_start,
+            retry_failed=retry_failed,
+        )
 
 
 def tables_of(trials: Sequence[Trial], space: SearchSpace) -> StudyTables:

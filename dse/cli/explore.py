@@ -51,6 +51,7 @@ class ExploreOptions(MachineOptions):
     seed: int | None
     widen: bool
     any_device: bool
+    retry_failed: bool
     warm_start: str | None
 
 
@@ -101,6 +102,11 @@ class ExploreOptions(MachineOptions):
     "--any-device",
     is_flag=True,
     help="Resume a study on a device of another name, although seconds do not compare.",
+)
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Train trials that failed again; once they are queued they no longer count.",
 )
 @click.option(
     "--warm-start",
@@ -162,7 +168,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
                 folder=folder,
                 machine=machine(options),
                 watcher=watcher,
-                start=Start(options["widen"], options["any_device"], tuple(first)),
+                start=Start(options["widen"], options["any_device"], options["retry_failed"], tuple(first)),
             )
         except KeyboardInterrupt:
             if not folder.is_dir():

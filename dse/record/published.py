@@ -77,6 +77,7 @@ def _trial(row: Mapping[Any, Any], curve: Sequence[EpochRow], folder: Path) -> T
             device=value("device", ""),
             possible_accuracy=value("possible_accuracy"),
             possible_seconds=value("possible_seconds"),
+            attempt=int(value("attempt", 1)),
         )
     except (ValueError, TypeError) as reason:
         raise StudyError(

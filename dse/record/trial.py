@@ -20,6 +20,7 @@ class Trial:
         recipe: What is trained.
         seed: Seed of weights, shuffling and shifts.
         run: The run, as far as it came.
+        attempt: 1, or one more than that of the trial that this one does again.
         measures: Values by name of ``dse.record.objectives.OBJECTIVES``, as far as known.
         started: When it began, UTC, ISO 8601.
         device: What it runs on.
@@ -36,6 +37,7 @@ class Trial:
     device: str = ""
     possible_accuracy: float | None = None
     possible_seconds: float | None = None
+    attempt: int = 1
 
     @property
     def state(self) -> Outcome:
@@ -53,10 +55,10 @@ class Trial:
         Raises:
             ValueError: A number is none, or not finite, or the curve is not one of the recipe's.
         """
-        for name in ("number", "seed"):
+        for name, least in (("number", 0), ("seed", 0), ("attempt", 1)):
             value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise ValueError(f"{name}={value!r:.80} is no whole number from 0 up")
+            if type(value) is not int or value < least:
+                raise ValueError(f"{name}={value!r:.80} is no whole number from {least} up")
         numbers = {name: self.measures.get(name) for name in OBJECTIVES}
         numbers |= {name: getattr(self, name) for name in ("possible_accuracy", "possible_seconds")}
         for name, value in (numbers | {"setup_seconds": self.run.setup_seconds}).items():

@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 from optuna.storages import RDBStorage
 
-from dse.errors import DseError, StudyError
+from dse.errors import DseError, RunError, StudyError
 
 DATABASE = "study.db"
 # Of what a study's attributes hold. Studies of version 0.1 do not name theirs.
@@ -100,14 +100,14 @@ def writable(path: Path) -> Iterator[None]:
     """Explain why a database cannot be written to.
 
     Raises:
-        StudyError: It stayed locked, or the disk is full.
+        RunError: It stayed locked, or the disk is full.
     """
     try:
         yield
     except Exception as reason:
         if not isinstance(reason, (*_database_errors(), optuna.exceptions.StorageInternalError)):
             raise
-        raise StudyError(
+        raise RunError(
             f"{path}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; if another "
             "program locks the file, end it. Then the same command goes on where the study stopped."
         ) from None

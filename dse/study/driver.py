@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 
 import optuna
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DeviceError, DeviceLostError
+from dse.errors import DeviceError, DeviceLostError, TrialsFailedError
 from dse.recipe.plan import Plan
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
 from dse.record.objectives import measure
 from dse.record.replicates import CUT_OFF, Replicates, by_recipe
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.run import EpochRow, Outcome, Run, check_curve
 from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Floats, PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
+from dse.study.queue import queued_recipe
 from dse.study.sampling import Listed, next_seed
 from dse.study.trainer import Trainer
-from dse.study.trials import report_end, write_end, write_epoch, write_start
+from dse.study.trials import redone_trials, report_end, write_end, write_epoch, write_start
 from dse.study.watcher import Standing, Watcher
+
+# A cause of the surroundings (a full disk, a missing library, a sick device) fails them all; recipes seldom do.
+FAILURES_IN_A_ROW = 5
+
+
+class _NotFiniteError(Exception):
+    """A training reported an epoch that holds what is no finite number."""
 
 
 class Driver:
@@ -50,6 +62,8 @@ class Driver:
         self._recipes: dict[str, list[Trial]] = {}
         self._replicates: dict[str, Replicates] = {}
         self._fronts: list[Floats] = []
+        self._redone = redone_trials(study)
+        self._failures = 0  # of this call, one after the other
         self.done: list[Trial] = []
 
     def _summary(self, plan: Plan) -> PlanSummary:
@@ -62,7 +76,11 @@ class Driver:
         self._learn_end(trial, run)
 
     def ending(self) -> str | None:
-        """Say why the study is to end here, or None; what comes next is queued then."""
+        """Say why the study is to end here, or None; what comes next is queued then.
+
+        Raises:
+            TrialsFailedError: The last trials all failed, or the baseline did with every seed.
+        """
         if len(self._fronts) >= self._space.trials:
             return f"{len(self._fronts)} trials are done"
         if self._spent_seconds >= self._space.budget_seconds:
@@ -72,13 +90,36 @@ class Driver:
                 f"the last {self._space.until_stable} trials raised the front's volume by no more than "
                 f"{100 * self._space.stable_growth:g} %"
             )
-        if self._listed is None or self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,)):
+        waiting = self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
+        self._check_failures(waiting)
+        if self._listed is None or waiting:
             return None
         point = self._listed.next()
         if point is None:
             return "every recipe of the space is trained"
         self._study.enqueue_trial(point.assignment, user_attrs={"seed": point.seed})
         return None
+
+    def _check_failures(self, waiting: Sequence[FrozenTrial]) -> None:
+        """End the study before it spends more, if its trials fail for no reason of their own."""
+        cure = "Mend the cause, then resume with --retry-failed, which trains what failed again"
+        if self._failures >= FAILURES_IN_A_ROW:
+            reason = self.done[-1].run.reason
+            raise TrialsFailedError(
+                f"the last {self._failures} trials failed, the latest with: {reason}. {cure}."
+            )
+        baselines = [
+            trial
+            for trial in self._recipes.get(self._baseline_id, [])
+            if trial.number not in self._redone and trial.state is not Outcome.INTERRUPTED
+        ]
+        if not baselines or any(trial.state is not Outcome.FAILED for trial in baselines):
+            return
+        queued = (queued_recipe(stored, self._space) for stored in waiting)
+        if all(recipe is None or recipe.id != self._baseline_id for recipe in queued):
+            raise TrialsFailedError(
+                f"the baseline failed, and every recipe is compared with it: {baselines[-1].run.reason}. {cure}."
+            )
 
     def run_trial(self) -> None:
         """Ask for a trial, train it, and record all of it."""
@@ -96,6 +137,7 @@ class Driver:
             measures={"parameters": plan.parameters, "train_flops": plan.train_flops},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             device=self._trainer.title,
+            attempt=asked.user_attrs.get("attempt", 1),
         )
         write_start(asked, trial)
         self._watcher.trial_started(trial, plan)
@@ -104,6 +146,7 @@ class Driver:
         run = _progress(trial, summary)
         self._history.record_end(run, recipe.id, counts=trial.state not in CUT_OFF)
         self._learn_end(trial, run)
+        self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
         self._watcher.trial_ended(trial, self.done, self._standing())
 
     def _standing(self) -> Standing:
@@ -119,8 +162,9 @@ class Driver:
     def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, summary: PlanSummary) -> Trial:
         left_seconds = self._space.budget_seconds - self._spent_seconds
         cut_off = ""
+        fault: Exception | None = None
 
-        def record(row: EpochRow) -> str | None:
+        def learn(row: EpochRow) -> str | None:
             nonlocal trial, cut_off
             trial = dataclasses.replace(
                 trial, run=dataclasses.replace(trial.run, curve=(*trial.run.curve, row))
@@ -144,6 +188,15 @@ class Driver:
                 return cut_off
             return None
 
+        def record(row: EpochRow) -> str | None:
+            nonlocal fault
+            _check_row(row, trial)
+            try:
+                return learn(row)
+            except Exception as error:
+                fault = error
+                raise
+
         try:
             run = self._trainer.train(plan, trial.seed, record)
         except KeyboardInterrupt:
@@ -153,12 +206,20 @@ class Driver:
             # No further trial could train either.
             self._report(asked, _cut_off(trial, Outcome.FAILED, str(error)))
             raise
+        except _NotFiniteError as error:
+            trial = _cut_off(trial, Outcome.DIVERGED, str(error))
         except Exception as error:
             trial = _cut_off(trial, Outcome.FAILED, f"{type(error).__name__}: {error}")
         else:
             trial = _ended(trial, run, plan, self._space)
             if cut_off:
                 trial = _cut_off(trial, Outcome.INTERRUPTED, cut_off)
+        if fault is not None:
+            # What keeps or shows a study failed, not the training, whatever that made of it.
+            with suppress(Exception):
+                reason = f"its record could not be kept or shown ({type(fault).__name__}: {fault})"
+                self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, reason))
+            raise fault
         self._report(asked, trial)
         return trial
 
@@ -170,7 +231,7 @@ class Driver:
         self._replicates |= by_recipe(runs)
         if trial.complete and trial.recipe.id == self._baseline_id:
             self._history.refer_to(run)
-        if trial.state is Outcome.INTERRUPTED:
+        if trial.state is Outcome.INTERRUPTED or trial.number in self._redone:
             return
         if self._listed is not None:
             self._listed.ended(trial, run)
@@ -204,7 +265,22 @@ def _cut_off(trial: Trial, outcome: Outcome, reason: str) -> Trial:
     return dataclasses.replace(trial, run=dataclasses.replace(trial.run, outcome=outcome, reason=reason))
 
 
+def _check_row(row: EpochRow, trial: Trial) -> None:
+    """Refuse an epoch that no study can hold; it is the training's fault."""
+    numbers = dataclasses.asdict(row).items()
+    if wrong := [
+        f"{name}={value}" for name, value in numbers if isinstance(value, float) and not isfinite(value)
+    ]:
+        raise _NotFiniteError(f"epoch {row.epoch}: {', '.join(wrong)}")
+    row.check()
+    check_curve((*trial.run.curve, row), trial.recipe.epochs)
+
+
 def _ended(trial: Trial, run: Run, plan: Plan, space: SearchSpace) -> Trial:
+    run = dataclasses.replace(run, curve=trial.run.curve)
+    if run.outcome is Outcome.COMPLETE and len(run.curve) < trial.recipe.epochs:
+        reason = f"the training ended after {len(run.curve)} of {trial.recipe.epochs} epochs"
+        run = dataclasses.replace(run, outcome=Outcome.FAILED, reason=reason)
     measures = measure(run, plan, space.target)
     if run.outcome is Outcome.COMPLETE and any(measures[name] is None for name in space.objectives):
         reason = f"target={space.target} not reached: the best accuracy was {measures['accuracy']:.4f}"

@@ -24,13 +24,16 @@ def explore(
     trainer: Trainer,
     watcher: Watcher,
     warm_start: Sequence[Recipe] = (),
+    *,
+    retry_failed: bool = False,
 ) -> list[Trial]:
     """Explore until the study has its trials, its budget is spent, its front is stable, or nothing is left.
 
     With ``stopping: dominated`` a run ends as soon as it can no longer add to the front. Trials that diverge or raise
-    are recorded with the reason, and the study goes on, unless the device is at fault. An interrupt (Ctrl-C) records
-    the running trial as interrupted and is raised again; the next call trains it again. So it is with a trial that
-    spends the budget before its last epoch.
+    are recorded with the reason, and the study goes on, unless the device is at fault, the baseline failed, or several
+    fail in a row. An interrupt (Ctrl-C) records the running trial as interrupted and is raised again; the next call
+    trains it again. So it is with a trial that spends the budget before its last epoch, and with one whose record
+    cannot be kept or shown. A trial whose process died with it for the third time counts as failed.
 
     Args:
         study: From ``dse.study.storage.opened``.
@@ -38,6 +41,7 @@ def explore(
         trainer: Trains plans.
         watcher: Sees every step.
         warm_start: Recipes to train next, after the baseline; those that the study has are left out.
+        retry_failed: Whether trials that failed are trained again; they then no longer count.
 
     Returns:
         All trials of the study.
@@ -46,11 +50,12 @@ def explore(
         SpaceError: The space is infinite or too large for the sampler, or a recipe to start with is no point of it.
         DeviceError, DeviceLostError: The device is lost, or cannot do what a trial asks of it; that trial is
             recorded as failed.
+        TrialsFailedError: The baseline failed, or so many trials in a row that the cause is none of theirs.
     """
     sampler, history = choose_sampler(space), History()
     listed = Listed(sampler, space, history) if sampler in LISTING else None
     trials_before = len(study.get_trials(deepcopy=False))
-    fill_queue(study, space, warm_start)
+    fill_queue(study, space, warm_start, retry_failed=retry_failed)
     study.sampler = make_sampler(sampler, space.seed, trials_before)
     driver = Driver(study, space, trainer, watcher, history, listed)
     for trial in read_trials(study):

@@ -5,6 +5,7 @@ A kill can fall between any two writes, so nothing here relies on an earlier cal
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import optuna
@@ -13,20 +14,44 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
+from dse.record.run import Outcome
 from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
-from dse.study.trials import has_ended, read_trial, read_trials, recorded_seed, report_end, was_interrupted
+from dse.study.trials import (
+    has_died,
+    has_ended,
+    has_failed,
+    is_drawn,
+    read_trial,
+    read_trials,
+    recorded_attempt,
+    recorded_seed,
+    report_end,
+    was_interrupted,
+    write_end_afterwards,
+)
+
+# A trial whose process died with it so often is taken to have killed it.
+MOST_DEATHS = 3
 
 
-def fill_queue(study: optuna.Study, space: SearchSpace, warm_start: Sequence[Recipe]) -> None:
+def fill_queue(
+    study: optuna.Study, space: SearchSpace, warm_start: Sequence[Recipe], *, retry_failed: bool = False
+) -> None:
     """Queue what an earlier call left undone, the baseline, and the recipes to start with.
+
+    Args:
+        study: The study.
+        space: What it explores.
+        warm_start: The recipes to start with.
+        retry_failed: Whether failed trials are left undone too.
 
     Raises:
         SpaceError: A recipe to start with is no point of the space.
     """
     _close_left_running(study, space)
     _drop_incomplete(study, space)
-    _queue_interrupted(study, space)
+    _queue_undone(study, space, retry_failed=retry_failed)
     _queue_baseline(study, space)
     _queue_recipes(study, space, warm_start)
 
@@ -56,10 +81,29 @@ def _is_point(assignment: Assignment, space: SearchSpace) -> bool:
 def _close_left_running(study: optuna.Study, space: SearchSpace) -> None:
     """Report to Optuna the end of trials whose process was killed: as recorded, else as failed."""
     for stored in study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
+        deaths = 1 + _deaths_before(stored, study)
         if has_ended(stored):
             report_end(study, read_trial(stored), space.objectives)
+        elif is_drawn(stored) and deaths >= MOST_DEATHS:
+            trial = read_trial(stored)
+            reason = f"its process ended {deaths} times before the trial did; --retry-failed trains it again"
+            run = dataclasses.replace(trial.run, outcome=Outcome.FAILED, reason=reason)
+            failed = dataclasses.replace(trial, run=run)
+            write_end_afterwards(study, stored, failed)
+            report_end(study, failed, space.objectives)
         else:
             study.tell(stored.number, state=OptunaState.FAIL)
+
+
+def _deaths_before(stored: FrozenTrial, study: optuna.Study) -> int:
+    """Count in how many attempts before this one, without a break, the process died."""
+    everything, deaths = study.get_trials(deepcopy=False), 0
+    while (number := stored.user_attrs.get("redoes")) is not None:
+        stored = everything[number]
+        if not has_died(stored):
+            break
+        deaths += 1
+    return deaths
 
 
 def _drop_incomplete(study: optuna.Study, space: SearchSpace) -> None:
@@ -69,20 +113,22 @@ def _drop_incomplete(study: optuna.Study, space: SearchSpace) -> None:
             study._storage.set_trial_state_values(stored._trial_id, state=OptunaState.FAIL)
 
 
-def _queue_interrupted(study: optuna.Study, space: SearchSpace) -> None:
-    """Queue every interrupted trial again, once each."""
+def _queue_undone(study: optuna.Study, space: SearchSpace, *, retry_failed: bool) -> None:
+    """Queue every interrupted trial again, and every failed one if so asked, once each."""
     everything = study.get_trials(deepcopy=False)
     redone = {
         stored.user_attrs.get("redoes") for stored in everything if queued_recipe(stored, space) is not None
     }
     for stored in everything:
-        if stored.number in redone or not was_interrupted(stored):
+        undone = was_interrupted(stored) or (retry_failed and has_failed(stored))
+        if stored.number in redone or not undone:
             continue
         # What was queued is known whole; what was drawn so far may be a part.
         point = _queued_point(stored, space) or (stored.params if _is_point(stored.params, space) else None)
         seed = recorded_seed(stored)
         if point is not None and seed is not None:
-            study.enqueue_trial(point, user_attrs={"seed": seed, "redoes": stored.number})
+            again = {"seed": seed, "redoes": stored.number, "attempt": recorded_attempt(stored) + 1}
+            study.enqueue_trial(point, user_attrs=again)
 
 
 def _queue_baseline(study: optuna.Study, space: SearchSpace) -> None:

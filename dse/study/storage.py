@@ -66,6 +66,7 @@ def opened(
     Raises:
         StudyError: The name is a path; the folder cannot be written to; another dse explores it now; or it
             holds results that this space, data or device may not be mixed with.
+        RunError: The database stayed locked, or the disk is full.
     """
     check_name(name)
     folder = results / name

@@ -46,6 +46,24 @@ def was_interrupted(stored: FrozenTrial) -> bool:
     return stored.state is OptunaState.FAIL and said in (Outcome.INTERRUPTED, Outcome.RUNNING)
 
 
+def has_died(stored: FrozenTrial) -> bool:
+    """Tell whether a trial's process died before it could say anything."""
+    return stored.state is OptunaState.FAIL and is_drawn(stored) and not has_ended(stored)
+
+
+def has_failed(stored: FrozenTrial) -> bool:
+    """Tell whether a trial is recorded as failed."""
+    return is_drawn(stored) and _record(stored)["state"] == Outcome.FAILED
+
+
+def redone_trials(study: optuna.Study) -> frozenset[int]:
+    """Give the numbers of trials that others do again, or are queued to."""
+    everything = study.get_trials(deepcopy=False)
+    return frozenset(
+        number for stored in everything if (number := stored.user_attrs.get("redoes")) is not None
+    )
+
+
 def read_trial(stored: FrozenTrial) -> Trial:
     """Read a trial from Optuna's record of it.
 
@@ -81,6 +99,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
         device=record.get("device", ""),
         possible_accuracy=record.get("possible_accuracy"),
         possible_seconds=record.get("possible_seconds"),
+        attempt=record.get("attempt", 1),
     )
     trial.check()
     return trial
@@ -89,6 +108,12 @@ def read_trial(stored: FrozenTrial) -> Trial:
 def recorded_seed(stored: FrozenTrial) -> int | None:
     """Give the seed that a trial was queued or started with; None if its process died before it had one."""
     return _record(stored).get("seed")
+
+
+def recorded_attempt(stored: FrozenTrial) -> int:
+    """Give how often a trial was begun, with those that it does again."""
+    attempt: int = _record(stored).get("attempt", 1)
+    return attempt
 
 
 def _record(stored: FrozenTrial) -> dict[str, Any]:
@@ -109,6 +134,7 @@ def write_start(asked: optuna.Trial, trial: Trial) -> None:
             "seed": trial.seed,
             "device": trial.device,
             "measures": dict(trial.measures),
+            "attempt": trial.attempt,
         },
     )
 
@@ -120,6 +146,16 @@ def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
 
 def write_end(asked: optuna.Trial, trial: Trial) -> None:
     """Record how a trial ended; its curve is recorded already."""
+    asked.set_user_attr("end", _end(trial))
+
+
+def write_end_afterwards(study: optuna.Study, stored: FrozenTrial, trial: Trial) -> None:
+    """Record how a trial ended whose process is gone."""
+    # Optuna's own Trial would ask the sampler for a point.
+    study._storage.set_trial_user_attr(stored._trial_id, "end", _end(trial))
+
+
+def _end(trial: Trial) -> dict[str, Any]:
     end = {
         "state": str(trial.state),
         "reason": trial.run.reason,
@@ -129,7 +165,7 @@ def write_end(asked: optuna.Trial, trial: Trial) -> None:
     }
     if trial.state is Outcome.STOPPED:
         end |= {"possible_accuracy": trial.possible_accuracy, "possible_seconds": trial.possible_seconds}
-    asked.set_user_attr("end", end)
+    return end
 
 
 def report_end(study: optuna.Study, trial: Trial, objectives: Sequence[str]) -> None:
