@@ -20,7 +20,7 @@ from dse.bench.entries import SEED, random_images
 from dse.data.datasets import MNIST_SHAPE
 from dse.errors import DseError
 from dse.networks.build import build_network
-from dse.recipe.averaging import Exponential
+from dse.recipe.averaging import ExponentialAveraging
 from dse.recipe.batch_size import Constant
 from dse.recipe.models.capsnet import CapsNetModel, Preset
 from dse.recipe.optimizer import OPTIMIZERS
@@ -55,7 +55,7 @@ def epoch(preset: Preset, batch_size: int, images: int) -> Epoch:
 def updates(preset: Preset, images: int) -> tuple[Epoch, ...]:
     """One pass at batch 32 for each optimizer, and with a mean of the weights; Adam comes first."""
     plain = epoch(preset, min(32, images), images)
-    parts = [{"optimizer": kind()} for kind in OPTIMIZERS.values()] + [{"averaging": Exponential()}]
+    parts = [{"optimizer": kind()} for kind in OPTIMIZERS.values()] + [{"averaging": ExponentialAveraging()}]
     recipes = [plain.recipe.model_copy(update=part) for part in parts]
     return tuple(
         Epoch(f"{preset}, {next(iter(part.values())).name}", recipe, images)

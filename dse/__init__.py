@@ -24,17 +24,30 @@ if TYPE_CHECKING:
     from dse.networks.weights import load_weights as load_weights
     from dse.pareto import front_mask as front_mask
     from dse.pareto import hypervolume as hypervolume
+    from dse.recipe.averaging import ExponentialAveraging as ExponentialAveraging
+    from dse.recipe.averaging import NoAveraging as NoAveraging
     from dse.recipe.batch_size import AdaBatch as AdaBatch
     from dse.recipe.batch_size import Constant as Constant
+    from dse.recipe.batch_size import Growing as Growing
+    from dse.recipe.batch_size import Seesaw as Seesaw
     from dse.recipe.batch_size import Stage as Stage
     from dse.recipe.batch_size import Stages as Stages
+    from dse.recipe.initialisation import Initialisation as Initialisation
     from dse.recipe.learning_rate import ExponentialDecay as ExponentialDecay
     from dse.recipe.learning_rate import Fixed as Fixed
     from dse.recipe.learning_rate import OneCycle as OneCycle
     from dse.recipe.learning_rate import WarmRestarts as WarmRestarts
     from dse.recipe.load import load_recipe as load_recipe
+    from dse.recipe.loss import CrossEntropy as CrossEntropy
+    from dse.recipe.loss import Margin as Margin
     from dse.recipe.models.capsnet import CapsNetModel as CapsNetModel
+    from dse.recipe.models.cnn import CnnModel as CnnModel
+    from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel as EfficientCapsNetModel
     from dse.recipe.models.lenet5 import LeNet5Model as LeNet5Model
+    from dse.recipe.optimizer import Adam as Adam
+    from dse.recipe.optimizer import Muon as Muon
+    from dse.recipe.optimizer import ScheduleFree as ScheduleFree
+    from dse.recipe.optimizer import Sgd as Sgd
     from dse.recipe.paper import paper_recipe as paper_recipe
     from dse.recipe.plan import Plan as Plan
     from dse.recipe.plan import compile_plan as compile_plan
@@ -50,46 +63,40 @@ if TYPE_CHECKING:
     from dse.training.machine import Machine as Machine
     from dse.training.trainer import Trainer as Trainer
 
-# The same list for when the program runs: where each public name lives.
-_HOME = {
-    "AdaBatch": "dse.recipe.batch_size",
-    "Answer": "dse.record.answer",
-    "CapsNetModel": "dse.recipe.models.capsnet",
-    "Constant": "dse.recipe.batch_size",
-    "DataChoice": "dse.data.choice",
-    "DseError": "dse.errors",
-    "ExponentialDecay": "dse.recipe.learning_rate",
-    "Fixed": "dse.recipe.learning_rate",
-    "LeNet5Model": "dse.recipe.models.lenet5",
-    "Machine": "dse.training.machine",
-    "OneCycle": "dse.recipe.learning_rate",
-    "Plan": "dse.recipe.plan",
-    "Recipe": "dse.recipe.recipe",
-    "Run": "dse.record.run",
-    "SearchSpace": "dse.space.search_space",
-    "Stage": "dse.recipe.batch_size",
-    "Stages": "dse.recipe.batch_size",
-    "Start": "dse.api",
-    "StudyTables": "dse.record.tables",
-    "Trainer": "dse.training.trainer",
-    "Trial": "dse.record.trial",
-    "WarmRestarts": "dse.recipe.learning_rate",
-    "WeightSharing": "dse.recipe.weight_sharing",
-    "compile_plan": "dse.recipe.plan",
-    "explore": "dse.api",
-    "find_dataset": "dse.data.datasets",
-    "find_rate": "dse.api",
-    "front_mask": "dse.pareto",
-    "hypervolume": "dse.pareto",
-    "load_recipe": "dse.recipe.load",
-    "load_space": "dse.space.load",
-    "load_study": "dse.study.load",
-    "load_weights": "dse.networks.weights",
-    "paper_recipe": "dse.recipe.paper",
-    "replay_study": "dse.api",
-    "train": "dse.api",
-    "write_views": "dse.api",
+# The same list for when the program runs: where the public names live.
+_NAMES = {
+    "dse.api": ("Start", "explore", "find_rate", "replay_study", "train", "write_views"),
+    "dse.data.choice": ("DataChoice",),
+    "dse.data.datasets": ("find_dataset",),
+    "dse.errors": ("DseError",),
+    "dse.networks.weights": ("load_weights",),
+    "dse.pareto": ("front_mask", "hypervolume"),
+    "dse.recipe.averaging": ("ExponentialAveraging", "NoAveraging"),
+    "dse.recipe.batch_size": ("AdaBatch", "Constant", "Growing", "Seesaw", "Stage", "Stages"),
+    "dse.recipe.initialisation": ("Initialisation",),
+    "dse.recipe.learning_rate": ("ExponentialDecay", "Fixed", "OneCycle", "WarmRestarts"),
+    "dse.recipe.load": ("load_recipe",),
+    "dse.recipe.loss": ("CrossEntropy", "Margin"),
+    "dse.recipe.models.capsnet": ("CapsNetModel",),
+    "dse.recipe.models.cnn": ("CnnModel",),
+    "dse.recipe.models.efficient_capsnet": ("EfficientCapsNetModel",),
+    "dse.recipe.models.lenet5": ("LeNet5Model",),
+    "dse.recipe.optimizer": ("Adam", "Muon", "ScheduleFree", "Sgd"),
+    "dse.recipe.paper": ("paper_recipe",),
+    "dse.recipe.plan": ("Plan", "compile_plan"),
+    "dse.recipe.recipe": ("Recipe",),
+    "dse.recipe.weight_sharing": ("WeightSharing",),
+    "dse.record.answer": ("Answer",),
+    "dse.record.run": ("Run",),
+    "dse.record.tables": ("StudyTables",),
+    "dse.record.trial": ("Trial",),
+    "dse.space.load": ("load_space",),
+    "dse.space.search_space": ("SearchSpace",),
+    "dse.study.load": ("load_study",),
+    "dse.training.machine": ("Machine",),
+    "dse.training.trainer": ("Trainer",),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_HOME)
 

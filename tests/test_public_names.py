@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 import dse
+from dse.recipe.batch_size import Stage
+from dse.recipe.initialisation import Initialisation
+from dse.recipe.recipe import Recipe
+from dse.recipe.weight_sharing import WeightSharing
+from dse.section import OneOf
 
 
 def test_public_names_are_what_they_say() -> None:
@@ -28,3 +33,10 @@ def test_type_checkers_find_every_public_name_where_it_is() -> None:
         if alias.asname == alias.name
     }
     assert found == {name: getattr(dse, name).__module__ for name in dse.__all__}
+
+
+def test_every_part_that_a_recipe_may_be_made_of_is_public() -> None:
+    marks = [mark for field in Recipe.model_fields.values() for mark in field.metadata]
+    kinds = [kind for mark in marks if isinstance(mark, OneOf) for kind in mark.kinds.values()]
+    assert len(kinds) > 15
+    assert {kind.__name__ for kind in (*kinds, Stage, Initialisation, WeightSharing)} <= set(dse.__all__)

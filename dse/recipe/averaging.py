@@ -50,14 +50,14 @@ class NoAveraging(Averaging):
         return None
 
 
-class Exponential(Averaging):
+class ExponentialAveraging(Averaging):
     """An exponential moving average whose half-life grows with the run: a share of the images seen so far.
 
     After a step of B images the past counts d = 0.5 ^ (B / (half_life x images seen)), and the mean moves by
     (1 - d) / (1 - product of all d) towards the weights, which frees it of its bias to the start as Adam's means are
     freed of theirs. A half-life of so many images would average too much early or too little late.
 
-    >>> Exponential(half_life=0.5).average_shares(np.array([32, 64, 96])).round(3)
+    >>> ExponentialAveraging(half_life=0.5).average_shares(np.array([32, 64, 96])).round(3)
     array([1.   , 0.571, 0.402])
     """
 
@@ -83,6 +83,6 @@ class Exponential(Averaging):
         return np.expm1(log_kept) / np.expm1(np.cumsum(log_kept))  # type: ignore[no-any-return]
 
 
-AVERAGINGS: dict[str, type[Averaging]] = {"none": NoAveraging, "exponential": Exponential}
+AVERAGINGS: dict[str, type[Averaging]] = {"none": NoAveraging, "exponential": ExponentialAveraging}
 
 AnyAveraging = Annotated[Averaging, OneOf("name", AVERAGINGS)]

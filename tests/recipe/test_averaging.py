@@ -9,7 +9,7 @@ import pytest
 
 from dse.data.datasets import MNIST_SHAPE
 from dse.errors import RecipeError
-from dse.recipe.averaging import Exponential
+from dse.recipe.averaging import ExponentialAveraging
 from dse.recipe.optimizer import ScheduleFree
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe, parse_recipe
@@ -50,7 +50,7 @@ def test_a_plan_without_a_mean_has_no_shares() -> None:
 
 
 def test_shares_follow_the_images_seen_and_start_with_all() -> None:
-    recipe = Recipe(epochs=3, averaging=Exponential(half_life=0.1))
+    recipe = Recipe(epochs=3, averaging=ExponentialAveraging(half_life=0.1))
     plan = compile_plan(recipe, MNIST_SHAPE, 1000)
     seen = [128 * step for step in range(1, 8)] + [1000]
     images_seen = np.array([1000 * epoch + after for epoch in range(3) for after in seen])

@@ -14,7 +14,7 @@ from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import RecipeError
 from dse.networks.build import build_network
 from dse.networks.network import PLAIN, Network
-from dse.recipe.averaging import Exponential
+from dse.recipe.averaging import ExponentialAveraging
 from dse.recipe.batch_size import Constant
 from dse.recipe.models.cnn import CnnModel
 from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
@@ -157,7 +157,7 @@ def test_the_mean_of_weights_is_the_weighted_sum_of_all_of_them() -> None:
     network = small_network()
     update = build_update(network, Adam(), True, CPU)
     images_seen = np.array([4, 8, 10, 14])
-    shares = Exponential(half_life=0.25).average_shares(images_seen)
+    shares = ExponentialAveraging(half_life=0.25).average_shares(images_seen)
     seen: list[Tensor] = []
     for step, (rate, share) in enumerate(zip(RATES, shares, strict=True)):
         gradients(network, step)
@@ -205,7 +205,10 @@ def test_a_mean_without_shares_is_refused() -> None:
 
 def test_the_mean_is_what_is_evaluated_and_saved() -> None:
     recipe = Recipe(
-        model=LeNet5Model(), epochs=2, batch_size=Constant(size=32), averaging=Exponential(half_life=0.5)
+        model=LeNet5Model(),
+        epochs=2,
+        batch_size=Constant(size=32),
+        averaging=ExponentialAveraging(half_life=0.5),
     )
     trainer = dse.Trainer(dse.Machine(device="cpu"), FEW_DIGITS)
     plan = trainer.plan(recipe)
