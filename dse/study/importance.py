@@ -13,28 +13,29 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from dse.recipe.recipe import BLOCKS
 from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
 from dse.study.quiet import quiet_optuna
 
 COLUMNS = ["parameter", "objective", "importance"]
-FEWEST_TRIALS = 8
+FEWEST_RECIPES = 8
 FEW_VALUES = 8
-# PED-ANOVA compares the best trials with all: the best tenth, but no fewer than ten, as five differ by chance.
-# Of a study below twenty trials it is the better half.
-TOP_SHARE, TOP_TRIALS = 0.1, 10
+# PED-ANOVA compares the best recipes with all: the best tenth, but no fewer than ten, as five differ by luck.
+# Of a study below twenty recipes it is the better half.
+TOP_SHARE, TOP_RECIPES = 0.1, 10
 
-_BLOCKS = ("model.", "learning_rate.", "batch_size.", "weight_sharing.")
+_BLOCKS = tuple(f"{block}." for block in BLOCKS)
 # Other columns say the same in words, or hold lists.
 _LEFT_OUT = ("learning_rate.policy", "batch_size.schedule", "batch_size.stages")
 
 
 def parameter_importance(tables: StudyTables) -> pd.DataFrame:
-    """Estimate how much each value of the recipe decides whether a trial is among the best.
+    """Estimate how much each of its values decides whether a recipe is among the best.
 
-    Only values that every complete trial has, and that differ among them, can be judged; the policy, the batch
-    schedule and the sharing stand for the values that exist under some of them only. Works on the tables alone,
-    so a study published as CSV files is judged as well.
+    A recipe is judged by the means over its complete trials. Only values that every such recipe has, and that differ
+    among them, can be judged; the policy, the batch schedule and the sharing stand for the values that exist under
+    some of them only. Works on the tables alone, so a study published as CSV files is judged as well.
 
     Returns:
         Columns ``parameter``, ``objective`` and ``importance``; the importances of an objective add up to 1.
@@ -42,25 +43,35 @@ def parameter_importance(tables: StudyTables) -> pd.DataFrame:
 
     Source: Watanabe, Bansal & Hutter 2023, "PED-ANOVA".
     """
-    complete = tables.trials[tables.trials["state"] == "complete"]
-    objectives = [name for name in tables.objectives if complete[name].nunique() > 1]
-    if len(complete) < FEWEST_TRIALS:
-        return _nothing(f"It takes at least {FEWEST_TRIALS} complete trials; there are {len(complete)}.")
-    parameters = _varying(complete)
+    recipes = _recipes(tables)
+    objectives = [name for name in tables.objectives if recipes[name].nunique() > 1]
+    if len(recipes) < FEWEST_RECIPES:
+        return _nothing(
+            f"It takes at least {FEWEST_RECIPES} recipes with a complete trial; there are {len(recipes)}."
+        )
+    parameters = _varying(recipes)
     if parameters.empty:
-        return _nothing("No value of the recipe differs among the complete trials.")
+        return _nothing("No value differs among the recipes with a complete trial.")
     if not objectives:
-        return _nothing("All complete trials have the same values of every objective.")
+        return _nothing("All recipes with a complete trial have the same means of every objective.")
     distributions = {str(name): _distribution(parameters[name]) for name in parameters}
     rows: list[tuple[str, str, float]] = []
     with quiet_optuna(optuna.logging.ERROR):
         for objective in objectives:
-            values = complete[objective].astype(float)
+            values = recipes[objective]
             # PED-ANOVA takes the lowest values for the best.
             losses = -values if OBJECTIVES[objective].maximise else values
             importances = _ped_anova(parameters, distributions, losses)
             rows += [(name, objective, importance) for name, importance in importances.items()]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _recipes(tables: StudyTables) -> pd.DataFrame:
+    """Give one row for each recipe with a complete trial: the first, with the means of the objectives."""
+    names = list(tables.objectives)
+    complete = tables.trials[tables.trials["state"] == "complete"].astype(dict.fromkeys(names, float))
+    means = complete.groupby("recipe_id", sort=False)[names].transform("mean")
+    return complete.assign(**{name: means[name] for name in names}).drop_duplicates("recipe_id")
 
 
 def _nothing(reason: str) -> pd.DataFrame:
@@ -69,23 +80,23 @@ def _nothing(reason: str) -> pd.DataFrame:
     return frame
 
 
-def _varying(complete: pd.DataFrame) -> pd.DataFrame:
+def _varying(recipes: pd.DataFrame) -> pd.DataFrame:
     """Choose the columns to judge; of columns that say the same, the first."""
-    names = [name for name in complete if str(name).startswith(_BLOCKS) and name not in _LEFT_OUT]
-    # Where each trial has a batch size of its own, labels are as many as trials: only their kind can be judged.
-    schedule = "schedule" if complete["schedule"].nunique() <= len(complete) / 2 else "batch_size.schedule"
+    names = [name for name in recipes if str(name).startswith(_BLOCKS) and name not in _LEFT_OUT]
+    # Where each recipe has a batch size of its own, labels are as many as recipes: only their kind can be judged.
+    schedule = "schedule" if recipes["schedule"].nunique() <= len(recipes) / 2 else "batch_size.schedule"
     chosen: dict[str, pd.Series] = {}
     seen: set[tuple[int, ...]] = set()
     for name in ("policy", *names, schedule, "sharing", "precision", "epochs"):
-        if name not in complete or complete[name].isna().any():
+        if name not in recipes or recipes[name].isna().any():
             continue
-        partition = tuple(pd.factorize(complete[name])[0].tolist())
+        partition = tuple(pd.factorize(recipes[name])[0].tolist())
         combines = name == "sharing" and any(other.startswith("weight_sharing.") for other in chosen)
         if max(partition) == 0 or partition in seen or combines:
             continue
         seen.add(partition)
-        chosen[str(name)] = complete[name]
-    return pd.DataFrame(chosen, index=complete.index)
+        chosen[str(name)] = recipes[name]
+    return pd.DataFrame(chosen, index=recipes.index)
 
 
 def _distribution(values: pd.Series) -> BaseDistribution:
@@ -113,7 +124,7 @@ def _ped_anova(
         study.add_trial(
             optuna.trial.create_trial(params=params, distributions=distributions, value=float(loss))
         )
-    top = min(0.5, max(TOP_SHARE, TOP_TRIALS / len(losses)))
+    top = min(0.5, max(TOP_SHARE, TOP_RECIPES / len(losses)))
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=top)
     raw = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
     total = sum(value for value in raw.values() if math.isfinite(value))

@@ -24,12 +24,13 @@ def study(trials: pd.DataFrame, objectives: tuple[str, ...] = ("train_seconds", 
 
 
 def grid(repeats: int = 4) -> pd.DataFrame:
-    """Batch size alone decides the time, the policy alone the accuracy."""
+    """Batch size alone decides the time, the policy alone the accuracy; repeated in recipes alike but for their id."""
     rows = list(itertools.product(POLICIES, (16, 64, 128), RATES, range(repeats)))
     frame = pd.DataFrame(rows, columns=["policy", "batch_size.size", "learning_rate.base_rate", "seed"])
     jitter = np.random.default_rng(0).normal(0, 1e-3, (2, len(frame)))
     return frame.assign(
         trial=range(len(frame)),
+        recipe_id=[f"{i}" for i in range(len(frame))],
         state="complete",
         schedule=frame["batch_size.size"].astype(str),
         sharing="none",
@@ -51,7 +52,25 @@ def test_what_decides_is_found_for_either_direction() -> None:
     assert shares.sum().tolist() == pytest.approx([1.0, 1.0])
 
 
-def test_maximised_objectives_are_judged_by_their_best_trials() -> None:
+def test_a_recipe_is_judged_by_its_mean_over_seeds() -> None:
+    frame = grid()
+    luck = np.random.default_rng(1).normal(0, 0.1, len(frame))
+    seeds = [frame.assign(seed=seed, accuracy=frame["accuracy"] + (-1) ** seed * luck) for seed in (0, 1)]
+    pd.testing.assert_frame_equal(
+        parameter_importance(study(pd.concat(seeds))), parameter_importance(study(frame))
+    )
+
+
+def test_a_block_that_came_later_is_judged_too() -> None:
+    frame = grid()
+    frame["optimizer.name"] = np.where(frame["policy"] == "one_cycle", "muon", "adam")
+    frame["policy"] = np.where(frame["seed"] % 2, "fixed", "one_cycle")
+    frame["accuracy"] = np.where(frame["optimizer.name"] == "muon", 0.99, 0.9)
+    found = parameter_importance(study(frame)).query("objective == 'accuracy'").set_index("parameter")
+    assert found["importance"].idxmax() == "optimizer.name"
+
+
+def test_maximised_objectives_are_judged_by_their_best_recipes() -> None:
     # Two schedules: one is always best, the other mediocre or worst as the rate has it.
     frame = grid(6).query("policy != 'fixed'").reset_index(drop=True)
     best = frame["policy"] == "warm_restarts"
@@ -82,19 +101,19 @@ def test_many_schedules_are_judged_by_their_kind() -> None:
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
-        (grid().head(5), "It takes at least 8 complete trials; there are 5."),
-        (grid().assign(state="failed"), "It takes at least 8 complete trials; there are 0."),
+        (grid().head(5), "It takes at least 8 recipes with a complete trial; there are 5."),
+        (grid().assign(state="failed"), "It takes at least 8 recipes with a complete trial; there are 0."),
         (
             grid().query("policy == 'fixed' and schedule == '16' and `learning_rate.base_rate` == 0.001"),
-            "It takes at least 8 complete trials; there are 4.",
+            "It takes at least 8 recipes with a complete trial; there are 4.",
         ),
         (
-            pd.concat([grid().query("trial < 4")] * 3).assign(policy="fixed"),
-            "No value of the recipe differs among the complete trials.",
+            grid(9).query("trial < 9"),
+            "No value differs among the recipes with a complete trial.",
         ),
         (
             grid().assign(accuracy=0.9, train_seconds=1.0),
-            "All complete trials have the same values of every objective.",
+            "All recipes with a complete trial have the same means of every objective.",
         ),
     ],
 )
