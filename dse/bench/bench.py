@@ -54,11 +54,11 @@ class BenchRow:
 
     @property
     def measured(self) -> dict[str, Spread]:
-        """Throughputs and ratios together."""
+        """All that was measured, by name: throughputs and ratios."""
         return self.throughputs | self.ratios
 
     def as_dict(self) -> dict[str, Any]:
-        """Give medians by name, None for who did not run, with the spreads apart."""
+        """Give medians by name, None for those that did not run, with the spreads apart."""
         found = self.measured
         return {
             "batch_size": self.job.batch_size,
@@ -82,7 +82,7 @@ def bench(
 ) -> list[BenchRow]:
     """Measure training, on random images that lie on the device.
 
-    A contestant that fails loses its own figures alone; its row says why.
+    Where a contestant fails, only its own figures are missing, and its row says why.
 
     Args:
         jobs: One row each, in this order.
@@ -96,7 +96,7 @@ def bench(
         DeviceError: The device would compute in another precision.
     """
     if peer is not None:
-        import_peer(peer)  # so that a wrong folder is told at once
+        import_peer(peer)  # so that a wrong folder is reported at once
     rows = []
     for job in jobs:
         check_precision([job.precision], job.device)
@@ -122,7 +122,7 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
     failures: dict[str, str] = {}
 
     def failed(name: str, error: DseError) -> None:
-        # A GPU's limit is measured by two that are no contestants of a row.
+        # A GPU's limit is worked out from two runs that no row names.
         failures[name if name in CONTESTANTS else "limit"] = str(error)
 
     with ExitStack() as stack:

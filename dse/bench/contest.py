@@ -18,7 +18,7 @@ class Contestant:
 
     Attributes:
         name: Its key in every result.
-        timed: Runs so many steps and gives their seconds.
+        timed: Runs a number of steps and gives the seconds that they took.
     """
 
     name: str
@@ -60,16 +60,16 @@ def take_turns(
 ) -> list[dict[str, float]]:
     """Time every contestant once in each repeat, in turns: a, b, c, a, b, c and so on.
 
-    One that fails is left out of all turns, and the others go on.
+    One that fails is left out of all turns, and the others continue.
 
     Args:
         contestants: In the order of their turns.
-        seconds: How long a turn shall take; at least one step is run.
+        seconds: How long a turn is to take; at least one step is run.
         repeats: Turns of each.
         on_failure: Called with the name of one that fails, and why.
 
     Returns:
-        For each repeat the seconds a step of each contestant that did not fail, by name.
+        For each repeat the seconds per step of each contestant that did not fail, by name.
     """
     steps: dict[str, int] = {}
     turns: list[dict[str, float]] = [{} for _ in range(repeats)]

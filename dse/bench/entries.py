@@ -26,7 +26,7 @@ from dse.training.stopwatch import Stopwatch
 
 Sharing = Literal["none", "per_type"]
 
-# As many as MNIST has, so that picking a batch is as far from the caches.
+# As many as MNIST has, so that batches come from memory and not from a cache.
 IMAGES = 60_000
 RATE = 0.001
 SEED = 0
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def model(self) -> CapsNetModel:
-        """The CapsNet."""
+        """The CapsNet of the preset."""
         return CapsNetModel(preset=self.preset)
 
     @property
@@ -97,7 +97,7 @@ def limit_entry(job: Job) -> Entry:
     """Build what the limit is measured by."""
     check_memory(job)
     if job.device.type == "cpu":
-        # Else clearing fresh pages for the kernels' outputs would count, which is no work of theirs.
+        # Otherwise clearing fresh pages for the kernels' outputs would count, which is not their work.
         keep_freed_memory()
         run = kernel_run(job.size, job.model.routing_iterations, job.batch_size, job.precision)
         return Entry({"limit": run}, job.device)

@@ -45,7 +45,7 @@ class PeerCode:
 
 
 def import_peer(folder: Path) -> PeerCode:
-    """Import the authors' code from its checkout; what can be imported otherwise stays as it was.
+    """Import the authors' code from its checkout; other modules stay as they were.
 
     Raises:
         InputError: The folder is no such checkout, or its code cannot be imported.
@@ -140,7 +140,7 @@ class Peer:
         self._batches = iter(_loader(images, batch_size, pinned=self._cuda))
 
     def run(self, steps: int) -> None:
-        """Train with their data loader; it goes on where the last call stopped."""
+        """Train with their data loader; it continues where the last call stopped."""
         with self._surroundings() as log:
             for _ in range(steps):
                 images_BCHW, labels_B = next(self._batches)

@@ -1,7 +1,7 @@
 """Contestants in processes of their own, so that what one sets does not help or hinder another.
 
 The fast step may tell the C library to keep freed memory, the authors' code lets cuDNN try its kernels: both
-hold for a whole process. Only one process at a time is told to run.
+hold for a whole process. Only one process runs at a time.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Entry:
     """What a process can run.
 
     Attributes:
-        runs: By the contestant's name, what runs so many steps. It may leave work queued on the device.
+        runs: By the contestant's name, what runs a number of steps. It may leave work queued on the device.
         device: What it runs on; a turn ends when it is idle.
-        details: What a result shall say beside the times.
+        details: What a result says besides the times.
     """
 
     runs: Mapping[str, TakeSteps]
@@ -43,7 +43,7 @@ class Entry:
     details: dict[str, Any] = field(default_factory=dict)
 
     def timed(self, name: str, steps: int) -> float:
-        """Run so many steps of a contestant; give their seconds."""
+        """Run a number of steps of a contestant; give the seconds that they took."""
         clock = Stopwatch(self.device)
         with clock:
             self.runs[name](steps)
@@ -64,11 +64,11 @@ def peak_memory(device: torch.device) -> dict[str, int]:
 
 
 class Worker:
-    """A process that builds an entry and times it when told; a context manager that ends it.
+    """A process that builds an entry and times it when asked; a context manager that ends it.
 
     Args:
         build: Builds the entry in the process; can be pickled.
-        batch_size: What an error for want of memory names.
+        batch_size: Named in an error about memory.
 
     Attributes:
         details: Those of its entry and, on a GPU, its peak memory so far.
@@ -140,14 +140,14 @@ def _serve(connection: Connection, build: Callable[[], Entry], batch_size: int, 
             name, steps = connection.recv()
             connection.send((entry.timed(name, steps), peak_memory(entry.device)))
     except EOFError:
-        return  # nobody listens any more
+        return  # the other process has left
     except Exception as error:
         with suppress(OSError):
             connection.send(explained(error, batch_size))
 
 
 def explained(error: Exception, batch_size: int) -> DseError:
-    """Say what went wrong in words that another process can be told.
+    """Turn what was raised into an error that can be sent to another process.
 
     Args:
         error: What was raised.
@@ -155,7 +155,7 @@ def explained(error: Exception, batch_size: int) -> DseError:
     """
     if isinstance(error, DseError):
         return error
-    # A GPU's allocator has an error of its own; a processor's tells only by its text.
+    # A GPU's allocator has an error of its own; a processor's is known by its text only.
     out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     if out_of_memory or "allocate memory" in str(error):
         return does_not_fit(batch_size, (str(error) or "out of memory").splitlines()[0])

@@ -70,7 +70,7 @@ test_share_option = click.option(
 images_option = click.option(
     "--images",
     type=click.IntRange(min=1),
-    help="Train on so many images, drawn class by class. [default: all]",
+    help="Train on this many images, drawn class by class. [default: all]",
 )
 protocol_option = click.option(
     "--protocol",
@@ -138,7 +138,7 @@ def find_recipe(name: str, results: Path, epochs: int | None = None) -> Recipe:
     Args:
         name: ``paper/...``, a path that ends in .yaml or .yml, or ``STUDY:TRIAL``.
         results: Folder of all studies.
-        epochs: Train for so many epochs instead.
+        epochs: Train for this many epochs instead.
 
     Raises:
         InputError: There is no such recipe, or it cannot be read.

@@ -43,11 +43,15 @@ class PlanOptions(TypedDict):
 @click.argument("recipe")
 @dataset_option
 @click.option(
-    "--images", type=click.IntRange(min=1), help="Plan for so many training images. [default: the data set's]"
+    "--images",
+    type=click.IntRange(min=1),
+    help="Plan for this many training images. [default: the data set's]",
 )
 @test_share_option
 @protocol_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Plan so many epochs instead of the recipe's own.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Plan this many epochs instead of the recipe's own."
+)
 @click.option(
     "--rates",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -53,7 +53,7 @@ class TrainOptions(DataOptions, MachineOptions):
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights, order, shifts."
 )
 @click.option(
-    "--epochs", type=click.IntRange(min=1), help="Train so many epochs instead of the recipe's own."
+    "--epochs", type=click.IntRange(min=1), help="Train this many epochs instead of the recipe's own."
 )
 @click.option(
     "--save",
@@ -66,7 +66,7 @@ class TrainOptions(DataOptions, MachineOptions):
 @click.option(
     "--max-seconds",
     type=click.FloatRange(min=0, min_open=True),
-    help="With --find-rate: take no further step once so many seconds are over. [default: 600]",
+    help="With --find-rate: take no further step after this many seconds. [default: 600]",
 )
 @results_option
 @json_option

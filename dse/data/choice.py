@@ -113,7 +113,7 @@ class DataSection(Section):
 
     @property
     def dataset(self) -> Dataset:
-        """The data set's facts."""
+        """Shape, counts and default split of the data set."""
         if self.path is None:
             return find_dataset(self.name)
         facts = self.facts

@@ -31,7 +31,7 @@ class ImageShape:
 
     @property
     def pixels(self) -> int:
-        """Numbers in one image."""
+        """How many numbers an image has, all channels counted."""
         return self.channels * self.height * self.width
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Dataset:
     Attributes:
         train_images: Images of the official training part.
         test_images: Images of the official test part.
-        validation_images: How many training images ``holdout`` sets aside unless told otherwise.
+        validation_images: How many training images ``holdout`` sets aside by default.
         folder: Name that torchvision gives to its folder below the data directory; empty if built in.
     """
 

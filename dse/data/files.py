@@ -73,7 +73,7 @@ def _folders(dataset: Dataset, data_dir: Path) -> Iterator[Path]:
     if dataset.built_in:
         return
     if dataset.name == "cifar10":
-        # torchvision reads its folder under this very name alone.
+        # torchvision looks for a folder of exactly this name.
         yield data_dir / dataset.folder
         yield data_dir / dataset.name / dataset.folder
         if data_dir.name == dataset.folder:

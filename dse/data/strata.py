@@ -10,7 +10,7 @@ Indices = NDArray[np.int64]
 
 
 def stratified_choice(labels: Labels, size: int, seed: int) -> Indices:
-    """Choose so many items that every class keeps its share, to within one item.
+    """Choose a number of items, every class keeping its share to within one item.
 
     Args:
         labels: Class of each item, shape (items,).

@@ -36,7 +36,7 @@ def _efficient_capsnet(size: EfficientCapsNetSize, recipe: Recipe) -> EfficientC
     return EfficientCapsNet(size, recipe.loss)
 
 
-# What builds each registered model of its own size and the rest of a recipe.
+# What builds each registered model, given its size and the whole recipe.
 BUILDERS: dict[str, Callable[[Any, Recipe], Network]] = {
     "capsnet": _capsnet,
     "lenet5": _lenet5,
@@ -55,7 +55,7 @@ def build_network(recipe: Recipe, image: ImageShape, seed: int, device: torch.de
         recipe: What to build.
         image: Shape of the images.
         seed: Any integer.
-        device: Where the network shall live.
+        device: Where its weights are placed.
 
     Raises:
         RecipeError: The images leave no capsules, or a sharing factor does not divide its channels.

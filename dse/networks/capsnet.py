@@ -83,7 +83,7 @@ class CapsNet(Network):
 
     Args:
         size: Every size, with the weight sharing.
-        loss: What training makes small.
+        loss: What training minimises.
         initialisation: What the class-capsule matrices begin with.
     """
 
@@ -107,7 +107,7 @@ class CapsNet(Network):
         self.primary = nn.Conv2d(
             size.filters, channels // sharing.primary_capsules, kernel, stride=stride, bias=False
         )
-        # Elsewhere it is never asked for, and of large maps its matrices would not fit in memory.
+        # Elsewhere it is never used, and for large maps its matrices would not fit in memory.
         self.spectral = SpectralConvolution(*size.convolved, kernel, stride) if spectral_pays(size) else None
         # Not the convolution's own bias: it stays apart for every channel even where filters are shared.
         self.primary_bias_Q = nn.Parameter(torch.zeros(channels))

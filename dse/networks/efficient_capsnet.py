@@ -39,7 +39,7 @@ class EfficientCapsNet(Network):
 
     Args:
         size: Every size.
-        loss: What is asked of the class capsules.
+        loss: What training minimises.
     """
 
     size: EfficientCapsNetSize

@@ -28,7 +28,7 @@ class Losses(NamedTuple):
 class Arithmetic:
     """How losses and predictions are computed, where a network knows several ways: the same up to rounding.
 
-    What is not asked for is computed the plain way, which is the reference.
+    The defaults are the plain way, which is the reference.
 
     Attributes:
         spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis; never if

@@ -16,7 +16,7 @@ def check_precision(precisions: Iterable[Precision], device: torch.device) -> No
 
     Args:
         precisions: Of a recipe, or every one that a search space may draw.
-        device: What shall train.
+        device: What is to train.
 
     Raises:
         DeviceError: ``tf32`` is among them, and the device is no GPU.
@@ -30,9 +30,9 @@ def check_precision(precisions: Iterable[Precision], device: torch.device) -> No
 
 @contextmanager
 def products_in(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Let float32 products on a GPU be rounded to TF32, or not; what was set before holds again afterwards.
+    """Let float32 products on a GPU be rounded to TF32, or not; the former setting is restored afterwards.
 
-    Torch rounds convolutions by default and matrix products not. The setting holds for all threads, so the
+    By default torch rounds convolutions, but not matrix products. The setting holds for all threads, so the
     backward pass belongs inside.
     """
     if device.type != "cuda":

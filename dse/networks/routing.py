@@ -39,7 +39,7 @@ class OwnVotes:
     def __init__(self, primary_BND: Tensor, matrices_NDKE: Tensor) -> None:
         _, _, classes, size = matrices_NDKE.shape
         votes_NBx = torch.bmm(primary_BND.transpose(0, 1), matrices_NDKE.flatten(2))
-        # One copy, after which every product below reads straight through: a third less time (CPU, batch 128).
+        # One copy, after which every product below reads memory in order: a third less time (CPU, batch 128).
         votes_BKNE = torch.unflatten(votes_NBx, 2, (classes, size)).permute(1, 2, 0, 3).contiguous()
         # The product may have been in bfloat16; routing never is.
         self.votes_BKNE = votes_BKNE.to(primary_BND.dtype)

@@ -88,7 +88,7 @@ class SpectralConvolution(nn.Module):
 
 
 def spectral_pays(size: CapsNetSize) -> bool:
-    """Tell whether large batches take less time with the primary convolution in the Fourier basis.
+    """Decide whether large batches take less time with the primary convolution in the Fourier basis.
 
     They do where it is wide and, forward at the least such batch, takes at most half of the plain multiplications:
     kernels of 7 or more at a stride of 1 or 2, on maps of some 20x20.

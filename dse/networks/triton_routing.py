@@ -91,7 +91,7 @@ class _WeightedSum(Function):
 
 
 def _added(parts: Tensor) -> Tensor:
-    """Sum over the first dimension; of one part alone nothing is copied."""
+    """Sum over the first dimension; a single part is not copied."""
     return parts[0] if len(parts) == 1 else parts.sum(0)
 
 

@@ -82,7 +82,7 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> tuple[
 
     Args:
         path: A file that dse saved.
-        device: Where the network shall live.
+        device: Where its weights are placed.
 
     Raises:
         InputError: There is no such file, it is corrupt, or it was not saved by dse.

@@ -55,7 +55,7 @@ class ExponentialAveraging(Averaging):
 
     After a step of B images the past counts d = 0.5 ^ (B / (half_life x images seen)), and the mean moves by
     (1 - d) / (1 - product of all d) towards the weights, which frees it of its bias to the start as Adam's means are
-    freed of theirs. A half-life of so many images would average too much early or too little late.
+    freed of theirs. A half-life of a fixed number of images would average too much early or too little late.
 
     >>> ExponentialAveraging(half_life=0.5).average_shares(np.array([32, 64, 96])).round(3)
     array([1.   , 0.571, 0.402])

@@ -42,7 +42,7 @@ class Schedule(Section, ABC):
 
     @abstractmethod
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        """Give the (epochs, batch size) pairs that begin within a run of so many epochs.
+        """Give the (epochs, batch size) pairs that begin within a run of this many epochs.
 
         The last one may reach past the end of the run: it is then cut short, but a cosine spread over it
         still has its full length.

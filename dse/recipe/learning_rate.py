@@ -96,7 +96,7 @@ class Fixed(Policy):
     @property
     @override
     def label(self) -> str:
-        """As in ``fixed 0.001``."""
+        """The policy and its rate, as in ``fixed 0.001``."""
         return f"fixed {self.base_rate:g}"
 
     @override

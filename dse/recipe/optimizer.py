@@ -17,7 +17,7 @@ Momentum = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
 class Optimizer(Section, ABC):
-    """What all optimizers share."""
+    """How a step changes the weights: a name, settings, and a label for people."""
 
     refusal = RecipeError
 

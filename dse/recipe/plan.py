@@ -30,7 +30,7 @@ class EpochPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe compiled for so many training images of one shape. Pure arrays.
+    """A recipe compiled for a number of training images of one shape. Pure arrays.
 
     Attributes:
         recipe: The recipe.

@@ -116,7 +116,7 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 def directions(names: Sequence[str]) -> tuple[bool, ...]:
-    """Tell for each objective whether more is better.
+    """Say for each objective whether more is better.
 
     >>> directions(("train_seconds", "accuracy"))
     (False, True)

@@ -64,7 +64,7 @@ class Replicates:
 
     @cached_property
     def accuracies_SE(self) -> Floats:
-        """Accuracy after each epoch."""
+        """Accuracy after each epoch, which may be below the best so far."""
         return over_common_epochs([[row.accuracy for row in trial.run.curve] for trial in self.trials])
 
     @cached_property

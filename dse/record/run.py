@@ -113,7 +113,7 @@ _REAL = tuple(name for name in _FIELDS if name not in (*_WHOLE, *_SHARES))
 
 
 def check_curve(rows: Iterable[EpochRow], epochs: int) -> None:
-    """Refuse rows that are no beginning of a run of so many epochs.
+    """Refuse rows that do not begin a run of this many epochs.
 
     Raises:
         ValueError: An epoch is missing, stands twice or is beyond the last one, or the clock does not run forwards.
@@ -155,7 +155,7 @@ class Run:
 
     @property
     def eval_seconds(self) -> float:
-        """Seconds spent on evaluation."""
+        """Seconds spent on evaluation, which train seconds leave out."""
         return self.curve[-1].eval_seconds if self.curve else 0.0
 
     @property
@@ -165,4 +165,4 @@ class Run:
 
 
 OnEpoch = Callable[[EpochRow], str | None]
-"""Called with every row as its epoch ends; what it returns, unless None, is why the run shall end there."""
+"""Called with every row as its epoch ends; what it returns, unless None, is why the run ends there."""

@@ -66,7 +66,7 @@ class Comparison:
             ``_99`` (train seconds to this percentage of the volume of the whole table, infinite where it is not
             reached), ``final_hypervolume_share``, ``seconds_spent`` and ``front_points_lost``; each also with ``_p05``
             and ``_p95``, the 5th and the 95th percentile.
-        growth: ``name``, ``seconds`` and ``hypervolume_share``, likewise: the share after so many train seconds.
+        growth: ``name``, ``seconds`` and ``hypervolume_share``, likewise: the share after that many train seconds.
         searches: One row a search: ``name``, ``repeat`` and what ``strategies`` summarises.
     """
 
@@ -157,7 +157,7 @@ def summary(searches: pd.DataFrame) -> pd.DataFrame:
 def search(
     table: RecordedTable, strategy: Strategy, rng: np.random.Generator, budget_seconds: float
 ) -> Replay:
-    """Search a table once."""
+    """Search a table once by a strategy, until the budget is spent."""
     history = History()
     rule = DominanceRule(history, table.space.confidence) if strategy.stops else None
     order = make_order(strategy.order, table, rng, history)

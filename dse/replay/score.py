@@ -36,7 +36,7 @@ class Score:
 
 
 def score(table: RecordedTable, replay: Replay) -> Score:
-    """Judge a search."""
+    """Compare what a search found with what the whole table holds."""
     shares = _Shares(table, replay)
     seen = set(zip(replay.rows.tolist(), replay.epochs.tolist(), strict=True))
     return Score(
@@ -48,7 +48,7 @@ def score(table: RecordedTable, replay: Replay) -> Score:
 
 
 def share_at(table: RecordedTable, replay: Replay, seconds: Floats) -> Floats:
-    """Give the share of the table's volume that a search had after so many train seconds each."""
+    """Give the share of the table's volume that a search had after each number of train seconds."""
     shares = _Shares(table, replay)
     return np.array([shares.after(int(n)) for n in np.searchsorted(replay.clock, seconds, side="right")])
 

@@ -65,7 +65,7 @@ class RecordedTable:
 
     @cached_property
     def volume(self) -> float:
-        """Volume of all points."""
+        """Volume that all recorded points cover together."""
         return curve_volume(np.concatenate(self.points), self.reference)
 
     @cached_property

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from dse.search.progress import Progress
 from dse.search.surrogate import Candidate, Surrogate
@@ -82,16 +83,18 @@ class ExpectedGain(Grid):
         super().__init__(rows, passes)
         self._surrogate = surrogate
 
+    @override
     def next(self) -> int | None:
         """Give the row whose run is expected to add most to the front for each second."""
         return self._surrogate.best(self.left) if self.left else None
 
+    @override
     def ended(self, row: int, run: Progress, at: int | None = None) -> None:
-        """Learn from the run."""
         super().ended(row, run, at)
         if run.seconds:
             self._surrogate.record(row, run)
 
+    @override
     def remaining_gain(self) -> float | None:
         """Expect by what share the front's volume grows if all rows that are left are run."""
         return self._surrogate.remaining_gain(self.left)
@@ -104,11 +107,11 @@ class Random:
         self._rows, self._rng = rows, rng
 
     def next(self) -> int | None:
-        """Draw a row."""
+        """Draw any row, each as likely as another."""
         return int(self._rng.integers(self._rows))
 
     def ended(self, row: int, run: Progress) -> None:
-        """Learn nothing."""
+        """Do nothing: the draws are independent of the runs."""
 
 
 class ThreeStep:
@@ -138,7 +141,7 @@ class ThreeStep:
         return self._left.pop() if self._left else None
 
     def ended(self, row: int, run: Progress) -> None:
-        """Note its accuracy."""
+        """Keep the run's best accuracy, by which the step chooses."""
         self._accuracy[row] = max(run.accuracies)
 
     def _varied(self, block: str) -> list[int]:

@@ -45,7 +45,7 @@ class PlanSummary:
 
     @classmethod
     def of(cls, plan: Plan, *, weigh_parameters: bool = False) -> PlanSummary:
-        """Summarise a plan."""
+        """Keep what a search compares runs by: batch sizes, shares of the learning rates, steps, weights."""
         starts = np.cumsum(plan.steps) - plan.steps
         sums = np.cumsum(np.add.reduceat(plan.rates, starts))
         return cls(

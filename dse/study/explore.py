@@ -50,7 +50,7 @@ def explore(
         SpaceError: The space is infinite or too large for the sampler, or a recipe to start with is no point of it.
         DeviceError, DeviceLostError: The device is lost, or cannot do what a trial asks of it; that trial is
             recorded as failed.
-        TrialsFailedError: The baseline failed, or so many trials in a row that the cause is none of theirs.
+        TrialsFailedError: The baseline failed, or so many trials in a row that the cause lies elsewhere.
     """
     sampler, history = choose_sampler(space), History()
     listed = Listed(sampler, space, history) if sampler in LISTING else None

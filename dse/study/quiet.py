@@ -1,4 +1,4 @@
-"""Optuna, told not to announce what whoever calls it says better."""
+"""Optuna without its announcements, where the caller says the same better."""
 
 from __future__ import annotations
 

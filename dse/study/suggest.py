@@ -39,7 +39,7 @@ SUGGESTING: dict[str, Callable[[int], BaseSampler]] = {
 class Suggested:
     """The order in which one of Optuna's samplers suggests the points of a space; one may come again.
 
-    The sampler is told train seconds and best accuracy, and parameters where they are weighed.
+    The sampler sees train seconds and best accuracy, and parameters where they are weighed.
 
     Args:
         space: What is explored.

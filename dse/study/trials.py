@@ -36,7 +36,7 @@ def is_drawn(stored: FrozenTrial) -> bool:
 
 
 def has_ended(stored: FrozenTrial) -> bool:
-    """Tell whether a trial's outcome is recorded, whatever Optuna was told of it."""
+    """Tell whether a trial's outcome is recorded, whatever Optuna holds of it."""
     return is_drawn(stored) and _record(stored)["state"] != Outcome.RUNNING
 
 

@@ -1,4 +1,4 @@
-"""The processor's memory allocator, told to keep what training gives back."""
+"""The processor's memory allocator, set to keep what training frees."""
 
 from __future__ import annotations
 

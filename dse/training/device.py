@@ -41,7 +41,7 @@ def find_device(name: str) -> torch.device:
 
 
 def use_threads(threads: int | None) -> None:
-    """Let torch compute on so many threads of the processor, for the whole process; leave it as it is if None.
+    """Let torch compute on this many threads of the processor, for the whole process; leave it as it is if None.
 
     Raises:
         DeviceError: The machine has fewer cores.

@@ -25,7 +25,7 @@ AUTO = "auto"
 AUTO_DESCRIPTION = "compiled if the run (of a study, the baseline's) is long enough to pay for it, else fast"
 FALLBACK = "fast"
 
-# From so many channels on the primary convolution takes most of a step, which the compiler does not make faster.
+# From this many channels on the primary convolution takes most of a step, which the compiler does not make faster.
 WIDE_CHANNELS = 128
 # Measured with one thread on one machine, and good for a decision only: presets tiny and small.
 SECONDS_A_STEP = 0.004
@@ -137,7 +137,7 @@ ENGINES: dict[str, EngineKind] = {
 
 
 def engine_choices() -> dict[str, str]:
-    """Give every name that may be asked for, with its description."""
+    """Give every name that an engine may be chosen by, with its description."""
     return {AUTO: AUTO_DESCRIPTION} | {name: kind.description for name, kind in ENGINES.items()}
 
 
@@ -152,7 +152,7 @@ def check_engine(name: str) -> None:
 
 
 def choose_engine(name: str, plan: Plan, device_type: str) -> tuple[str, str]:
-    """Decide which engine shall run a plan.
+    """Decide which engine is to run a plan.
 
     Args:
         name: What was asked for; ``auto`` leaves it to the plan's length.

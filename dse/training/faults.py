@@ -1,4 +1,4 @@
-"""What a device does when it cannot go on, told in words that say what to do."""
+"""Errors of a device, in words that say what to do."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class DeviceImages:
 
     @property
     def device(self) -> torch.device:
-        """Where they lie."""
+        """The device that holds the images."""
         return self.labels.device
 
     def __len__(self) -> int:

@@ -50,7 +50,7 @@ class Setup:
 
     @property
     def device(self) -> torch.device:
-        """Where it trains."""
+        """The device that holds network and images, and trains."""
         return self.images.device
 
 

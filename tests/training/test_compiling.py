@@ -43,7 +43,7 @@ def network(class_capsules: str = "none", filters: int = 16) -> CapsNet:
 
 
 def losses(name: str, class_capsules: str, count: int) -> list[torch.Tensor]:
-    """Train on so many images; give the losses of each step."""
+    """Train on this many images; give the losses of each step."""
     engine = build_engine(name, Setup(network(class_capsules), images(count), 7))
     assert engine.name == name
     engine.prepare({BATCH, count % BATCH} - {0})

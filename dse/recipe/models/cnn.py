@@ -64,7 +64,7 @@ class CnnSize:
 
     @property
     def parameters(self) -> int:
-        """Trained weights."""
+        """How many weights are trained."""
         widths = itertools.pairwise((self.image.channels, *self.channels))
         convolutions = sum(fan_out * (fan_in * self.kernel**2 + 1) for fan_in, fan_out in widths)
         return convolutions + (self.features + 1) * self.image.classes

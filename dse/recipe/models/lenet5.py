@@ -39,7 +39,7 @@ class LeNet5Size:
 
     @property
     def parameters(self) -> int:
-        """Trained weights."""
+        """How many weights are trained."""
         first, second, third = self.channels
         convolutions = sum(
             out * (fan_in * self.kernel**2 + 1)

@@ -1,4 +1,4 @@
-"""What all models share."""
+"""What all models share: settings in a recipe, and sizes that follow from them without torch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class NetworkSize(Protocol):
 
     @property
     def image(self) -> ImageShape:
-        """Shape of the images."""
+        """Shape of the images that the sizes are for."""
 
     @property
     def parameters(self) -> int:
-        """Trained weights."""
+        """How many weights are trained."""
 
     @property
     def multiplications(self) -> int:

@@ -110,7 +110,7 @@ def _sharing_handles(encoding: Encoding) -> list[Line2D]:
 
 
 def figure_with_legend(height: float, entries: int) -> Figure:
-    """Make a figure as wide as a column, with room for a legend of so many entries below the axes."""
+    """Make a figure as wide as a column, with room for a legend of this many entries below the axes."""
     below = ENTRY_HEIGHT * (entries + 1) + 0.06
     total = height + below
     figure = Figure(figsize=(COLUMN_WIDTH, total))
