@@ -67,6 +67,33 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
+# What people write fits many times over; a device or a disk image given by mistake does not.
+LARGEST_TEXT = 4_000_000
+
+
+def read_text(path: Path, error: type[InputError]) -> str:
+    """Read a text file.
+
+    Args:
+        path: The file.
+        error: What to raise.
+
+    Raises:
+        InputError: As ``error``: it cannot be read, is no UTF-8 or has more than 4 MB.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TEXT + 1)
+        text = content.decode("utf-8")
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror}). Check the path.") from None
+    except UnicodeDecodeError as reason:
+        raise error(f"{path}: is no UTF-8 text ({reason.reason} at byte {reason.start}).") from None
+    if len(content) > LARGEST_TEXT:
+        raise error(f"{path}: has more than {LARGEST_TEXT:,} bytes, too much for a file of this kind.")
+    return text
+
+
 def read_yaml(path: Path, error: type[InputError]) -> object:
     """Read one YAML document.
 

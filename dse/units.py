@@ -97,3 +97,13 @@ def words(name: str) -> str:
     'exponential decay'
     """
     return name.replace("_", " ")
+
+
+def clipped(text: str, most: int = 200) -> str:
+    r"""Shorten a text that may have any length, and write out what no encoding knows.
+
+    >>> clipped("abcdefgh", 6), clipped("\ud800")
+    ('abc...', '\\ud800')
+    """
+    short = text if len(text) <= most else text[: most - 3] + "..."
+    return short.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -5,6 +5,7 @@ Heavy libraries are imported inside the command that needs them, so that ``dse -
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -12,27 +13,37 @@ import click
 from dse.cli.bench import bench
 from dse.cli.catalogue import datasets, spaces
 from dse.cli.explore import explore
+from dse.cli.options import COMMAND_LINE
 from dse.cli.plan import plan
 from dse.cli.replay import replay
+from dse.cli.signals import exit_status
 from dse.cli.studies import front, report, trials
+from dse.cli.terminal import say
 from dse.cli.train import train
 from dse.errors import DseError
-
-INTERRUPTED = 130
 
 
 class _Commands(click.Group):
     """A group whose errors are printed without a traceback: exit 2 for bad input, 1 for a failed run."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Keep the arguments: a command that is cut off says how to resume it."""
+        given = list(args)
+        context = super().make_context(info_name, args, parent, **extra)
+        context.meta[COMMAND_LINE] = shlex.join(["dse", *given])
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except DseError as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}", err=True)
             raise click.exceptions.Exit(error.exit_code) from error
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            raise click.exceptions.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as interrupt:
+            say("Interrupted.", err=True)
+            raise click.exceptions.Exit(exit_status(interrupt)) from None
 
 
 @click.group(
@@ -59,5 +70,5 @@ for command in (explore, train, plan, trials, front, report, replay, spaces, dat
 
 
 def main() -> None:
-    """Run ``dse``; bad input exits with 2, a failed run with 1, Ctrl-C with 130."""
+    """Run ``dse``; bad input exits with 2, a failed run with 1, Ctrl-C with 130, SIGTERM with 143, SIGHUP with 129."""
     commands()

@@ -10,7 +10,7 @@ import click
 from typing_extensions import Unpack
 
 from dse.cli.options import device_option, json_option, print_json, threads_option
-from dse.cli.terminal import console, plain_table
+from dse.cli.terminal import console, plain_table, say
 
 if TYPE_CHECKING:
     from dse.bench.bench import BenchRow
@@ -112,13 +112,13 @@ def bench(**options: Unpack[BenchOptions]) -> None:
     as_json = options["as_json"]
     if not as_json:
         versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
-        click.echo(f"{environment['device']}; {versions}")
+        say(f"{environment['device']}; {versions}")
 
     def report(row: BenchRow) -> None:
         for name, reason in row.failures.items():
-            click.echo(f"batch {row.job.batch_size}: {name} failed: {reason}", err=True)
+            say(f"batch {row.job.batch_size}: {name} failed: {reason}", err=True)
         if not as_json:
-            click.echo(f"batch {row.job.batch_size}: measured", err=True)
+            say(f"batch {row.job.batch_size}: measured", err=True)
 
     jobs = [
         Job(size, device, options["preset"], options["sharing"], precision=options["precision"])
@@ -129,9 +129,7 @@ def bench(**options: Unpack[BenchOptions]) -> None:
         print_json(environment | {"rows": [row.as_dict() for row in rows]})
     else:
         _print_rows(rows)
-        click.echo(
-            f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns."
-        )
+        say(f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns.")
     if any(row.failures for row in rows):
         sys.exit(1)
 

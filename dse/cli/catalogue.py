@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dse.cli.options import data_dir_option, json_option, print_json
-from dse.cli.terminal import console, plain_table
+from dse.cli.terminal import console, plain_table, say
 
 
 @click.command()
@@ -24,6 +24,8 @@ def spaces(name: str | None, schema: bool, as_json: bool) -> None:
       dse spaces quickstart > mine.yaml
       dse spaces --schema > space.schema.json
     """
+    from dse.errors import SpaceError
+    from dse.files import read_text
     from dse.space.load import find_space, load_space, shipped_spaces
 
     if schema:
@@ -32,7 +34,7 @@ def spaces(name: str | None, schema: bool, as_json: bool) -> None:
         print_json(space_schema())
         return
     if name is not None:
-        click.echo(find_space(name).read_text(encoding="utf-8"), nl=False)
+        say(read_text(find_space(name), SpaceError).removesuffix("\n"))
         return
     rows = []
     for path in shipped_spaces():

@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING, Any
 import click
 from typing_extensions import Unpack, override
 
-from dse.cli.options import MachineOptions, machine, machine_options, results_option, test_share_option
-from dse.cli.terminal import console
+from dse.cli.options import (
+    COMMAND_LINE,
+    MachineOptions,
+    machine,
+    machine_options,
+    results_option,
+    test_share_option,
+)
+from dse.cli.signals import ended_by_signals
+from dse.cli.terminal import console, say
+from dse.errors import DseError, RunError, TrialsFailedError
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from dse.recipe.recipe import Recipe
+    from dse.record.tables import StudyTables
 
 
 class SamplerChoice(click.Choice[str]):
@@ -122,7 +134,8 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     """Train recipes drawn from a search space, and find the front of time against accuracy.
 
     SPACE is a YAML file, or the name of one that comes with dse (`dse spaces`). Results go to
-    results/<name>/: open report.html there. Ctrl-C ends the study cleanly; the same command resumes it.
+    results/<name>/: open report.html there. Ctrl-C, SIGTERM and SIGHUP end the study cleanly, with a report; the
+    same command resumes it.
 
     \b
     Examples:
@@ -130,11 +143,10 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
       dse explore mnist-small --data-dir ~/data --trials 40
       dse explore my-space.yaml --name second-try --sampler tpe
     """
-    from dse.api import Start, read_space, write_views
+    from dse.api import Start, read_space
     from dse.api import explore as run
     from dse.cli.progress import make_view
-    from dse.cli.studies import front_table
-    from dse.errors import RunError
+    from dse.study.database import DATABASE
     from dse.study.load import find_study, load_study, starting_points
     from dse.study.storage import check_name
 
@@ -160,29 +172,45 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         first = starting_points(load_study(study), parsed)
         output.print(f"Warm start: {len(first)} recipes from the front of {options['warm_start']}.")
     folder = options["results"] / name
-    tables = None
-    with make_view(output, name, parsed) as watcher:
+    start = Start(options["widen"], options["any_device"], options["retry_failed"], tuple(first))
+    ending: KeyboardInterrupt | RunError | None = None
+    with ended_by_signals():
+        with make_view(output, name, parsed) as watcher:
+            try:
+                run(parsed, folder=folder, machine=machine(options), watcher=watcher, start=start)
+            except (KeyboardInterrupt, RunError) as reason:
+                if not (folder / DATABASE).is_file():
+                    raise
+                ending = reason
         try:
-            tables = run(
-                parsed,
-                folder=folder,
-                machine=machine(options),
-                watcher=watcher,
-                start=Start(options["widen"], options["any_device"], options["retry_failed"], tuple(first)),
-            )
-        except KeyboardInterrupt:
-            if not folder.is_dir():
+            tables = _report(folder, output)
+        except DseError as error:
+            if ending is None:
                 raise
-    interrupted = tables is None
-    if tables is None:
-        tables = load_study(folder)
-    output.print(str(tables.answer), soft_wrap=True, highlight=False, markup=False)
-    output.print(front_table(tables))
-    write_views(folder, tables)
-    output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
-    if interrupted:
-        output.print("The same command resumes the study where it stopped.")
-        raise KeyboardInterrupt
+            say(f"No report: {error}", err=True)
+    if ending is not None:
+        output.print(f"To resume: {_resuming(ending)}", soft_wrap=True)
+        raise ending
     if not (tables.trials["state"] == "complete").any():
         reasons = "; ".join(tables.trials["reason"].drop_duplicates().head(3))
         raise RunError(f"no trial of {folder} is complete: {reasons}. `dse trials {folder}` lists them.")
+
+
+def _report(folder: Path, output: Console) -> StudyTables:
+    from dse.api import write_views
+    from dse.cli.studies import front_table
+    from dse.study.load import load_study
+
+    tables = load_study(folder)
+    output.print(str(tables.answer), soft_wrap=True)
+    output.print(front_table(tables))
+    write_views(folder, tables)
+    output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    return tables
+
+
+def _resuming(ending: BaseException) -> str:
+    """Give the command that resumes the study."""
+    command: str = click.get_current_context().find_root().meta[COMMAND_LINE]
+    retry = isinstance(ending, TrialsFailedError) and "--retry-failed" not in command
+    return command + (" --retry-failed" if retry else "")

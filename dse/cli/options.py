@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
+from dse.cli.terminal import say
 from dse.training.engines import engine_choices
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from dse.data.choice import DataChoice
     from dse.recipe.recipe import Recipe
     from dse.training.machine import Machine
+
+# Where the context keeps the arguments as they were given.
+COMMAND_LINE = "dse.command_line"
 
 results_option = click.option(
     "--results",
@@ -171,7 +176,17 @@ def _recipe_of_trial(study: str, trial: int, results: Path) -> Recipe:
 
 def print_json(content: Any) -> None:
     """Print JSON for programs: UTF-8, indented, no NaN."""
-    click.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    # JSON itself writes those below a space out; these too may be obeyed by a terminal.
+    say(
+        re.sub(
+            "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]", _escaped, text
+        )
+    )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

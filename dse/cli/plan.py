@@ -117,7 +117,8 @@ def _write_rates(path: Path, compiled: Plan) -> None:
 
 def _print_plan(compiled: Plan) -> None:
     output = console()
-    output.print(f"[bold]{compiled.recipe.label}[/]  (recipe {compiled.recipe.id})")
+    output.print(compiled.recipe.label, style="bold", end="")
+    output.print(f"  (recipe {compiled.recipe.id})")
     output.print(
         f"{compiled.parameters:,} parameters · {compiled.recipe.epochs} epochs of {compiled.images:,} images · "
         f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations"

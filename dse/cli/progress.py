@@ -12,7 +12,6 @@ import pandas as pd
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 from typing_extensions import override
 
 from dse.cli.terminal import format_value, plain_table
@@ -219,8 +218,8 @@ class LiveView(StudyView):
             recent.add_row(str(trial.number), describe(trial, self._space), trial.recipe.label)
         if self._running is not None:
             recent.add_row(str(self._running.number), _reached(self._running), self._running.recipe.label)
-        footer = Text(f"{self._name}: {self._clock}. Ctrl-C ends cleanly; the same command resumes.")
-        return Group(Text(self._clock.answer), recent, self._front_table(), footer)
+        footer = f"{self._name}: {self._clock}. Ctrl-C ends cleanly; the same command resumes."
+        return Group(self._clock.answer, recent, self._front_table(), footer)
 
     def _front_table(self) -> Table:
         table = plain_table("trial", "epoch", *self._space.objectives, "recipe", title="front so far")

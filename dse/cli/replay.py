@@ -11,7 +11,7 @@ import click
 from typing_extensions import Unpack
 
 from dse.cli.options import json_option, print_json, results_option, study_argument
-from dse.cli.terminal import console, plain_table
+from dse.cli.terminal import console, plain_table, say
 
 if TYPE_CHECKING:
     from dse.replay.compare import Comparison
@@ -112,15 +112,15 @@ def replay(study: str, **options: Unpack[ReplayOptions]) -> None:
     folder = find_study(study, options["results"])
     as_json, budgets, out = options["as_json"], options["budgets"], options["out"]
 
-    def say(strategy: Strategy) -> None:
+    def report(strategy: Strategy) -> None:
         if not as_json:
-            click.echo(f"{strategy.name}: replayed {options['repeats']} times", err=True)
+            say(f"{strategy.name}: replayed {options['repeats']} times", err=True)
 
     comparison = replay_study(
         folder,
         samplers=options["samplers"] or None,
         stopping=options["stopping"],
-        on_strategy=say,
+        on_strategy=report,
         repeats=options["repeats"],
         budgets=budgets,
         seed=options["seed"],
@@ -132,7 +132,7 @@ def replay(study: str, **options: Unpack[ReplayOptions]) -> None:
         _print(comparison, budgets)
     if not as_json or out is not None:
         written = write_comparison(comparison, folder / "replay" if out is None else out)
-        click.echo(f"Figure: {written[-1].with_suffix('.png')}", err=as_json)
+        say(f"Figure: {written[-1].with_suffix('.png')}", err=as_json)
 
 
 def _json(comparison: Comparison) -> dict[str, Any]:
@@ -176,13 +176,13 @@ def _print(comparison: Comparison, budgets: tuple[float, ...]) -> None:
             cell(row, "front_points_lost", 0),
         )
     console().print(table)
-    click.echo(
+    say(
         f"{comparison.study}: medians (5th to 95th percentile) of {comparison.repeats} searches with at most "
         f"{format_duration(comparison.budget_seconds)} of training each; shares are of the hypervolume of "
         f"{comparison.recipes} recipes."
     )
     if comparison.recipes_left_out:
-        click.echo(
+        say(
             f"{comparison.recipes_left_out} recipes of which no run is complete are left out: a run that was stopped "
             "cannot be replayed to its end. A study for replays is recorded with --stopping none."
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dse.cli.options import json_option, json_rows, print_json, results_option, study_argument
-from dse.cli.terminal import console, format_value, plain_table
+from dse.cli.terminal import console, format_value, plain_table, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,10 +64,10 @@ def front(study: str, results: Path, as_json: bool) -> None:
         print_json({"answer": tables.answer.as_dict(), "front": json_rows(tables.front)})
         return
     output = console()
-    output.print(str(tables.answer), soft_wrap=True, highlight=False, markup=False)
+    output.print(str(tables.answer), soft_wrap=True)
     output.print(front_table(tables))
     for caveat in tables.answer.caveats:
-        output.print(caveat, soft_wrap=True, highlight=False, markup=False)
+        output.print(caveat, soft_wrap=True)
 
 
 def front_table(tables: StudyTables) -> Table:
@@ -108,4 +108,4 @@ def report(study: str, results: Path) -> None:
     from dse.study.load import find_study
 
     for path in write_views(find_study(study, results)):
-        click.echo(path)
+        say(path)

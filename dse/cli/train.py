@@ -23,6 +23,7 @@ from dse.cli.options import (
     print_json,
     results_option,
 )
+from dse.cli.terminal import say
 
 if TYPE_CHECKING:
     from dse.recipe.plan import Plan
@@ -104,9 +105,9 @@ def _train(recipe: Recipe, options: TrainOptions) -> None:
     trainer = Trainer(machine(options), data_choice(options))
     trainer, reason = trainer.settled(trainer.plan(recipe))
     if not as_json:
-        click.echo(f"{recipe.label}, on {trainer.data.name}")
+        say(f"{recipe.label}, on {trainer.data.name}")
         if reason:
-            click.echo(reason)
+            say(reason)
     plan, run = train_recipe(
         recipe,
         trainer.data,
@@ -123,13 +124,13 @@ def _train(recipe: Recipe, options: TrainOptions) -> None:
         )
     if not as_json:
         best = run.best
-        click.echo(
+        say(
             f"best epoch {best.epoch}: accuracy {100 * best.accuracy:.2f} %, test accuracy "
             f"{100 * best.test_accuracy:.2f} %; {run.train_seconds:.1f} s training, {run.eval_seconds:.1f} s "
             f"evaluation, {run.setup_seconds:.1f} s set-up; {plan.parameters:,} parameters"
         )
         if save is not None:
-            click.echo(f"weights: {save}")
+            say(f"weights: {save}")
 
 
 def _json(plan: Plan, run: Run, seed: int) -> dict[str, object]:
@@ -151,7 +152,7 @@ def _print_epoch(row: EpochRow) -> None:
     validation = (
         "" if row.validation_accuracy is None else f"validation {100 * row.validation_accuracy:6.2f} %  "
     )
-    click.echo(
+    say(
         f"epoch {row.epoch:3d}  batch {row.batch_size:4d}  rate {row.first_rate:.2e} to {row.last_rate:.2e}  "
         f"loss {row.loss:8.4f}  {validation}test {100 * row.test_accuracy:6.2f} %  {row.train_seconds:8.1f} s"
     )
@@ -171,14 +172,12 @@ def _find_rate(recipe: Recipe, options: TrainOptions) -> None:
     if options["as_json"]:
         _print_rates_as_json(found)
         return
-    click.echo("      rate   smoothed loss")
+    say("      rate   smoothed loss")
     for step in found.steps[:: max(1, len(found.steps) // 24)]:
-        click.echo(f"  {found.rates[step]:.2e}   {found.smoothed[step]:.4f}")
-    click.echo(f"suggested base_rate: {found.suggested_rate:.2g}")
+        say(f"  {found.rates[step]:.2e}   {found.smoothed[step]:.4f}")
+    say(f"suggested base_rate: {found.suggested_rate:.2g}")
     if found.unreached:
-        click.echo(
-            f"{found.unreached}. The best rate may lie above; --max-seconds lets the search go further."
-        )
+        say(f"{found.unreached}. The best rate may lie above; --max-seconds lets the search go further.")
 
 
 def _reporter() -> Callable[[int, float, float], None]:
@@ -189,7 +188,7 @@ def _reporter() -> Callable[[int, float, float], None]:
         nonlocal last_line
         if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES:
             last_line = time.monotonic()
-            click.echo(f"step {steps}: rate {rate:.2e}, smoothed loss {smoothed_loss:.4f}", err=True)
+            say(f"step {steps}: rate {rate:.2e}, smoothed loss {smoothed_loss:.4f}", err=True)
 
     return report
 

@@ -29,9 +29,11 @@ from dse.study.sampling import Listed, next_seed
 from dse.study.trainer import Trainer
 from dse.study.trials import redone_trials, report_end, write_end, write_epoch, write_start
 from dse.study.watcher import Standing, Watcher
+from dse.units import clipped
 
 # A cause of the surroundings (a full disk, a missing library, a sick device) fails them all; recipes seldom do.
 FAILURES_IN_A_ROW = 5
+LONGEST_REASON = 2_000
 
 
 class _NotFiniteError(Exception):
@@ -262,7 +264,8 @@ def _progress(trial: Trial, summary: PlanSummary) -> Progress:
 
 
 def _cut_off(trial: Trial, outcome: Outcome, reason: str) -> Trial:
-    return dataclasses.replace(trial, run=dataclasses.replace(trial.run, outcome=outcome, reason=reason))
+    run = dataclasses.replace(trial.run, outcome=outcome, reason=clipped(reason, LONGEST_REASON))
+    return dataclasses.replace(trial, run=run)
 
 
 def _check_row(row: EpochRow, trial: Trial) -> None:

@@ -1,7 +1,8 @@
-"""Pulling the plug on a real study: Ctrl-C and kill -9, then the same command again."""
+"""Pulling the plug on a real study: Ctrl-C, signals and a lost terminal, then the same command again."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import dse
 from tests.fakes import SMALL_SPACE
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    space = {**SMALL_SPACE, "recipe": {**SMALL_SPACE["recipe"], "epochs": 30}, "trials": 4}
+def start(
+    folder: Path, output: int = subprocess.PIPE, *, trials: int = 4, epochs: int = 30
+) -> subprocess.Popen[str]:
+    space = {**SMALL_SPACE, "recipe": {**SMALL_SPACE["recipe"], "epochs": epochs}, "trials": trials}
     (folder / "mini.yaml").write_text(yaml.safe_dump(space))
     command = [sys.executable, "-m", "dse", "explore", "mini.yaml", "--device", "cpu"]
-    return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(command, cwd=folder, text=True, stdout=output, stderr=subprocess.STDOUT)
 
 
 def wait_for_epochs(folder: Path, process: subprocess.Popen[str], trial: int) -> None:
@@ -33,18 +36,32 @@ def wait_for_epochs(folder: Path, process: subprocess.Popen[str], trial: int) ->
     raise AssertionError(f"trial {trial} never began:\n{process.communicate()[0]}")
 
 
+def check_ended_cleanly(folder: Path, status: int, output: str, how: signal.Signals) -> None:
+    assert status == 128 + how
+    assert "To resume: dse explore mini.yaml --device cpu" in output
+    assert "Traceback" not in output
+    assert (folder / "results" / "mini" / "report.html").exists()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=lambda how: how.name)
+def test_a_signal_ends_a_study_with_its_report(how: signal.Signals, tmp_path: Path) -> None:
+    with start(tmp_path) as process:
+        wait_for_epochs(tmp_path, process, trial=0)
+        process.send_signal(how)
+        output = process.communicate(timeout=120)[0]
+    check_ended_cleanly(tmp_path, process.returncode, output, how)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
 def test_a_study_goes_on_where_it_was_cut_off(how: signal.Signals, tmp_path: Path) -> None:
     with start(tmp_path) as process:
         wait_for_epochs(tmp_path, process, trial=1)
         process.send_signal(how)
         output = process.communicate(timeout=120)[0]
-    if how is signal.SIGINT:
-        assert process.returncode == 130
-        assert "The same command resumes the study where it stopped." in output
-        assert "Traceback" not in output
-        assert (tmp_path / "results" / "mini" / "report.html").exists()
+    if how is not signal.SIGKILL:
+        check_ended_cleanly(tmp_path, process.returncode, output, how)
     before = dse.load_study(tmp_path / "results" / "mini").trials
     with start(tmp_path) as again:
         assert again.communicate(timeout=300)[0]
@@ -57,3 +74,16 @@ def test_a_study_goes_on_where_it_was_cut_off(how: signal.Signals, tmp_path: Pat
     assert redone["state"].tolist() == ["interrupted", "complete"]
     kept = before[before["state"] == "complete"]
     assert kept["train_seconds"].tolist() == after.loc[kept.index, "train_seconds"].tolist()
+
+
+@pytest.mark.slow
+def test_a_study_whose_terminal_is_gone_ends_with_its_report(tmp_path: Path) -> None:
+    outside, terminal = os.openpty()
+    with start(tmp_path, output=terminal, trials=2, epochs=8) as process:
+        os.close(terminal)
+        wait_for_epochs(tmp_path, process, trial=0)
+        os.close(outside)
+        process.wait(timeout=300)
+    assert process.returncode == 0
+    assert (dse.load_study(tmp_path / "results" / "mini").trials["state"] == "complete").all()
+    assert (tmp_path / "results" / "mini" / "report.html").exists()
