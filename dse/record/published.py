@@ -36,9 +36,8 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     Raises:
         StudyError: A file is missing, cannot be read, or holds what is no trial.
     """
-    trials = _read_csv(
-        folder / "trials.csv", ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
-    )
+    needed = ["trial", "recipe_id", "recipe", "seed", "state", *OBJECTIVES]
+    trials = _read_csv(folder / "trials.csv", needed)
     curves = _read_csv(folder / "curves.csv", ["trial", *EPOCH_COLUMNS])
     _check_numbers(curves, folder / "curves.csv")
     environment = folder / "environment.json"

@@ -15,7 +15,8 @@ from dse.record.tables import StudyTables
 from dse.report.recipes import recipe_rows
 
 CURVE_COLUMNS = [
-    *("trial", "epoch", "batch_size", "train_seconds", "accuracy", "policy", "on_front", "is_baseline")
+    *("trial", "recipe_id", "epoch", "batch_size", "train_seconds", "accuracy"),
+    *("on_front", "is_baseline"),
 ]
 FEW_CURVES = 3
 
@@ -130,15 +131,12 @@ def _whole_runs(tables: StudyTables) -> pd.DataFrame:
 
 
 def _marked(tables: StudyTables, points: pd.DataFrame) -> pd.DataFrame:
-    """Mark the points of the front and those of the baseline; add each recipe's kind of batch schedule."""
-    trials = tables.trials.set_index("trial")
-    baseline = trials.loc[trials["is_baseline"], "recipe_id"]
-    points = points.drop(columns="batch_size.schedule", errors="ignore").assign(
+    """Mark the points of the front and those of the baseline."""
+    baseline = tables.trials.loc[tables.trials["is_baseline"], "recipe_id"]
+    return points.assign(
         on_front=points["recipe_id"].isin(tables.front["recipe_id"]),
         is_baseline=points["recipe_id"].isin(baseline),
     )
-    kind = trials["batch_size.schedule" if "batch_size.schedule" in trials else "schedule"]
-    return points.assign(**{"batch_size.schedule": points["trial"].map(kind)})
 
 
 def _placed(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
@@ -214,8 +212,7 @@ class CurveData:
     """Accuracy against train seconds, epoch by epoch: of each recipe the mean over its seeds.
 
     Attributes:
-        rows: One row a recipe and epoch: trial, epoch, batch_size, train_seconds, accuracy, policy, on_front,
-            is_baseline.
+        rows: One row a recipe and epoch: ``CURVE_COLUMNS``.
         span: Stretch of the accuracy axis that is shown at first.
     """
 

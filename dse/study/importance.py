@@ -13,7 +13,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from dse.recipe.recipe import BLOCKS
+from dse.recipe.recipe import BLOCKS, Recipe
 from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
 from dse.study.quiet import quiet_optuna
@@ -26,6 +26,7 @@ FEW_VALUES = 8
 TOP_SHARE, TOP_RECIPES = 0.1, 10
 
 _BLOCKS = tuple(f"{block}." for block in BLOCKS)
+_ALONE = tuple(key for key in Recipe.model_fields if key not in BLOCKS)
 # Other columns say the same in words, or hold lists.
 _LEFT_OUT = ("learning_rate.policy", "batch_size.schedule", "batch_size.stages")
 
@@ -87,7 +88,7 @@ def _varying(recipes: pd.DataFrame) -> pd.DataFrame:
     schedule = "schedule" if recipes["schedule"].nunique() <= len(recipes) / 2 else "batch_size.schedule"
     chosen: dict[str, pd.Series] = {}
     seen: set[tuple[int, ...]] = set()
-    for name in ("policy", *names, schedule, "sharing", "precision", "epochs"):
+    for name in ("policy", *names, schedule, "sharing", *_ALONE):
         if name not in recipes or recipes[name].isna().any():
             continue
         partition = tuple(pd.factorize(recipes[name])[0].tolist())

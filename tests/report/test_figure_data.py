@@ -8,7 +8,6 @@ import pytest
 
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
-from dse.report.encoding import POLICY_COLOURS, choose_encoding, looks
 from dse.report.figure_data import (
     Place,
     Span,
@@ -175,28 +174,6 @@ def test_volumes_of_whole_runs_take_any_objectives() -> None:
 
 def test_without_a_complete_baseline_there_is_no_volume() -> None:
     assert volume_growth(make_study([make_trial(0, FASTER, [(10, 0.9)])])).rows.empty
-
-
-def test_colours_are_the_policies_own_whatever_the_study(small_study: StudyTables) -> None:
-    encoding = choose_encoding(small_study.trials)
-    assert encoding.colours == {name: POLICY_COLOURS[name] for name in ("fixed", "one_cycle")}
-    assert encoding.shapes == {"16": "circle", "128": "square"}
-    look = looks(small_study.trials, encoding)
-    assert look["filled"].tolist() == [True, True, True, True, False, False, True]
-    assert look["shape"].tolist()[2:4] == ["square", "circle"]
-    assert not look.isna().any().any()
-
-
-def test_more_schedules_than_shapes_are_told_apart_by_kind() -> None:
-    from dse.recipe.batch_size import Constant
-    from dse.recipe.recipe import Recipe
-
-    recipes = [Recipe(model=BASELINE.model, epochs=5, batch_size=Constant(size=2 + i)) for i in range(12)]
-    tables = make_study([make_trial(i, recipe, [(1, 0.5)]) for i, recipe in enumerate(recipes)])
-    encoding = choose_encoding(tables.trials)
-    assert encoding.by_kind
-    assert encoding.shapes == {"constant": "circle"}
-    assert set(looks(tables.trials, encoding)["shape"]) == {"circle"}
 
 
 @pytest.mark.parametrize("low", [1e-3, 0.7, 1.0, 9.9, 123.0])

@@ -5,22 +5,22 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dse.report.encoding import Encoding
+from dse.report.encoding import Encoding, looks
 from dse.report.figure_data import CurveData, pale_opacity
 from dse.report.figures.parts import (
     GREY,
+    colour_lines,
     figure_with_legend,
     legends_below,
     log_x_axis,
     note_empty,
-    policy_handles,
 )
 from dse.report.wording import axis_title, chosen_on
 
 
 def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
     """Draw each recipe's accuracy against its train seconds, those on the front above the others."""
-    figure = figure_with_legend(2.3, max(len(encoding.colours), 3))
+    figure = figure_with_legend(2.3, max(len(encoding.colour.signs), 3))
     axes = figure.subplots()
     if data.rows.empty:
         note_empty(axes, "No epoch has been trained.")
@@ -28,7 +28,7 @@ def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
     pale = pale_opacity(data.rows)
     for _, rows in data.rows.groupby("trial"):
         shown = bool(rows["on_front"].iloc[0])
-        colour = encoding.colours[rows["policy"].iloc[0]]
+        colour = looks(rows, encoding)["colour"].iloc[0]
         axes.plot(
             rows["train_seconds"], 100 * rows["accuracy"], color=colour, zorder=3 if shown else 2,
             linewidth=1.3 if shown else 0.5, alpha=1.0 if shown else pale,
@@ -46,5 +46,5 @@ def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
     ]
     if len(baseline):
         kinds.append(Line2D([], [], color="black", linewidth=0.9, label="baseline"))
-    legends_below(figure, [("policy", policy_handles(encoding, lines=True)), ("recipes", kinds)])
+    legends_below(figure, [colour_lines(encoding), ("recipes", kinds)])
     return figure

@@ -92,7 +92,7 @@ def save_figures(make: Callable[[], Mapping[str, Figure]], folder: Path) -> list
 
 def make_figures(tables: StudyTables) -> dict[str, Figure]:
     """Draw each figure, by the name of its file."""
-    encoding = choose_encoding(tables.trials)
+    encoding = choose_encoding(tables)
     front = front_data(tables)
     return {
         "front": draw_front(front, encoding, tables.protocol),

@@ -19,6 +19,7 @@ from dse.report.figures.parts import (
     legends_below,
     log_x_axis,
     marker,
+    most_entries,
     note_empty,
     point_handles,
 )
@@ -30,7 +31,7 @@ NOTHING = "Nothing is trained."
 
 def draw_front(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     """Draw the front, the other recipes and the baseline in the plane of time and accuracy."""
-    figure = figure_with_legend(2.55, max(len(encoding.colours), len(encoding.shapes), 2))
+    figure = figure_with_legend(2.55, most_entries(encoding))
     axes = figure.subplots()
     if data.points.empty:
         note_empty(axes, NOTHING)
@@ -83,7 +84,7 @@ def _points(axes: Axes, data: FrontData, encoding: Encoding, scale: float) -> No
 
 def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     """Draw the points by time, parameters and accuracy; a stem ties each to the floor."""
-    figure = figure_with_legend(2.6, max(len(encoding.colours), len(encoding.shapes), 2))
+    figure = figure_with_legend(2.6, most_entries(encoding))
     if data.points.empty:
         note_empty(figure.subplots(), NOTHING)
         return figure

@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from dse.report.encoding import Encoding
+from dse.report.encoding import FILLED, SHAPES, Channel, Encoding
 from dse.report.ticks import log_ticks, tick_text
 from dse.units import words
 
@@ -34,6 +34,7 @@ GREY = "#555555"
 COLUMN_WIDTH = 3.5
 ENTRY_HEIGHT = 0.128
 LONGEST_ENTRY = 24
+LONGEST_TITLE = 20
 
 
 def log_x_axis(axes: Axes, values: pd.Series) -> None:
@@ -62,35 +63,43 @@ def marker(shape: str, colour: str, filled: bool, size: float) -> dict[str, Any]
 
 def point_handles(encoding: Encoding) -> list[tuple[str, list[Line2D]]]:
     """Explain colours, shapes and fills of points, each below its name."""
+    shown = [
+        (encoding.colour, [marker(SHAPES[0], colour, True, 4.5) for _, colour in encoding.colour.signs]),
+        (encoding.shape, [marker(shape, GREY, True, 4.5) for _, shape in encoding.shape.signs]),
+        (encoding.fill, [marker(SHAPES[0], GREY, fill == FILLED, 4.5) for _, fill in encoding.fill.signs]),
+    ]
     return [
-        ("policy", policy_handles(encoding)),
-        ("batch schedule", _schedule_handles(encoding)),
-        ("weight sharing", _sharing_handles(encoding)),
+        (_short_title(channel), [Line2D([], [], label=text, **style)
+                         for text, style in zip(_texts(channel), styles, strict=True)])
+        for channel, styles in shown
+    ]  # fmt: skip
+
+
+def colour_lines(encoding: Encoding) -> tuple[str, list[Line2D]]:
+    """Explain the colours of a figure that has lines only, below their name."""
+    colours = (colour for _, colour in encoding.colour.signs)
+    texts = _texts(encoding.colour)
+    return _short_title(encoding.colour), [
+        Line2D([], [], color=colour, linewidth=1.6, label=text)
+        for text, colour in zip(texts, colours, strict=True)
     ]
 
 
-def policy_handles(encoding: Encoding, lines: bool = False) -> list[Line2D]:
-    """Explain the colours, as points or as the lines of a figure without points."""
-    return [
-        Line2D([], [], color=colour, linewidth=1.6, label=words(policy))
-        if lines
-        else Line2D([], [], label=words(policy), **marker("circle", colour, True, 4.5))
-        for policy, colour in encoding.colours.items()
-    ]
+def most_entries(encoding: Encoding) -> int:
+    """Count the entries of the longest legend."""
+    return max(len(channel.signs) for channel in (encoding.colour, encoding.shape, encoding.fill))
 
 
-def _schedule_handles(encoding: Encoding) -> list[Line2D]:
-    """Explain the shapes; a schedule's epochs are left out where its sizes alone identify it."""
-    sizes = Counter(_sizes(name) for name in encoding.shapes)
-    return [
-        Line2D(
-            [],
-            [],
-            label=_cut(_sizes(name) if sizes[_sizes(name)] == 1 else words(name)),
-            **marker(shape, GREY, True, 4.5),
-        )
-        for name, shape in encoding.shapes.items()
-    ]
+def _short_title(channel: Channel) -> str:
+    """Leave out the block where the key alone is long enough for a column's width."""
+    title = channel.title
+    return title if len(title) <= LONGEST_TITLE else title.rpartition(": ")[2]
+
+
+def _texts(channel: Channel) -> list[str]:
+    """Name the values; a schedule's epochs are left out where its sizes alone identify it."""
+    sizes = Counter(_sizes(value) for value, _ in channel.signs)
+    return [_cut(_sizes(value) if sizes[_sizes(value)] == 1 else words(value)) for value, _ in channel.signs]
 
 
 def _sizes(schedule: str) -> str:
@@ -99,14 +108,6 @@ def _sizes(schedule: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_ENTRY else text[: LONGEST_ENTRY - 1] + "…"
-
-
-def _sharing_handles(encoding: Encoding) -> list[Line2D]:
-    """Explain filled and open points, as far as the study has them."""
-    return [
-        Line2D([], [], label="shared" if shared else "none", **marker("circle", GREY, not shared, 4.5))
-        for shared in encoding.shares
-    ]
 
 
 def figure_with_legend(height: float, entries: int) -> Figure:
@@ -123,6 +124,8 @@ def figure_with_legend(height: float, entries: int) -> Figure:
 def legends_below(figure: Figure, groups: Sequence[tuple[str, Sequence[Line2D]]]) -> None:
     """Put the legends side by side below the axes, where they hide no point."""
     shown = [(title, list(handles)) for title, handles in groups if handles]
+    if not shown:
+        return
     top = (ENTRY_HEIGHT * (max(len(handles) for _, handles in shown) + 1) + 0.04) / figure.get_figheight()
     # Columns as wide as their longest entry, spread over the figure's width.
     widths = [

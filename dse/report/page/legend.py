@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dse.report.encoding import Encoding
+from dse.report.encoding import FILLED, Channel, Encoding
 from dse.units import words
 
 _CORNERS = {
@@ -48,22 +48,23 @@ class Group:
 
 def point_legend(encoding: Encoding, lines: Sequence[Mark]) -> list[Group]:
     """Explain the markers of a figure and its lines."""
-    fills = [Mark("shared" if shared else "none", filled=not shared) for shared in encoding.shares]
-    return [
-        Group("policy", tuple(Mark(words(policy), colour) for policy, colour in encoding.colours.items())),
-        Group(
-            "batch schedule",
-            tuple(Mark(words(name), corners=corners(shape)) for name, shape in encoding.shapes.items()),
-        ),
-        Group("weight sharing", tuple(fills)),
+    groups = [
+        _group(encoding.colour, lambda text, colour: Mark(text, colour)),
+        _group(encoding.shape, lambda text, shape: Mark(text, corners=corners(shape))),
+        _group(encoding.fill, lambda text, fill: Mark(text, filled=fill == FILLED)),
         Group("", tuple(lines)),
     ]
+    return [group for group in groups if group.marks]
 
 
 def line_legend(encoding: Encoding, lines: Sequence[Mark]) -> list[Group]:
     """Explain the colours of a figure that has lines only, and the other lines."""
-    policies = (Mark(words(policy), colour, line="heavy") for policy, colour in encoding.colours.items())
-    return [Group("policy", tuple(policies)), Group("", tuple(lines))]
+    colours = _group(encoding.colour, lambda text, colour: Mark(text, colour, line="heavy"))
+    return [group for group in (colours, Group("", tuple(lines))) if group.marks]
+
+
+def _group(channel: Channel, mark: Callable[[str, str], Mark]) -> Group:
+    return Group(channel.title, tuple(mark(words(value), sign) for value, sign in channel.signs))
 
 
 def corners(shape: str) -> str:

@@ -67,7 +67,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
         tables: The study.
         plotly_js: The library that draws the figures, embedded as it is.
     """
-    encoding = choose_encoding(tables.trials)
+    encoding = choose_encoding(tables)
     front, curves, growth = front_data(tables), curve_data(tables), volume_growth(tables)
     figures: dict[str, go.Figure] = {}
     if len(front.points):

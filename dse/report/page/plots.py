@@ -152,10 +152,8 @@ def curves_plot(data: CurveData, encoding: Encoding, protocol: str) -> go.Figure
     figure = _figure(height=480)
     pale = pale_opacity(data.rows)
     for on_front in (False, True):
-        for policy, colour in encoding.colours.items():
-            rows = data.rows[(data.rows["policy"] == policy) & (data.rows["on_front"] == on_front)]
-            if rows.empty:
-                continue
+        rows_of = data.rows[data.rows["on_front"] == on_front]
+        for colour, rows in rows_of.groupby(looks(rows_of, encoding)["colour"], sort=False):
             lines = _with_gaps(rows)
             figure.add_scatter(
                 x=lines["train_seconds"].to_numpy(np.float32),

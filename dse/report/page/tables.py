@@ -169,7 +169,7 @@ def importance_table(tables: StudyTables) -> Importance:
 
 def _choice(name: str) -> str:
     named = {"policy": "learning-rate policy", "schedule": "batch schedule", "sharing": "weight sharing"}
-    return named.get(name, words(name).replace(".", ": "))
+    return named.get(name, words(name.removesuffix(".name")).replace(".", ": "))
 
 
 def _who(row: Record) -> dict[str, Cell]:
