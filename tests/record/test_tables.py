@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,84 +13,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.errors import StudyError
-from dse.recipe.batch_size import Constant
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.recipe import Recipe
 from dse.record.objectives import OBJECTIVES
 from dse.record.published import read_tables
-from dse.record.run import EpochRow, Outcome, Run
-from dse.record.tables import StudyTables, make_tables, write_tables, write_view
+from dse.record.run import Outcome
+from dse.record.tables import write_tables, write_view
 from dse.record.trial import Trial
+from tests.fakes import BASELINE, FASTER, SMALL_BATCH, make_study, make_trial
 
 ROOT = Path(__file__).resolve().parents[2]
-BASELINE = Recipe(epochs=3)
-
-
-def row(epoch: int, seconds: float, accuracy: float) -> EpochRow:
-    return EpochRow(
-        epoch=epoch,
-        batch_size=128,
-        steps=10,
-        images_seen=epoch * 1280,
-        first_rate=0.001,
-        last_rate=0.001,
-        train_seconds=seconds,
-        eval_seconds=0.1 * epoch,
-        loss=1.0,
-        margin_loss=0.5,
-        reconstruction_loss=20.0,
-        validation_accuracy=accuracy,
-        test_accuracy=accuracy - 0.01,
-    )
-
-
-RUN_FIELDS = {field.name for field in dataclasses.fields(Run)}
 
 
 def trial(
-    number: int, seconds: float, accuracies: list[float], recipe: Recipe = BASELINE, **changes
+    number: int,
+    seconds: float,
+    accuracies: list[float],
+    recipe: Recipe = BASELINE,
+    state: Outcome = Outcome.COMPLETE,
 ) -> Trial:
-    curve = tuple(row(i + 1, seconds * (i + 1), accuracy) for i, accuracy in enumerate(accuracies))
-    best = max(curve, key=lambda epoch: epoch.accuracy)
-    measures = {
-        "train_seconds": curve[-1].train_seconds,
-        "seconds_to_best": best.train_seconds,
-        "seconds_to_target": None,
-        "accuracy": best.accuracy,
-        "final_accuracy": curve[-1].accuracy,
-        "parameters": 1000,
-        "train_flops": 3_000_000,
-    }
-    usual = {"outcome": Outcome.COMPLETE, "curve": curve, "setup_seconds": 1.0}
-    of_run = {name: changes.pop(name) for name in RUN_FIELDS & changes.keys()}
-    return Trial(
-        number=number,
-        recipe=recipe,
-        seed=number,
-        run=Run(**(usual | of_run)),
-        **({"measures": measures} | changes),
-    )
-
-
-def tables_of(trials: list[Trial], objectives=("train_seconds", "accuracy"), target=None) -> StudyTables:
-    space = {"objectives": list(objectives), "protocol": "holdout", "target": target}
-    return make_tables("t", trials, space, BASELINE.id, {})
-
-
-FASTER = Recipe(epochs=3, learning_rate=Fixed(base_rate=0.002))
-SLOWER = Recipe(epochs=3, batch_size=Constant(size=64))
+    """A trial whose epochs take these seconds each."""
+    epochs = [(seconds * (i + 1), accuracy) for i, accuracy in enumerate(accuracies)]
+    return make_trial(number, recipe, epochs, seed=number, state=state)
 
 
 def test_trials_are_compared_with_the_mean_of_the_baseline() -> None:
-    tables = tables_of(
+    tables = make_study(
         [
             trial(0, 10, [0.90, 0.92, 0.91]),
             trial(1, 12, [0.90, 0.94, 0.93]),
             trial(2, 5, [0.85, 0.91, 0.93], FASTER),
-            trial(3, 20, [0.5, 0.6, 0.7], SLOWER),
-            trial(4, 1, [0.9], SLOWER, outcome=Outcome.FAILED, reason="out of memory"),
+            trial(3, 20, [0.5, 0.6, 0.7], SMALL_BATCH),
+            trial(4, 1, [0.9], SMALL_BATCH, Outcome.FAILED),
         ]
     )
     table = tables.trials
@@ -103,11 +59,12 @@ def test_trials_are_compared_with_the_mean_of_the_baseline() -> None:
 
 
 def test_the_front_is_of_recipes_stopped_after_an_epoch() -> None:
-    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 6, [0.5, 0.91, 0.95], FASTER)])
+    tables = make_study([trial(0, 10, [0.90, 0.92, 0.91]), trial(1, 6, [0.5, 0.91, 0.95], FASTER)])
     front = tables.front
     assert list(zip(front["trial"], front["epoch"], front["accuracy"], strict=True)) == [
         (1, 1, 0.5), (0, 1, 0.90), (1, 2, 0.91), (1, 3, 0.95)]  # fmt: skip
-    assert front["train_flops"].tolist() == [1_000_000, 1_000_000, 2_000_000, 3_000_000]
+    an_epoch = tables.trials["train_flops"][0] // BASELINE.epochs
+    assert front["train_flops"].tolist() == [an_epoch, an_epoch, 2 * an_epoch, 3 * an_epoch]
     assert front["test_accuracy"].tolist() == pytest.approx([0.49, 0.89, 0.90, 0.94])
     # The baseline reaches 0.5 and 0.90 after 10 s, 0.91 after 20 s, 0.95 never.
     assert front["time_saved_percent"].fillna(-1).tolist() == pytest.approx([40, 0, 40, -1])
@@ -115,7 +72,7 @@ def test_the_front_is_of_recipes_stopped_after_an_epoch() -> None:
 
 
 def test_a_recipe_with_several_seeds_is_one_row_of_means() -> None:
-    tables = tables_of([trial(0, 10, [0.875]), trial(1, 8, [1.0], FASTER), trial(2, 6, [0.75], FASTER)])
+    tables = make_study([trial(0, 10, [0.875]), trial(1, 8, [1.0], FASTER), trial(2, 6, [0.75], FASTER)])
     (row,) = tables.front.to_dict("records")
     assert (row["trial"], row["seeds"]) == (1, 2)
     assert (row["train_seconds"], row["accuracy"]) == (7, 0.875)
@@ -124,14 +81,14 @@ def test_a_recipe_with_several_seeds_is_one_row_of_means() -> None:
 
 
 def test_the_target_is_reached_where_the_cut_curve_reaches_it() -> None:
-    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.95])], target=0.91)
+    tables = make_study([trial(0, 10, [0.90, 0.92, 0.95])], target=0.91)
     assert tables.front["seconds_to_target"].fillna(-1).tolist() == [-1, 20, 20]
 
 
 def test_where_objectives_are_of_whole_runs_so_is_the_front() -> None:
     runs = [trial(0, 10, [0.9, 0.92]), trial(1, 5, [0.80, 0.90], FASTER), trial(2, 7, [0.82, 0.90], FASTER),
-            trial(3, 20, [0.99], SLOWER, outcome=Outcome.STOPPED)]  # fmt: skip
-    tables = tables_of(runs, objectives=("train_seconds", "final_accuracy"))
+            trial(3, 20, [0.99], SMALL_BATCH, Outcome.STOPPED)]  # fmt: skip
+    tables = make_study(runs, objectives=("train_seconds", "final_accuracy"))
     assert not tables.front_of_curves
     assert tables.front["trial"].tolist() == [1, 0]
     assert tables.front["epoch"].isna().all()
@@ -149,7 +106,7 @@ curves = st.lists(
 @settings(max_examples=30)
 def test_the_front_agrees_with_brute_force(curves: list[tuple[float, list[float]]]) -> None:
     recipes = [Recipe(epochs=3, learning_rate=Fixed(base_rate=0.001 * (i + 1))) for i in range(len(curves))]
-    tables = tables_of(
+    tables = make_study(
         [trial(i, seconds, accuracies, recipes[i]) for i, (seconds, accuracies) in enumerate(curves)]
     )
     points = {
@@ -166,9 +123,9 @@ def test_the_front_agrees_with_brute_force(curves: list[tuple[float, list[float]
     assert np.all(np.diff(tables.front["train_seconds"]) >= 0)
 
 
-@pytest.mark.parametrize("trials", [[], [trial(0, 1, [0.5], outcome=Outcome.FAILED, curve=(), measures={})]])
+@pytest.mark.parametrize("trials", [[], [trial(0, 1, [], state=Outcome.FAILED)]])
 def test_a_study_without_a_complete_trial_has_empty_fronts(trials: list[Trial]) -> None:
-    tables = tables_of(trials)
+    tables = make_study(trials)
     assert len(tables.trials) == len(trials)
     assert tables.front.empty
     assert tables.curves.empty
@@ -185,7 +142,7 @@ def documented(heading: str) -> set[str]:
 
 
 def test_every_column_is_documented() -> None:
-    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91])])
+    tables = make_study([trial(0, 10, [0.90, 0.92, 0.91])])
     recipe_columns = {name for name in tables.trials.columns if "." in name}
     kept = {name for name in documented("trials.csv") if not name.endswith(".*")}
     assert set(tables.trials.columns) - recipe_columns == kept - {"precision"}
@@ -197,9 +154,9 @@ def test_every_column_is_documented() -> None:
 def test_keys_that_came_later_are_columns_where_they_vary() -> None:
     plain, wide = (Recipe(model=CapsNetModel(preset="tiny", **sizes)) for sizes in ({}, {"filters": 48}))
     columns = {"model.filters", "initialisation.class_matrices"}
-    assert not columns & set(tables_of([trial(0, 10, [0.9], plain)]).trials.columns)
+    assert not columns & set(make_study([trial(0, 10, [0.9], plain)]).trials.columns)
     mixed = wide.model_copy(update={"initialisation": Initialisation(class_matrices="balanced")})
-    trials = tables_of([trial(0, 10, [0.9], plain), trial(1, 10, [0.9], mixed)]).trials
+    trials = make_study([trial(0, 10, [0.9], plain), trial(1, 10, [0.9], mixed)]).trials
     assert trials["model.filters"].tolist() == [32, 48]
     assert trials["initialisation.class_matrices"].tolist() == ["1.0", "balanced"]
     assert str(trials["batch_size.size"].dtype) == "Int64"
@@ -221,13 +178,13 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_published_study_is_the_study_that_was_published(tmp_path: Path) -> None:
-    tables = tables_of(
+    plain, other = trial(0, 10, [0.90, 1 / 3, 0.91]), trial(2, 1, [0.5], SMALL_BATCH)
+    stopped = trial(1, 7 / 3, [0.8], FASTER, Outcome.STOPPED)
+    tables = make_study(
         [
-            trial(0, 10, [0.90, 1 / 3, 0.91], setup_seconds=None, reason="none"),
-            trial(
-                1, 7 / 3, [0.8], FASTER, outcome=Outcome.STOPPED, possible_accuracy=0.9, possible_seconds=9.5
-            ),
-            trial(2, 1, [0.5], SLOWER, started="2026-01-02T03:04:05+00:00", device="1e5", engine="fast"),
+            replace(plain, run=replace(plain.run, setup_seconds=None, reason="none")),
+            replace(stopped, possible_accuracy=0.9, possible_seconds=9.5),
+            replace(other, device="1e5", run=replace(other.run, engine="fast")),
         ],
         target=0.9,
     )
@@ -242,7 +199,7 @@ def test_a_published_study_is_the_study_that_was_published(tmp_path: Path) -> No
 
 
 def test_a_published_trial_that_is_none_is_refused(tmp_path: Path) -> None:
-    tables = tables_of([trial(0, 10, [0.90])])
+    tables = make_study([trial(0, 10, [0.90])])
     write_tables(tables, tmp_path)
     sheet = pd.read_csv(tmp_path / "trials.csv")
     sheet.assign(state="finished").to_csv(tmp_path / "trials.csv", index=False)
@@ -254,6 +211,6 @@ def test_a_published_trial_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_frames_are_plain_pandas() -> None:
-    tables = tables_of([trial(0, 10, [0.90, 0.92, 0.91])])
+    tables = make_study([trial(0, 10, [0.90, 0.92, 0.91])])
     assert isinstance(tables.trials, pd.DataFrame)
     assert tables.trials["parameters"].dtype == "Int64"

@@ -18,7 +18,7 @@ import dse
 from dse.cli import commands
 from dse.errors import InputError, SpaceError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.run import OnEpoch, Outcome, Run
 from dse.replay.compare import Setting, compare_strategies, search
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
@@ -29,6 +29,7 @@ from dse.study.explore import explore
 from dse.study.load import load_study
 from dse.study.storage import opened
 from dse.study.watcher import Watcher
+from tests.fakes import epoch_row
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "results" / "digits-table"
@@ -111,7 +112,7 @@ class Recording:
         whole = self._table.runs[row][self._seeds[row][seed]][-1]
         curve = []
         for epoch, (seconds, accuracy) in enumerate(zip(whole.seconds, whole.accuracies, strict=True), 1):
-            curve.append(EpochRow(epoch, 32, 1, 1, 0.1, 0.1, seconds, 0.0, 1.0, 1.0, 1.0, accuracy, accuracy))
+            curve.append(epoch_row(epoch, seconds, accuracy))
             self.epochs.append((row, epoch))
             if on_epoch is not None and (reason := on_epoch(curve[-1])) is not None:
                 return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "fake")
