@@ -137,7 +137,7 @@ class Peer:
         self.model.train()
         self._optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE)
         # The loader's workers start here, on no clock.
-        self._batches = iter(_loader(images, batch_size, pinned=self._cuda))
+        self._batches = iter(endless_loader(images, batch_size, pinned=self._cuda))
 
     def run(self, steps: int) -> None:
         """Train with their data loader; it continues where the last call stopped."""
@@ -218,7 +218,7 @@ class _PilImages(Dataset[tuple[Tensor, int]]):
         return self._transform(image), int(self._labels_B[index])
 
 
-def _loader(images: DeviceImages, batch_size: int, pinned: bool) -> DataLoader[tuple[Tensor, int]]:
+def endless_loader(images: DeviceImages, batch_size: int, pinned: bool) -> DataLoader[tuple[Tensor, int]]:
     """Build their loader: workers and pinned memory on CUDA alone.
 
     Pass follows pass without an end, in a new order each, so that a turn holds neither a smaller last batch nor the

@@ -34,7 +34,7 @@ def find_files(dataset: Dataset, data_dir: Path) -> tuple[Path, ...]:
     """
     for folder in _folders(dataset, data_dir):
         files = _present(dataset, folder)
-        if len(files) == len(_wanted(dataset)):
+        if len(files) == len(wanted_names(dataset)):
             return files
     return ()
 
@@ -54,9 +54,9 @@ def fetch_files(dataset: Dataset, data_dir: Path) -> tuple[Path, ...]:
     for folder in _folders(dataset, data_dir):
         if present := _present(dataset, folder):
             names = {path.name.removesuffix(".gz") for path in present}
-            missing = [name for name in _wanted(dataset) if name not in names]
+            missing = [name for name in wanted_names(dataset) if name not in names]
             raise DataError(
-                f"{folder}: {dataset.name} needs {len(_wanted(dataset))} files, and {', '.join(missing)} "
+                f"{folder}: {dataset.name} needs {len(wanted_names(dataset))} files, and {', '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing. Add what is missing"
                 f"{'' if dataset.name == 'cifar10' else ' (plain or .gz)'}, "
                 "or delete the others to have the data set downloaded."
@@ -65,7 +65,8 @@ def fetch_files(dataset: Dataset, data_dir: Path) -> tuple[Path, ...]:
     return find_files(dataset, data_dir)
 
 
-def _wanted(dataset: Dataset) -> tuple[str, ...]:
+def wanted_names(dataset: Dataset) -> tuple[str, ...]:
+    """Name the files that a data set consists of, without .gz; none if it is built in."""
     return () if dataset.built_in else CIFAR10_FILES if dataset.name == "cifar10" else IDX_FILES
 
 
@@ -91,7 +92,7 @@ def _folders(dataset: Dataset, data_dir: Path) -> Iterator[Path]:
 
 
 def _present(dataset: Dataset, folder: Path) -> tuple[Path, ...]:
-    candidates = ([folder / name, folder / f"{name}.gz"] for name in _wanted(dataset))
+    candidates = ([folder / name, folder / f"{name}.gz"] for name in wanted_names(dataset))
     found = (next((path for path in paths if path.is_file()), None) for paths in candidates)
     return tuple(path for path in found if path is not None)
 
@@ -114,7 +115,7 @@ def _download(dataset: Dataset, data_dir: Path) -> None:
         last_line = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         raise DataError(
             f"{dataset.name}: no files in {looked}, and they cannot be downloaded ({last_line[0]}). "
-            f"Wanted are {', '.join(_wanted(dataset))}{'' if dataset.name == 'cifar10' else ' (plain or .gz)'}. "
+            f"Wanted are {', '.join(wanted_names(dataset))}{'' if dataset.name == 'cifar10' else ' (plain or .gz)'}. "
             "Name a folder that has them with --data-dir, connect to the network, or use the built-in data set "
             "digits."
         ) from None

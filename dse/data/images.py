@@ -71,7 +71,7 @@ def load_images(choice: DataChoice, data_dir: Path) -> ImageData:
     """
     dataset, split = choice.dataset, choice.split
     own = choice.own
-    train, test = _read(dataset, data_dir) if own is None else own.read(choice.facts)
+    train, test = read_parts(dataset, data_dir) if own is None else own.read(choice.facts)
     chosen = stratified_choice(train[1], split.validation_images, choice.split_seed)
     left = np.setdiff1d(np.arange(dataset.train_images), chosen)
     trained = left[stratified_choice(train[1][left], split.train_images, choice.split_seed)]
@@ -84,8 +84,12 @@ def load_images(choice: DataChoice, data_dir: Path) -> ImageData:
     )
 
 
-def _read(dataset: Dataset, data_dir: Path) -> tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]:
-    """Give all pixels (B, C, H, W) and labels (B,) of the official training part and of the test part."""
+def read_parts(dataset: Dataset, data_dir: Path) -> tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]:
+    """Read all pixels (B, C, H, W) and labels (B,) of the official training part and of the test part.
+
+    Raises:
+        DataError: Files are missing, cut short or corrupt.
+    """
     if dataset.built_in:
         return _read_digits(dataset)
     files = fetch_files(dataset, data_dir)

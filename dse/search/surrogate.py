@@ -58,6 +58,11 @@ class Surrogate:
     Args:
         candidates: Every recipe that may be asked about, at most a few thousand.
         history: The runs so far; what it knows of front and reference is always up to date.
+
+    Attributes:
+        level_E: Logarithms of the first run's errors along its parts, then of its seconds; None without a run.
+        mean_NE: What each candidate's logarithms are expected to differ from these.
+        variance_N: How uncertain that is; the same for all of a candidate's logarithms.
     """
 
     def __init__(self, candidates: Sequence[Candidate], history: History) -> None:
@@ -66,10 +71,9 @@ class Surrogate:
         self._prior_NN = similarity(candidates)
         self._whitened_KN = np.empty((1, len(candidates)))
         self._recorded = 0
-        self._variance_N = np.diagonal(self._prior_NN).copy()
-        # Deviations from the first run, in logarithms: errors along a run, then seconds.
-        self._mean_NE = np.zeros((len(candidates), 2 * PARTS))
-        self._level_E: Floats | None = None
+        self.variance_N = np.diagonal(self._prior_NN).copy()
+        self.mean_NE = np.zeros((len(candidates), 2 * PARTS))
+        self.level_E: Floats | None = None
 
     def record(self, row: int, run: Progress) -> None:
         """Learn from a run that has ended.
@@ -86,9 +90,9 @@ class Surrogate:
         seconds = np.maximum(LEAST_SECONDS, (*run.seconds, *self._history.seconds_to_come(run)))
         at = _parts(run.summary.epochs)
         seen_E = np.log(np.concatenate([errors[at], seconds[at]]))
-        if self._level_E is None:
-            self._level_E = seen_E
-        self._condition(row, seen_E - self._level_E)
+        if self.level_E is None:
+            self.level_E = seen_E
+        self._condition(row, seen_E - self.level_E)
 
     def best(self, rows: Sequence[int]) -> int:
         """Choose the candidate with the largest expected gain per second; among equals the cheapest.
@@ -97,7 +101,7 @@ class Surrogate:
         parameters are weighed, the front is that of runs with no more of them. Without a reference or a recorded
         run nothing can be expected, and the first row is chosen.
         """
-        if self._history.reference is None or self._level_E is None:
+        if self._history.reference is None or self.level_E is None:
             return rows[0]
         rows_R = np.array(rows)
         seconds_R = np.exp(self._expected(rows_R)[:, -1])
@@ -111,7 +115,7 @@ class Surrogate:
         Returns:
             None without a reference or a recorded run.
         """
-        if self._history.reference is None or self._level_E is None:
+        if self._history.reference is None or self.level_E is None:
             return None
         if not rows:
             return 0.0
@@ -123,8 +127,8 @@ class Surrogate:
 
     def _expected(self, rows_R: NDArray[np.int64]) -> Floats:
         """Give the expected logarithms of the candidates' errors and seconds; shape (R, 2 E)."""
-        assert self._level_E is not None
-        expected_RE: Floats = self._mean_NE[rows_R] + self._level_E
+        assert self.level_E is not None
+        expected_RE: Floats = self.mean_NE[rows_R] + self.level_E
         return expected_RE
 
     def _gains(self, rows_R: NDArray[np.int64], deviates_DR: Floats) -> tuple[Floats, Floats]:
@@ -153,7 +157,7 @@ class Surrogate:
         best_RE = np.full((len(rows_R), PARTS + 1), np.inf)
         best_RE[:, 1:] = np.exp(np.minimum.accumulate(errors_RE, axis=1))
         best_RS = best_RE[np.arange(len(rows_R))[:, None], passed_RS]
-        factor_DR = np.exp(deviates_DR * np.sqrt(np.maximum(self._variance_N[rows_R], 0)))
+        factor_DR = np.exp(deviates_DR * np.sqrt(np.maximum(self.variance_N[rows_R], 0)))
         gains_DRS = np.maximum(0, front_RS - factor_DR[:, :, None] * best_RS)
         return 1 - reference.accuracy - front_RS, gains_DRS
 
@@ -167,8 +171,8 @@ class Surrogate:
         whitened_N = covariance_N / scale
         self._whitened_KN[self._recorded] = whitened_N
         self._recorded += 1
-        self._mean_NE += np.outer(whitened_N, (seen_E - self._mean_NE[row]) / scale)
-        self._variance_N -= whitened_N**2
+        self.mean_NE += np.outer(whitened_N, (seen_E - self.mean_NE[row]) / scale)
+        self.variance_N -= whitened_N**2
 
 
 def _least_errors(front_M3: Floats, instants_S: Floats, parameters: int, reference: Reference) -> Floats:

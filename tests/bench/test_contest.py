@@ -28,7 +28,7 @@ from dse.bench.limit import (
     rate_runs,
     step_cost,
 )
-from dse.bench.peer import Peer, _loader, import_peer
+from dse.bench.peer import Peer, endless_loader, import_peer
 from dse.bench.worker import Entry, Worker, explained, peak_memory
 from dse.errors import DeviceError, InputError, RunError
 from dse.recipe.recipe import Precision
@@ -196,7 +196,7 @@ def test_memory_is_told_of_gpus_alone() -> None:
 def test_the_peers_loader_passes_over_all_images_again_and_again() -> None:
     images = random_images(6, TINY.size.image, CPU)
     images.labels.copy_(torch.arange(6))
-    loader = iter(_loader(images, batch_size=4, pinned=False))
+    loader = iter(endless_loader(images, batch_size=4, pinned=False))
     # Three batches are two passes: the second one is both the end of the first and the start of the next.
     labels = torch.cat([next(loader)[1] for _ in range(3)])
     assert sorted(labels[:6].tolist()) == sorted(labels[6:].tolist()) == list(range(6))

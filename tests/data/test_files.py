@@ -48,7 +48,7 @@ def mini() -> Dataset:
 def test_files_are_found_and_read(tmp_path, mini, inner, compressed):
     write(tmp_path / inner, compressed)
     assert [path.name.removesuffix(".gz") for path in find_files(MNIST, tmp_path)] == list(IDX_FILES)
-    (train_pixels, train_labels), (test_pixels, test_labels) = data._read(mini, tmp_path)
+    (train_pixels, train_labels), (test_pixels, test_labels) = data.read_parts(mini, tmp_path)
     assert train_pixels.shape == (20, 1, 3, 4)
     assert train_pixels.ravel().tolist() == list(range(240))
     assert train_labels.tolist() == [*range(10), *range(10)]
@@ -59,7 +59,7 @@ def test_files_are_found_and_read(tmp_path, mini, inner, compressed):
 def test_plain_and_compressed_files_may_be_mixed(tmp_path, mini):
     write(tmp_path, compressed=True, leave_out=IDX_FILES[1])
     (tmp_path / IDX_FILES[1]).write_bytes(idx(np.zeros(20)))
-    assert data._read(mini, tmp_path)[0][1].tolist() == [0] * 20
+    assert data.read_parts(mini, tmp_path)[0][1].tolist() == [0] * 20
 
 
 def test_files_of_another_data_set_do_not_pass_for_this(tmp_path):
@@ -95,7 +95,7 @@ def test_without_files_and_network_the_error_says_what_to_do(tmp_path, monkeypat
     text = str(raised.value)
     assert str(tmp_path / DATASETS[name].folder) in text
     assert "<urlopen error offline>" in text
-    assert all(wanted in text for wanted in files._wanted(DATASETS[name]))
+    assert all(wanted in text for wanted in files.wanted_names(DATASETS[name]))
     assert "--data-dir" in text
     assert "digits" in text
 
@@ -153,7 +153,7 @@ def test_a_label_out_of_range_is_named(tmp_path, mini):
     write(tmp_path)
     (tmp_path / IDX_FILES[1]).write_bytes(idx(np.array([*range(10), 17, *range(9)])))
     with pytest.raises(DataError, match=f"{IDX_FILES[1]}: image 10 has label 17, but labels run from 0 to 9"):
-        data._read(mini, tmp_path)
+        data.read_parts(mini, tmp_path)
 
 
 def test_cifar10_comes_through_torchvision_with_its_checksums(tmp_path, monkeypatch):
@@ -165,7 +165,7 @@ def test_cifar10_comes_through_torchvision_with_its_checksums(tmp_path, monkeypa
     for data_dir in (tmp_path, tmp_path / "cifar10", folder):
         assert len(find_files(cifar10, data_dir)) == 7
     with pytest.raises(DataError, match=f"{folder}: a file does not have CIFAR-10's checksum"):
-        data._read(cifar10, tmp_path)
+        data.read_parts(cifar10, tmp_path)
 
     class Cifar10:
         def __init__(self, root: Path, train: bool) -> None:
@@ -174,7 +174,7 @@ def test_cifar10_comes_through_torchvision_with_its_checksums(tmp_path, monkeypa
             self.targets = [3, 9] if train else [1, 2]
 
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", Cifar10)
-    (pixels, labels), (_, test_labels) = data._read(cifar10, tmp_path)
+    (pixels, labels), (_, test_labels) = data.read_parts(cifar10, tmp_path)
     assert pixels.shape == (2, 3, 32, 32)
     assert pixels[0, :, 0, 1].tolist() == [3, 4, 5]  # channels first
     assert labels.tolist() == [3, 9]

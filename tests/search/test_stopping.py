@@ -16,11 +16,15 @@ EARLY = (0.80, 0.90, 0.92, 0.93, 0.93)
 LATE = (0.30, 0.40, 0.60, 0.90, 0.98)
 
 
-def rule_with(*runs: Progress, confidence: float = 0.95, curves_needed: int = 1) -> DominanceRule:
+def history_of(*runs: Progress) -> History:
     history = History()
     for one in runs:
         history.record(one)
-    return DominanceRule(history, confidence, curves_needed)
+    return history
+
+
+def rule_with(*runs: Progress, confidence: float = 0.95) -> DominanceRule:
+    return DominanceRule(history_of(*runs), confidence, curves_needed=1)
 
 
 def test_a_run_far_below_the_front_is_stopped_with_its_estimate() -> None:
@@ -56,9 +60,10 @@ def test_runs_of_other_lengths_are_compared_by_their_share_of_the_rate() -> None
 
 def test_nothing_is_stopped_before_enough_runs_are_complete() -> None:
     hopeless = run((0.1, 0.1))
-    rule = rule_with(run(EARLY), run(EARLY), curves_needed=3)
+    history = history_of(run(EARLY), run(EARLY))
+    rule = DominanceRule(history, confidence=0.95, curves_needed=3)
     assert rule.verdict(hopeless) is None
-    rule._history.record(run(EARLY))
+    history.record(run(EARLY))
     assert rule.verdict(hopeless) is not None
 
 
@@ -96,10 +101,10 @@ def test_a_run_like_a_completed_one_is_stopped_only_where_it_adds_nothing(
     """With the run's own curve among the completed ones and full confidence, no point of the front is lost."""
     whole = run(curve, epoch_seconds)
     others = [run(accuracies) for accuracies in completed]
-    rule = rule_with(*others, confidence=0.999999)
-    rule._history._record_completed(whole)
     so_far = run(curve[:epoch], epoch_seconds)
-    rule._history.record(so_far)
+    # So slow that it stops no run itself.
+    known = run(curve, 1000 * epoch_seconds)
+    rule = DominanceRule(history_of(*others, known, so_far), confidence=0.999999, curves_needed=1)
     if rule.verdict(so_far) is None:
         return
     points = [(p.seconds[i], p.errors[i]) for p in (*others, so_far) for i in range(len(p.seconds))]

@@ -74,7 +74,7 @@ def test_a_run_that_was_stopped_is_taken_to_stay_as_it_was() -> None:
     baseline = (2, run(2, (0.5, 0.6, 0.7, 0.75)))
     stopped = surrogate_after(baseline, (3, run(3, (0.3,))))
     flat = surrogate_after(baseline, (3, run(3, (0.3, 0.3, 0.3, 0.3))))
-    np.testing.assert_allclose(stopped._mean_NE, flat._mean_NE)
+    np.testing.assert_allclose(stopped.mean_NE, flat.mean_NE)
 
 
 def test_the_update_equals_the_textbooks_formula() -> None:
@@ -86,14 +86,14 @@ def test_the_update_equals_the_textbooks_formula() -> None:
     seen = []
     for one in runs:
         alone = surrogate_after((0, one))
-        assert alone._level_E is not None
-        seen.append(alone._level_E)
+        assert alone.level_E is not None
+        seen.append(alone.level_E)
     deviations = np.array(seen) - seen[0]
     prior = similarity(CANDIDATES)
     solved = np.linalg.solve(prior[np.ix_(rows, rows)] + NOISE * np.eye(4), prior[rows])
-    np.testing.assert_allclose(surrogate._mean_NE, solved.T @ deviations, atol=1e-12)
+    np.testing.assert_allclose(surrogate.mean_NE, solved.T @ deviations, atol=1e-12)
     np.testing.assert_allclose(
-        surrogate._variance_N, np.diagonal(prior) - (prior[rows] * solved).sum(axis=0), atol=1e-12
+        surrogate.variance_N, np.diagonal(prior) - (prior[rows] * solved).sum(axis=0), atol=1e-12
     )
 
 
