@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from dse.recipe.models.capsnet import CapsNetModel as CapsNetModel
     from dse.recipe.models.cnn import CnnModel as CnnModel
     from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel as EfficientCapsNetModel
+    from dse.recipe.models.imported import ImportedModel as ImportedModel
     from dse.recipe.models.lenet5 import LeNet5Model as LeNet5Model
     from dse.recipe.optimizer import Adam as Adam
     from dse.recipe.optimizer import Muon as Muon
@@ -80,6 +81,7 @@ _NAMES = {
     "dse.recipe.models.capsnet": ("CapsNetModel",),
     "dse.recipe.models.cnn": ("CnnModel",),
     "dse.recipe.models.efficient_capsnet": ("EfficientCapsNetModel",),
+    "dse.recipe.models.imported": ("ImportedModel",),
     "dse.recipe.models.lenet5": ("LeNet5Model",),
     "dse.recipe.optimizer": ("Adam", "Muon", "ScheduleFree", "Sgd"),
     "dse.recipe.paper": ("paper_recipe",),

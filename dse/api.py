@@ -14,7 +14,7 @@ from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
 from dse.record.run import OnEpoch, Run
 from dse.record.tables import StudyTables
-from dse.space.load import load_space, parse_space
+from dse.space.load import load_space, own_networks, parse_space
 from dse.space.search_space import SamplerName, SearchSpace, StoppingName
 from dse.study.watcher import Watcher
 from dse.training.machine import Machine
@@ -97,6 +97,8 @@ def explore(
     check_name(folder.name)
     watcher = Watcher() if watcher is None else watcher
     trainer, reason = Trainer(machine, space.data_choice).settled(space.plan(space.baseline_recipe))
+    for recipe in own_networks(space):
+        trainer.plan(recipe)
     check_precision(space.precisions, trainer.device)
     if reason:
         watcher.engine_chosen(reason)

@@ -19,11 +19,21 @@ class Section(BaseModel):
 
     Attributes:
         refusal: The error that is raised for a bad value, from a file and in Python alike.
+        told_by: The key that tells a kind from its siblings where the file does not name it; empty if none does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # A key that is no name in Python has an alias, and is written by it everywhere.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        serialize_by_alias=True,
+        validate_by_alias=True,
+        validate_by_name=True,
+    )
 
     refusal: ClassVar[type[InputError]] = InputError
+    told_by: ClassVar[str] = ""
 
     def __init__(self, /, **values: Any) -> None:
         try:
@@ -53,9 +63,9 @@ class Section(BaseModel):
 
     def id_content(self) -> dict[str, Any]:
         """Give what an id is made of: all values, but those of ``Later`` keys only where they are not the default."""
-        values, later = dict(self), _later_defaults(type(self))
+        values, later, written = dict(self), _later_defaults(type(self)), _aliases(type(self))
         return {
-            key: _id_value(value)
+            written.get(key, key): _id_value(value)
             for key, value in values.items()
             if key not in later or value != later[key](values)
         }
@@ -83,7 +93,15 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         kinds = {name: handler.generate_schema(kind) for name, kind in self.kinds.items()}
-        return core_schema.tagged_union_schema(kinds, self.tag)
+        union = core_schema.tagged_union_schema(kinds, self.tag)
+        return core_schema.no_info_before_validator_function(self._tagged, union)
+
+    def _tagged(self, content: object) -> object:
+        """Name the kind where a key tells it."""
+        if not isinstance(content, Mapping) or self.tag in content:
+            return content
+        told = [name for name, kind in self.kinds.items() if kind.told_by and kind.told_by in content]
+        return {self.tag: told[0], **content} if len(told) == 1 else content
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,12 @@ def _same(default: object, _values: dict[str, Any]) -> object:
 
 def _default(field: FieldInfo, values: dict[str, Any]) -> object:
     return field.get_default(call_default_factory=True, validated_data=values)
+
+
+@cache
+def _aliases(kind: type[Section]) -> Mapping[str, str]:
+    """Give the keys that are written otherwise than they are named in Python."""
+    return {key: field.alias for key, field in kind.model_fields.items() if field.alias is not None}
 
 
 def _id_value(value: Any) -> Any:

@@ -260,6 +260,9 @@ class FakeTrainer:
         self.trained: list[tuple[str, int]] = []
         self.interrupt_at: int | None = None
 
+    def sized(self, plan: Plan) -> Plan:
+        return plan
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         self.trained.append((plan.recipe.id, seed))
         sharing = plan.recipe.weight_sharing

@@ -171,7 +171,13 @@ def _recipe_of_trial(study: str, trial: int, results: Path) -> Recipe:
         raise StudyError(
             f"study {study!r} has no trial {trial}; its trials are 0 to {max(table.index, default=-1)}."
         )
-    return parse_recipe(json.loads(str(table.loc[trial, "recipe"])), f"{study}:{trial}")
+    recipe = parse_recipe(json.loads(str(table.loc[trial, "recipe"])), f"{study}:{trial}")
+    if recipe.model.imports:
+        raise StudyError(
+            f"{study}:{trial}: the network is code ({recipe.model.label}), and no study's folder has code imported. If "
+            "you trust it, copy the recipe from the trial's column `recipe` of trials.csv into a file, and name that."
+        )
+    return recipe
 
 
 def print_json(content: Any) -> None:

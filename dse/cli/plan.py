@@ -84,6 +84,10 @@ def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
     count = options["images"] or data.split.train_images
     found = find_recipe(recipe, options["results"], options["epochs"])
     compiled = compile_plan(found, data.dataset.shape, count)
+    if compiled.size is None:
+        from dse.networks.build import sized_plan  # here alone: it takes a second to import torch
+
+        compiled = sized_plan(compiled)
     if options["rates"] is not None:
         _write_rates(options["rates"], compiled)
     if options["plot"] is not None:

@@ -15,6 +15,7 @@ from dse.errors import InputError
 from dse.files import write_atomically
 from dse.networks.build import build_network
 from dse.networks.network import Network
+from dse.recipe.models.imported import ImportedModel
 from dse.recipe.recipe import Recipe, parse_recipe
 
 ENDING = ".safetensors"
@@ -61,7 +62,10 @@ def save_weights(path: Path, network: Network, origin: Origin) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    # Cloned, because the format refuses tensors that share memory, as tied weights do.
+    tensors = {
+        name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()
+    }
     metadata = {
         "recipe": origin.recipe.model_dump_json(),
         "image": json.dumps(asdict(origin.image)),
@@ -77,15 +81,19 @@ def save_weights(path: Path, network: Network, origin: Origin) -> None:
         ) from None
 
 
-def load_weights(path: str | Path, device: torch.device | str = "cpu") -> tuple[Network, Origin]:
+def load_weights(
+    path: str | Path, device: torch.device | str = "cpu", *, imports: str | None = None
+) -> tuple[Network, Origin]:
     """Build the network that a file holds the weights of.
 
     Args:
         path: A file that dse saved.
         device: Where its weights are placed.
+        imports: Import path of a network of your own, as in its recipe: no file alone has code imported.
 
     Raises:
-        InputError: There is no such file, it is corrupt, or it was not saved by dse.
+        InputError: There is no such file, it is corrupt, it was not saved by dse, or it names code that ``imports``
+            does not.
     """
     path, device = Path(path), torch.device(device)
     try:
@@ -99,6 +107,12 @@ def load_weights(path: str | Path, device: torch.device | str = "cpu") -> tuple[
             f"{path}: this is no sound safetensors file ({error}). Was it cut short? Save the weights again."
         ) from None
     origin = _parse_origin(path, metadata)
+    model = origin.recipe.model
+    if isinstance(model, ImportedModel) and model.import_ != imports:
+        raise InputError(
+            f"{path}: the network is code, {model.import_!r}, and no file alone has code imported. If you trust it, "
+            f"load the weights with imports={model.import_!r}."
+        )
     network = build_network(origin.recipe, origin.image, origin.seed, device)
     try:
         network.load_state_dict(tensors)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.learning_rate import Rates, Timeline
+from dse.recipe.models.model import NetworkSize
 from dse.recipe.recipe import Recipe
 
 # A multiply-add is two operations, and the backward pass costs about two forward passes.
@@ -35,6 +36,7 @@ class Plan:
     Attributes:
         recipe: The recipe.
         image: Shape of the images.
+        size: Every size of the network; None of one of the user's own that is not built yet.
         images: Training images; each epoch passes over all of them, the last step with what is left.
         batch_sizes: Batch size of each epoch, shape (epochs,).
         steps: Steps of each epoch, shape (epochs,).
@@ -45,6 +47,7 @@ class Plan:
 
     recipe: Recipe
     image: ImageShape
+    size: NetworkSize | None
     images: int
     batch_sizes: NDArray[np.int64]
     steps: NDArray[np.int64]
@@ -63,15 +66,16 @@ class Plan:
         return frozenset(whole | {self.images % size for size in whole} - {0})
 
     @property
-    def parameters(self) -> int:
-        """Trained weights of the network."""
-        return self.recipe.size(self.image).parameters
+    def parameters(self) -> int | None:
+        """Trained weights of the network; None if its size is not known."""
+        return None if self.size is None else self.size.parameters
 
     @property
-    def train_flops(self) -> int:
-        """Floating-point operations of the whole run, forward and backward."""
-        multiplications = self.recipe.size(self.image).multiplications
-        return FLOPS_PER_MULTIPLICATION * multiplications * self.images * self.recipe.epochs
+    def train_flops(self) -> int | None:
+        """Floating-point operations of the whole run, forward and backward; None if the network's size is not known."""
+        if self.size is None:
+            return None
+        return FLOPS_PER_MULTIPLICATION * self.size.multiplications * self.images * self.recipe.epochs
 
     @cached_property
     def epochs(self) -> tuple[EpochPlan, ...]:
@@ -109,7 +113,7 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
     >>> plan.steps[0], plan.total_steps
     (np.int64(469), 14070)
     """
-    recipe.size(image)
+    size = recipe.size(image)
     stages = recipe.batch_size.stages_over(recipe.epochs)
     largest = max(size for _, size in stages)
     if largest > images:
@@ -137,4 +141,4 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
     for array in (rates, shares):
         if array is not None:
             array.setflags(write=False)
-    return Plan(recipe, image, images, batch_sizes, steps, rates, shares)
+    return Plan(recipe, image, size, images, batch_sizes, steps, rates, shares)

@@ -74,10 +74,12 @@ class Recipe(Section):
         self._schedule_free_stands_alone()
         for key, default in CAPSULES_ONLY.items():
             part = getattr(self, key)
-            if key not in self.model.parts and part != default:
+            if not self.model.takes(key) and part != default:
                 capable = " or ".join(name for name, model in MODELS.items() if key in model.parts)
                 why = f"has no meaning for {self.model.name}"
-                if not self.model.parts:
+                if self.model.imports:
+                    why += ", which does not name it among what it offers"
+                elif not self.model.parts:
                     why = f"is for capsules, and {self.model.name} has none"
                 raise ValueError(f"{key}: {part.label} {why}. Leave it out, or use the model {capable}.")
         return self
@@ -133,8 +135,8 @@ class Recipe(Section):
             return self.optimizer.average_shares(rates)
         return self.averaging.average_shares(images_seen)
 
-    def size(self, image: ImageShape) -> NetworkSize:
-        """Work out the network's sizes for images of this shape.
+    def size(self, image: ImageShape) -> NetworkSize | None:
+        """Work out the network's sizes for images of this shape; None where code of the user's own decides them.
 
         Raises:
             RecipeError: The images or the sharing do not fit the model.

@@ -100,7 +100,9 @@ def record_table(tables: StudyTables) -> RecordedTable:
             )
         if recipe.id == space.baseline_recipe.id:
             baseline = len(candidates)
-        summary = PlanSummary.of(space.plan(recipe), weigh_parameters=space.weighs_parameters)
+        # As recorded: of a network of the user's own nothing else tells, and its code is not imported here.
+        parameters = int(trials["parameters"].iloc[0]) if space.weighs_parameters else None
+        summary = PlanSummary.of(space.plan(recipe), parameters)
         candidates.append(Candidate(choices, summary))
         runs.append(tuple(_run(curves[trial], summary, trial, tables.name) for trial in trials["trial"]))
     if baseline is None:

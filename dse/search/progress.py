@@ -44,8 +44,13 @@ class PlanSummary:
     parameters: int
 
     @classmethod
-    def of(cls, plan: Plan, *, weigh_parameters: bool = False) -> PlanSummary:
-        """Keep what a search compares runs by: batch sizes, shares of the learning rates, steps, weights."""
+    def of(cls, plan: Plan, parameters: int | None = None) -> PlanSummary:
+        """Keep what a search compares runs by: batch sizes, shares of the learning rates, steps, weights.
+
+        Args:
+            plan: What to summarise.
+            parameters: Trained weights, in a study that weighs them.
+        """
         starts = np.cumsum(plan.steps) - plan.steps
         sums = np.cumsum(np.add.reduceat(plan.rates, starts))
         return cls(
@@ -53,7 +58,7 @@ class PlanSummary:
             rate_shares=tuple((sums / sums[-1]).tolist()),
             total_steps=plan.total_steps,
             mean_rate=float(sums[-1] / plan.total_steps),
-            parameters=plan.parameters if weigh_parameters else 0,
+            parameters=parameters or 0,
         )
 
     @property

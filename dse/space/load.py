@@ -83,6 +83,16 @@ def _check(space: SearchSpace) -> None:
     space.baseline_recipe  # noqa: B018 - it must exist
 
 
+def own_networks(space: SearchSpace) -> Iterator[Recipe]:
+    """Give recipes with every network of the user's own that may be drawn, as far as corners show them."""
+    for tree in plain_groups(space.tree):
+        plain = _first_corner(tree)
+        for content, _ in _corners(tree, DEPENDENT[0]):
+            recipe = Recipe.model_validate(plain | content)
+            if recipe.model.imports:
+                yield recipe
+
+
 def _check_pairs(tree: Group, plain: dict[str, Any]) -> None:
     for one, other in REFUSING:
         for content, keys in _corners(tree, (one, other)):

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DeviceError, DeviceLostError, TrialsFailedError
+from dse.errors import DeviceError, DeviceLostError, RecipeError, TrialsFailedError
 from dse.recipe.plan import Plan
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
@@ -68,12 +68,21 @@ class Driver:
         self._failures = 0  # of this call, one after the other
         self.done: list[Trial] = []
 
-    def _summary(self, plan: Plan) -> PlanSummary:
-        return PlanSummary.of(plan, weigh_parameters=self._space.weighs_parameters)
+    def _summary(self, plan: Plan, trial: Trial) -> PlanSummary:
+        parameters = (
+            trial.measures.get("parameters", plan.parameters) if self._space.weighs_parameters else None
+        )
+        return PlanSummary.of(plan, None if parameters is None else int(parameters))
+
+    def _sized(self, plan: Plan) -> Plan:
+        try:
+            return self._trainer.sized(plan)
+        except RecipeError:
+            return plan  # its training fails for the same reason, and records it
 
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        run = _progress(trial, self._summary(self._space.plan(trial.recipe)))
+        run = _progress(trial, self._summary(self._space.plan(trial.recipe), trial))
         self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
         self._learn_end(trial, run)
 
@@ -130,7 +139,7 @@ class Driver:
         seed = asked.user_attrs.get("seed")
         if seed is None:
             seed = next_seed(recipe.id, self.done, self._space.seed)
-        plan = self._space.plan(recipe)
+        plan = self._sized(self._space.plan(recipe))
         trial = Trial(
             number=asked.number,
             recipe=recipe,
@@ -143,7 +152,7 @@ class Driver:
         )
         write_start(asked, trial)
         self._watcher.trial_started(trial, plan)
-        summary = self._summary(plan)
+        summary = self._summary(plan, trial)
         trial = self._trained(asked, trial, plan, summary)
         run = _progress(trial, summary)
         self._history.record_end(run, recipe.id, counts=trial.state not in CUT_OFF)

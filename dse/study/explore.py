@@ -53,7 +53,7 @@ def explore(
         TrialsFailedError: The baseline failed, or so many trials in a row that the cause lies elsewhere.
     """
     sampler, history = choose_sampler(space), History()
-    listed = Listed(sampler, space, history) if sampler in LISTING else None
+    listed = Listed(sampler, space, history, trainer) if sampler in LISTING else None
     trials_before = len(study.get_trials(deepcopy=False))
     fill_queue(study, space, warm_start, retry_failed=retry_failed)
     study.sampler = make_sampler(sampler, space.seed, trials_before)

@@ -18,6 +18,7 @@ from dse.search.surrogate import Candidate, Surrogate
 from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
 from dse.study.quiet import quiet_optuna
+from dse.study.trainer import Trainer
 
 # Above this many recipes the similarity of all pairs takes seconds and hundreds of MB.
 LARGEST_JUDGED = 2_000
@@ -79,12 +80,13 @@ class Listed:
         sampler: ``grid``, shuffled by the space's seed, or ``expected_gain``.
         space: What is explored.
         history: The runs of the study so far.
+        trainer: Knows the sizes of networks, where the space weighs them.
 
     Raises:
         SpaceError: The space is infinite or too large to be listed, or to be judged.
     """
 
-    def __init__(self, sampler: str, space: SearchSpace, history: History) -> None:
+    def __init__(self, sampler: str, space: SearchSpace, history: History, trainer: Trainer) -> None:
         judged = sampler == "expected_gain"
         if judged and not space.size <= LARGEST_JUDGED:
             raise SpaceError(
@@ -100,9 +102,11 @@ class Listed:
         rows = range(len(recipes))
         self._order = Grid(rows, space.seeds)
         if judged:
+            plans = [space.plan(recipe) for recipe in recipes]
+            weights = [trainer.sized(plan).parameters if space.weighs_parameters else None for plan in plans]
             candidates = [
-                Candidate(point, PlanSummary.of(space.plan(recipe), weigh_parameters=space.weighs_parameters))
-                for point, recipe in zip(self._points, recipes, strict=True)
+                Candidate(point, PlanSummary.of(plan, parameters))
+                for point, plan, parameters in zip(self._points, plans, weights, strict=True)
             ]
             self._order = ExpectedGain(rows, Surrogate(candidates, history), space.seeds)
 

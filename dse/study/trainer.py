@@ -15,6 +15,13 @@ class Trainer(Protocol):
     def title(self) -> str:
         """What trains, for the record."""
 
+    def sized(self, plan: Plan) -> Plan:
+        """Give a plan that knows the sizes of its network, a network of the user's own included.
+
+        Raises:
+            RecipeError: The user's own network cannot be imported or built.
+        """
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         """Train a plan with a seed.
 

@@ -165,16 +165,15 @@ def choose_engine(name: str, plan: Plan, device_type: str) -> tuple[str, str]:
     Raises:
         DeviceError: The engine that was asked for cannot run the plan here, or would make it slower.
     """
-    size = plan.recipe.size(plan.image)
     wanted = "compiled" if name == AUTO else name
-    obstacle = ENGINES[wanted].obstacle(size, plan.recipe.precision, device_type)
+    obstacle = ENGINES[wanted].obstacle(plan.size, plan.recipe.precision, device_type)
     if name != AUTO:
         if obstacle:
             raise DeviceError(f"engine {name!r}: {obstacle}. Choose {FALLBACK} or {AUTO}.")
         return name, ""
     if obstacle:
         return FALLBACK, f"not compiled: {obstacle}"
-    seconds = SECONDS_A_STEP * plan.total_steps + plan.train_flops / OPERATIONS_A_SECOND
+    seconds = SECONDS_A_STEP * plan.total_steps + (plan.train_flops or 0) / OPERATIONS_A_SECOND
     cost = SECONDS_TO_COMPILE * len(plan.step_sizes)
     saved = SHARE_SAVED * seconds
     reason = (

@@ -14,7 +14,7 @@ from torch import Tensor
 from dse.data.choice import DataChoice
 from dse.data.images import ImageData, load_images
 from dse.errors import DataError
-from dse.networks.build import build_network
+from dse.networks.build import build_network, sized_plan
 from dse.networks.network import Network
 from dse.networks.precision import products_in
 from dse.recipe.plan import EpochPlan, Plan, compile_plan
@@ -26,6 +26,7 @@ from dse.training.engines import AUTO, build_engine, choose_engine
 from dse.training.faults import explained_faults
 from dse.training.images import DeviceImages
 from dse.training.machine import Machine
+from dse.training.randomness import seeded
 from dse.training.step import as_floats
 from dse.training.step_engine import Engine, Setup
 from dse.training.stopwatch import Stopwatch
@@ -103,7 +104,15 @@ class Trainer:
             RecipeError: A batch is larger than the data, or the images do not fit the model.
             DataError: The data set is unknown or too small.
         """
-        return compile_plan(recipe, self.data.dataset.shape, self.data.split.train_images)
+        return self.sized(compile_plan(recipe, self.data.dataset.shape, self.data.split.train_images))
+
+    def sized(self, plan: Plan) -> Plan:
+        """Give a plan that knows the sizes of its network; one of the user's own is imported and built for that.
+
+        Raises:
+            RecipeError: It cannot be imported or built.
+        """
+        return sized_plan(plan)
 
     def settled(self, plan: Plan) -> tuple[Trainer, str]:
         """Decide once which engine all runs like this plan's have.
@@ -160,6 +169,10 @@ class Trainer:
             DeviceLostError: The device stopped answering.
         """
         self._check_fit(plan)
+        with seeded(seed, self.device):
+            return self._run(plan, seed, on_epoch, network)
+
+    def _run(self, plan: Plan, seed: int, on_epoch: OnEpoch | None, network: Network | None) -> Run:
         setup_clock, train_clock, evaluation_clock = (Stopwatch(self.device) for _ in range(3))
         with explained_faults(self.device, max(plan.step_sizes)), setup_clock:
             engine = self.engine(plan, seed, network)

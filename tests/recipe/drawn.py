@@ -37,7 +37,10 @@ def section(draw: st.DrawFn, kind: type[Section]) -> Any:
 
 def _field(field: FieldInfo, before: dict[str, Any]) -> st.SearchStrategy[Any]:
     registered = next((mark for mark in field.metadata if isinstance(mark, OneOf)), None)
-    drawn = one_of(registered.kinds) if registered else _values(field.annotation, field.metadata)
+    if field.examples:  # words that no bounds describe
+        drawn = st.sampled_from(field.examples)
+    else:
+        drawn = one_of(registered.kinds) if registered else _values(field.annotation, field.metadata)
     if field.is_required():
         return drawn
     default = field.get_default(call_default_factory=True, validated_data=before)

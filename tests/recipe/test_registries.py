@@ -147,7 +147,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(LOSSES, "toy_loss", ToyLoss)
     monkeypatch.setitem(OPTIMIZERS, "toy_optimizer", ToyOptimizer)
     monkeypatch.setitem(AVERAGINGS, "toy_averaging", ToyAveraging)
-    monkeypatch.setitem(BUILDERS, "toy_model", lambda size, recipe: ToyNetwork(size))
+    monkeypatch.setitem(BUILDERS, "toy_model", lambda size, recipe, image: ToyNetwork(size))
     Recipe.model_rebuild(force=True)
     yield
     monkeypatch.undo()

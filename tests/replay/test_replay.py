@@ -107,6 +107,9 @@ class Recording:
 
     title = "a table"
 
+    def sized(self, plan: Plan) -> Plan:
+        return plan
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         row = self._rows[plan.recipe.id]
         whole = self._table.runs[row][self._seeds[row][seed]][-1]

@@ -33,11 +33,13 @@ class Model(Section, ABC):
     Attributes:
         parts: Keys of a recipe that speak of capsules and have a meaning for this model.
         normalises_batches: Whether it gathers running means over the batches that it is trained on.
+        imports: Whether it is code of the user's own: its sizes are known only once that is imported.
     """
 
     refusal = RecipeError
     parts: ClassVar[frozenset[str]] = frozenset()
     normalises_batches: ClassVar[bool] = False
+    imports: ClassVar[bool] = False
 
     name: str
 
@@ -46,13 +48,20 @@ class Model(Section, ABC):
     def label(self) -> str:
         """The model in a few words."""
 
+    def takes(self, part: str) -> bool:
+        """Tell whether a key of a recipe that speaks of capsules has a meaning for this model."""
+        return part in self.parts
+
     @abstractmethod
-    def size(self, image: ImageShape, sharing: WeightSharing) -> NetworkSize:
+    def size(self, image: ImageShape, sharing: WeightSharing) -> NetworkSize | None:
         """Work out the network's sizes.
 
         Args:
             image: Shape of the images.
             sharing: Which weights are shared; none of a model without capsules.
+
+        Returns:
+            The sizes; None of a model that ``imports``, see ``dse.networks.build``.
 
         Raises:
             RecipeError: The images or the sharing do not fit the model.

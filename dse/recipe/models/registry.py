@@ -7,6 +7,7 @@ from typing import Annotated
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.cnn import CnnModel
 from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
+from dse.recipe.models.imported import ImportedModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.models.model import Model
 from dse.section import OneOf
@@ -16,6 +17,7 @@ MODELS: dict[str, type[Model]] = {
     "lenet5": LeNet5Model,
     "cnn": CnnModel,
     "efficient_capsnet": EfficientCapsNetModel,
+    "imported": ImportedModel,
 }
 
 AnyModel = Annotated[Model, OneOf("name", MODELS)]

@@ -1,0 +1,44 @@
+"""The examples of docs/extending.md run as they stand there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import dse
+from tests.small import FEW_DIGITS, own_arrays, save_folder
+
+PAGE = (Path(__file__).resolve().parents[1] / "docs" / "extending.md").read_text()
+
+
+def example(language: str, beginning: str) -> str:
+    """Give the one block of code that begins so."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.S)
+    (found,) = (block for block in blocks if block.startswith(beginning))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_networks", raising=False)
+    return tmp_path
+
+
+def test_the_network_of_the_page_trains(here: Path) -> None:
+    (here / "my_networks.py").write_text(example("python", "# my_networks.py"))
+    (here / "recipe.yaml").write_text(example("yaml", "model:"))
+    plan, run = dse.train(dse.load_recipe("recipe.yaml"), FEW_DIGITS, dse.Machine("cpu"))
+    assert plan.parameters == 16 * 26 + (16 * 12 * 12 + 1) * 10
+    assert run.outcome == "complete"
+
+
+def test_the_data_of_the_page_are_a_section_of_a_space() -> None:
+    data = yaml.safe_load(example("yaml", "data:"))["data"]
+    save_folder(Path(data["path"]), own_arrays())
+    assert dse.DataChoice(**data).counts == (30, 9)
