@@ -12,6 +12,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from dse.errors import InputError
+from dse.units import clipped
+
+MOST_MESSAGES = 10
 
 
 class Section(BaseModel):
@@ -150,7 +153,12 @@ def messages(error: ValidationError, content: object) -> list[str]:
     """Say what pydantic found in the words of the file that held the content: key, value, limit."""
     # A default that follows from a bad value is no mistake of its own.
     found = (details for details in error.errors() if details["type"] != "default_factory_not_called")
-    return list(dict.fromkeys(_message(details, content) for details in found))
+    told = list(dict.fromkeys(_message(details, content) for details in found))
+    return (
+        told
+        if len(told) <= MOST_MESSAGES
+        else [*told[:MOST_MESSAGES], f"and {len(told) - MOST_MESSAGES} more"]
+    )
 
 
 def _message(details: ErrorDetails, content: object) -> str:
@@ -158,7 +166,7 @@ def _message(details: ErrorDetails, content: object) -> str:
     text = details["msg"].removeprefix("Value error, ")
     match details["type"]:
         case "extra_forbidden":
-            return f"{key}: unknown key. Remove it or correct its spelling"
+            return f"{clipped(key)}: unknown key. Remove it or correct its spelling"
         case "missing":
             return f"{key}: the key is missing"
         case "value_error":
@@ -166,12 +174,12 @@ def _message(details: ErrorDetails, content: object) -> str:
         case "union_tag_invalid":
             context = details["ctx"]
             tag = context["discriminator"].strip("'")
-            return f"{key}.{tag}={context['tag']!r} is unknown. Choose one of {context['expected_tags']}"
+            return f"{key}.{tag}={clipped(repr(context['tag']))} is unknown. Choose one of {context['expected_tags']}"
         case "union_tag_not_found":
             return f"{key}: the key {details['ctx']['discriminator']} is missing"
         case "model_type" | "model_attributes_type":
             text = "Input should be a group of keys"
-    return f"{key or 'the whole'}={details['input']!r}: {text}"
+    return f"{key or 'the whole'}={clipped(repr(details['input']))}: {clipped(text, 1_000)}"
 
 
 def _key(details: ErrorDetails, content: object) -> str:

@@ -8,7 +8,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "dse"
 LAYERS = [
     "errors",
-    "pareto files units section",
+    "pareto units",
+    "files section",
     "data",
     "recipe",
     "record",

@@ -12,9 +12,12 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from dse.errors import RecipeError
+from dse.recipe.limits import LARGEST_BATCH, LARGEST_GROWTH, MOST_EPOCHS
 from dse.section import OneOf, Section
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=LARGEST_BATCH)]
+Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
+Growth = Annotated[int, Field(ge=2, le=LARGEST_GROWTH)]
 
 
 class Stage(Section):
@@ -22,7 +25,7 @@ class Stage(Section):
 
     refusal = RecipeError
 
-    epochs: Annotated[int, Field(ge=1)] | Literal["rest"] = Field(
+    epochs: Epochs | Literal["rest"] = Field(
         description="epochs of the stage, or rest: all that remain (last stage only)"
     )
     size: Size = Field(description="images a step")
@@ -90,7 +93,8 @@ class Stages(Schedule):
 
     schedule: Literal["stages"] = "stages"
     stages: Annotated[
-        tuple[Stage, ...], Field(min_length=1, strict=False, description="in the order of training")
+        tuple[Stage, ...],
+        Field(min_length=1, max_length=1_000, strict=False, description="in the order of training"),
     ]
 
     @model_validator(mode="after")
@@ -135,13 +139,17 @@ class AdaBatch(Schedule):
 
     schedule: Literal["adabatch"] = "adabatch"
     start: Size = Field(default=16, description="batch size of the first period")
-    growth: Annotated[int, Field(ge=2)] = Field(default=2, description="factor between two periods")
-    period: Annotated[int, Field(ge=1)] = Field(default=10, description="epochs of a period")
+    growth: Growth = Field(default=2, description="factor between two periods")
+    period: Epochs = Field(default=10, description="epochs of a period")
 
     @override
     def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        periods = -(-epochs // self.period)
-        return tuple((self.period, self.start * self.growth**i) for i in range(periods))
+        stages, size = [], self.start
+        for _ in range(-(-epochs // self.period)):
+            stages.append((self.period, size))
+            # Beyond this it is refused; the numbers would go on growing for every further period.
+            size = min(size * self.growth, LARGEST_BATCH + 1)
+        return tuple(stages)
 
     @property
     @override
@@ -161,10 +169,15 @@ class Growing(Schedule):
 
     schedule: Literal["growing"] = "growing"
     start: Size = Field(default=32, description="batch size at the start")
-    growth: Annotated[int, Field(ge=2)] = Field(default=2, description="factor at each share")
+    growth: Growth = Field(default=2, description="factor at each share")
     at: Annotated[
         tuple[Annotated[float, Field(gt=0, lt=1)], ...],
-        Field(min_length=1, strict=False, description="shares of the run's images after which it grows"),
+        Field(
+            min_length=1,
+            max_length=100,
+            strict=False,
+            description="shares of the run's images after which it grows",
+        ),
     ] = (0.5,)
 
     @override
@@ -193,7 +206,7 @@ class Seesaw(Schedule):
 
     schedule: Literal["seesaw"] = "seesaw"
     start: Size = Field(default=32, description="batch size at the start")
-    growth: Annotated[int, Field(ge=2)] = Field(
+    growth: Growth = Field(
         default=2, description="factor of the batch at each cut; the rate is divided by its root"
     )
     cuts: Annotated[int, Field(ge=1, le=10)] = Field(default=2, description="how many times the rate is cut")

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from dse.errors import RecipeError
+from dse.recipe.limits import MOST_CYCLES, MOST_EPOCHS, within
 from dse.section import Later, OneOf, Section
 
 Rates = NDArray[np.float64]
@@ -65,6 +66,7 @@ class Policy(Section, ABC):
     warmup_images: Annotated[int, Later()] = Field(
         default=0,
         ge=0,
+        le=10**12,
         description="images over which the learning rate is raised to the policy's; 0: none",
     )
     policy: str
@@ -115,7 +117,7 @@ class ExponentialDecay(Policy):
     decay_rate: float = Field(
         default=0.96, gt=0, le=1, allow_inf_nan=False, description="factor of one decay"
     )
-    decay_steps: int = Field(default=4000, ge=1, description="steps between two decays")
+    decay_steps: int = Field(default=4000, ge=1, le=10**9, description="steps between two decays")
     staircase: bool = Field(default=False, description="decay in stairs instead of smoothly")
 
     @property
@@ -145,7 +147,9 @@ class OneCycle(Policy):
     """
 
     policy: Literal["one_cycle"] = "one_cycle"
-    peak_ratio: float = Field(default=10.0, ge=1, allow_inf_nan=False, description="peak rate / base rate")
+    peak_ratio: float = Field(
+        default=10.0, ge=1, le=1e6, allow_inf_nan=False, description="peak rate / base rate"
+    )
     final_ratio: float = Field(
         default=0.1, gt=0, le=1, allow_inf_nan=False, description="final rate / base rate"
     )
@@ -181,13 +185,21 @@ class WarmRestarts(Policy):
     """
 
     policy: Literal["warm_restarts"] = "warm_restarts"
-    peak_ratio: float = Field(default=10.0, ge=1, allow_inf_nan=False, description="peak rate / base rate")
-    cycle_epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["per_stage"] = Field(
+    peak_ratio: float = Field(
+        default=10.0, ge=1, le=1e6, allow_inf_nan=False, description="peak rate / base rate"
+    )
+    cycle_epochs: (
+        Annotated[float, Field(gt=0, le=MOST_EPOCHS, allow_inf_nan=False)] | Literal["per_stage"]
+    ) = Field(
         default=10.0,
         description="epochs of the first cycle, or per_stage: one cycle a stage of the batch schedule",
     )
     cycle_multiplier: float = Field(
-        default=1.0, ge=1, allow_inf_nan=False, description="length of a cycle / length of the one before"
+        default=1.0,
+        ge=1,
+        le=1e3,
+        allow_inf_nan=False,
+        description="length of a cycle / length of the one before",
     )
 
     @model_validator(mode="after")
@@ -218,19 +230,26 @@ class WarmRestarts(Policy):
         if self.cycle_epochs == "per_stage":
             return list(timeline.stage_steps)
         lengths: list[int] = []
-        end, length = 0.0, self.cycle_epochs
-        while sum(lengths) < timeline.total_steps:
+        done, total, end, length = 0, timeline.total_steps, 0.0, self.cycle_epochs
+        while done < total:
+            if len(lengths) == MOST_CYCLES:
+                raise RecipeError(
+                    f"learning_rate.cycle_epochs={self.cycle_epochs:g} gives more than {MOST_CYCLES:,} cycles over "
+                    f"{total:,} steps. Make them longer."
+                )
             end += length
             length *= self.cycle_multiplier
-            lengths.append(max(1, timeline.step_at(end) - sum(lengths)))
+            lengths.append(max(1, timeline.step_at(end) - done))
+            done += lengths[-1]
         return lengths
 
     @override
     def rates(self, timeline: Timeline) -> Rates:
         """``r + (peak - r) / 2 * (1 + cos(pi * t / T))``, t steps into a cycle of T steps."""
         low, high = self.bounds
-        cycles = [np.arange(length) / length for length in self.cycle_steps(timeline)]
-        position = np.concatenate(cycles)[: timeline.total_steps]
+        lengths = self.cycle_steps(timeline)
+        begun = zip(within(lengths, timeline.total_steps), lengths, strict=True)
+        position = np.concatenate([np.arange(kept) / length for kept, length in begun])
         return low + (high - low) / 2 * (1 + np.cos(np.pi * position))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
 from dse.recipe.learning_rate import Rates, Timeline
+from dse.recipe.limits import MOST_STEPS, within
 from dse.recipe.models.model import NetworkSize
 from dse.recipe.recipe import Recipe
 
@@ -107,7 +108,7 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
         images: Training images, as many as an epoch passes over.
 
     Raises:
-        RecipeError: A batch is larger than the data, or the images do not fit the model.
+        RecipeError: A batch is larger than the data, the steps are too many, or the images do not fit the model.
 
     >>> plan = compile_plan(Recipe(), ImageShape(1, 28, 28, 10), images=60_000)
     >>> plan.steps[0], plan.total_steps
@@ -121,14 +122,22 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
             f"batch_size: a batch of {largest} is larger than the {images} training images. "
             f"Use at most {images}, or train on more images."
         )
-    batch_sizes = np.concatenate([np.full(length, size) for length, size in stages])[: recipe.epochs]
+    lengths, sizes = zip(*stages, strict=True)
+    batch_sizes = np.repeat(np.array(sizes, dtype=np.int64), within(lengths, recipe.epochs))
     steps = -(-images // batch_sizes)
+    if steps.sum() > MOST_STEPS:
+        raise RecipeError(
+            f"epochs: {recipe.epochs:,} epochs of {images:,} images take {steps.sum():,} steps; at most "
+            f"{MOST_STEPS:,} are planned. Train fewer epochs, or with larger batches."
+        )
     timeline = Timeline(
         epoch_steps=tuple(steps.tolist()),
         stage_steps=tuple(length * -(-images // size) for length, size in stages),
     )
-    multiples = np.repeat(recipe.batch_size.rate_multiples(len(stages)), timeline.stage_steps)
-    rates = recipe.learning_rate.rates(timeline) * multiples[: timeline.total_steps]
+    begun = within(timeline.stage_steps, timeline.total_steps)
+    rates = recipe.learning_rate.rates(timeline) * np.repeat(
+        recipe.batch_size.rate_multiples(len(stages)), begun
+    )
     images_seen = np.concatenate(
         [
             epoch * images + np.minimum(np.arange(1, count + 1) * size, images)

@@ -16,6 +16,7 @@ from dse.recipe.averaging import AnyAveraging, NoAveraging
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.learning_rate import Fixed, LearningRate, Rates
+from dse.recipe.limits import LARGEST_BATCH, MOST_EPOCHS
 from dse.recipe.loss import AnyLoss, Margin
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.model import NetworkSize
@@ -58,14 +59,18 @@ class Recipe(Section):
     initialisation: Annotated[Initialisation, Later()] = Field(default_factory=Initialisation)
     optimizer: Annotated[AnyOptimizer, Later()] = Field(default_factory=Adam)
     averaging: Annotated[AnyAveraging, Later()] = Field(default_factory=NoAveraging)
-    epochs: int = Field(default=30, ge=1, description="passes over the training images")
+    epochs: int = Field(default=30, ge=1, le=MOST_EPOCHS, description="passes over the training images")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
         try:
-            self.batch_size.stages_over(self.epochs)
+            stages = self.batch_size.stages_over(self.epochs)
         except ValueError as reason:
             raise ValueError(f"batch_size: {reason}") from None
+        if any(size > LARGEST_BATCH for _, size in stages):
+            raise ValueError(
+                f"batch_size: it grows beyond {LARGEST_BATCH:,} images. Grow less, or less often."
+            )
         if self.batch_size.cuts_rate and self.learning_rate.policy != "fixed":
             raise ValueError(
                 f"batch_size: {self.batch_size.schedule} cuts the learning rate itself, and would cut that of "

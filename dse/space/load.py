@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from dse.section import messages
 from dse.space.joined import ONE_OF, plain_groups
 from dse.space.search_space import SearchSpace
 from dse.space.tree import Alternatives, Group
+
+# Every combination of bounds and choices of a block is checked, which takes up to a millisecond for each.
+MOST_CORNERS = 10_000
 
 # Keys of a recipe whose values must fit each other to make a plan, and those that refuse each other.
 DEPENDENT = (("model", "weight_sharing"), ("batch_size", "epochs"))
@@ -115,10 +119,16 @@ def _corners(tree: Group, keys: tuple[str, ...]) -> Iterator[tuple[dict[str, Any
     variants: list[dict[str, tuple[Any, str]]] = [{}]
     for key, member in chosen.items():
         if isinstance(member, Alternatives):
-            places = [(corner, f"{key}[{i}]") for i, branch in enumerate(member.branches.values())
-                      for corner in branch.corners()]  # fmt: skip
+            found = ((corner, f"{key}[{i}]") for i, branch in enumerate(member.branches.values())
+                     for corner in branch.corners())  # fmt: skip
         else:
-            places = [(corner, key) for corner in member.corners()]
+            found = ((corner, key) for corner in member.corners())
+        places = list(islice(found, MOST_CORNERS + 1))
+        if len(variants) * len(places) > MOST_CORNERS:
+            raise SpaceError(
+                f"recipe.{key} has more than {MOST_CORNERS:,} combinations to check. Use ranges in place of long "
+                "lists of choices, or leave fewer values open."
+            )
         variants = [variant | {key: place} for variant in variants for place in places]
     for variant in variants:
         yield (

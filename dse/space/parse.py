@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Set
 from typing import Any
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import BLOCKS, Recipe
 from dse.space.joined import ONE_OF, Joined
 from dse.space.tree import Alternatives, Choice, Given, Group, Node, Range
+from dse.units import clipped
 
 _CHOICE_KEYS = {"choices"}
 _RANGE_KEYS = {"low", "high", "log", "integer"}
+# Every choice is looked at when the file is read, and compared with others.
+MOST_CHOICES = 1_000
 
 
 def parse_recipe_tree(content: Mapping[str, Any]) -> Group | Joined:
@@ -31,12 +34,12 @@ def parse_recipe_tree(content: Mapping[str, Any]) -> Group | Joined:
     common = {key: value for key, value in content.items() if key != ONE_OF}
     ways = content[ONE_OF]
     if not isinstance(ways, Mapping) or not ways:
-        raise SpaceError(f"recipe.{ONE_OF}={ways!r}, but it holds groups of blocks, each under a name.")
+        raise SpaceError(f"recipe.{ONE_OF}={_shown(ways)}, but it holds groups of blocks, each under a name.")
     branches = {}
     for label, way in ways.items():
         place = f"{ONE_OF}.{label}"
         if not isinstance(way, Mapping):
-            raise SpaceError(f"recipe.{place}={way!r}, but it is a group of blocks.")
+            raise SpaceError(f"recipe.{place}={_shown(way)}, but it is a group of blocks.")
         if both := sorted(common.keys() & way.keys()):
             raise SpaceError(f"recipe.{both[0]} stands beside {ONE_OF} and in {place}. Remove one.")
         branches[str(label)] = _parse_blocks(way, f"{place}.")
@@ -44,7 +47,7 @@ def parse_recipe_tree(content: Mapping[str, Any]) -> Group | Joined:
 
 
 def _parse_blocks(content: Mapping[str, Any], place: str) -> Group:
-    unknown = sorted(content.keys() - Recipe.model_fields.keys())
+    unknown = _unknown(content, Recipe.model_fields.keys())
     if unknown:
         raise SpaceError(
             f"recipe.{place}{unknown[0]}: unknown key. The keys are {', '.join(Recipe.model_fields)}."
@@ -80,27 +83,30 @@ def parse_node(content: Any, name: str) -> Node:
 
 def _parse_choice(content: Mapping[str, Any], name: str) -> Choice:
     values = content["choices"]
-    if extra := sorted(content.keys() - _CHOICE_KEYS):
+    if extra := _unknown(content, _CHOICE_KEYS):
         raise SpaceError(f"{name}.{extra[0]}: unknown key beside choices. Remove it.")
     if not isinstance(values, list) or not values:
-        raise SpaceError(f"{name}.choices={values!r}, but it must be a list of at least one value.")
+        raise SpaceError(f"{name}.choices={_shown(values)}, but it must be a list of at least one value.")
+    if len(values) > MOST_CHOICES:
+        raise SpaceError(
+            f"{name}.choices names {len(values):,} values; at most {MOST_CHOICES:,}. Use a range."
+        )
     choice = Choice(name, tuple(values))
-    repeated = [value for i, value in enumerate(choice.ids) if value in choice.ids[:i]]
-    if repeated:
-        raise SpaceError(f"{name}.choices names {repeated[0]!r} twice. Remove one.")
+    if (repeated := _first_repeated(choice.ids)) is not None:
+        raise SpaceError(f"{name}.choices names {_shown(repeated)} twice. Remove one.")
     return choice
 
 
 def _parse_range(content: Mapping[str, Any], name: str) -> Range:
-    if extra := sorted(content.keys() - _RANGE_KEYS):
+    if extra := _unknown(content, _RANGE_KEYS):
         raise SpaceError(f"{name}.{extra[0]}: unknown key of a range. The keys are low, high, log, integer.")
     for key in ("low", "high"):
         value = content.get(key)
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise SpaceError(f"{name}.{key}={value!r}, but a range needs a finite number.")
+            raise SpaceError(f"{name}.{key}={_shown(value)}, but a range needs a finite number.")
     for key in ("log", "integer"):
         if not isinstance(content.get(key, False), bool):
-            raise SpaceError(f"{name}.{key}={content[key]!r}, but it must be true or false.")
+            raise SpaceError(f"{name}.{key}={_shown(content[key])}, but it must be true or false.")
     low, high = content["low"], content["high"]
     log, integer = content.get("log", False), content.get("integer", False)
     if low >= high:
@@ -131,7 +137,7 @@ def parse_block(content: Any, name: str, tag: str | None) -> Node:
         raise SpaceError(f"{name}=[], but it must hold at least one alternative.")
     for i, branch in enumerate(content):
         if not isinstance(branch, Mapping):
-            raise SpaceError(f"{name}[{i}]={branch!r}, but an alternative is a group of keys.")
+            raise SpaceError(f"{name}[{i}]={_shown(branch)}, but an alternative is a group of keys.")
     labels = _labels(content, tag)
     return Alternatives(
         name,
@@ -154,7 +160,23 @@ def _labels(branches: list[Mapping[str, Any]], tag: str | None) -> list[str]:
         kind if kind and kinds.count(kind) == 1 else json.dumps(branch, separators=(",", ":"))
         for kind, branch in zip(kinds, branches, strict=True)
     ]
-    repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
-    if repeated:
-        raise SpaceError(f"the alternative {repeated[0]} stands here twice. Remove one.")
+    if (repeated := _first_repeated(labels)) is not None:
+        raise SpaceError(f"the alternative {_shown(repeated)} stands here twice. Remove one.")
     return labels
+
+
+def _first_repeated(values: Iterable[Hashable]) -> Hashable | None:
+    seen: set[Hashable] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
+
+
+def _unknown(content: Mapping[Any, Any], known: Set[str]) -> list[str]:
+    return sorted(clipped(str(key)) for key in content.keys() - known)
+
+
+def _shown(value: object) -> str:
+    return clipped(repr(value))

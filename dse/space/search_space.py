@@ -63,10 +63,13 @@ class SearchSpace(Section):
     baseline: dict[str, Any] = Field(
         description="the recipe that others are compared with: a value for everything that the space leaves open"
     )
-    trials: int = Field(default=20, ge=1, description="trials of the study, the baseline's included")
+    trials: int = Field(
+        default=20, ge=1, le=1_000_000, description="trials of the study, the baseline's included"
+    )
     seeds: int = Field(
         default=1,
         ge=1,
+        le=1_000,
         description="seeds of the baseline and, with the samplers expected_gain and grid, of every recipe",
     )
     sampler: SamplerName = Field(default="auto", description="how recipes are picked")
@@ -95,7 +98,9 @@ class SearchSpace(Section):
         lt=1,
         description="until_stable: share of the volume that the trials may have added at most",
     )
-    seed: int = Field(default=0, ge=0, description="first training seed, and seed of the sampler")
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="first training seed, and seed of the sampler"
+    )
 
     @field_validator("budget")
     @classmethod

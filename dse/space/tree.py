@@ -230,6 +230,8 @@ class Group(Node):
                 assignment |= member.locate(content[key], f"{path}.{key}")
             elif member.size != 1:
                 raise SpaceError(f"{path}.{key} is searched, so its value must be given")
+            else:
+                assignment |= next(member.points())[0]
         extra = [key for key in content if key not in self.members]
         if extra:
             raise SpaceError(f"{path}.{extra[0]}={content[extra[0]]!r}, but the space has no such key")
