@@ -15,52 +15,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from dse.networks.loss import CLASS_LOSSES, reconstruction_loss
+from dse.networks.analytic_routing import (
+    AnalyticVotes,
+    OwnAnalyticVotes,
+    SharedAnalyticVotes,
+    route_analytically,
+)
+from dse.networks.loss import CLASS_LOSSES, analytic_reconstruction_loss, is_true, reconstruction_loss
 from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
-from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, Squash, route
+from dse.networks.routing import OwnVotes, SharedVotes, route
 from dse.networks.spectral import SpectralConvolution, spectral_pays
+from dse.networks.squash import SQUASHES, analytic_lengths, capsule_lengths
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.loss import Loss, Margin
 from dse.recipe.models.capsnet import KERNEL, CapsNetSize
-
-EPSILON = 1e-7
-
-
-def capsule_lengths(capsules: Tensor, keepdim: bool = False) -> Tensor:
-    """Give Euclidean lengths over the last dimension, with slope 0 at 0."""
-    # The slope of sqrt(sum of squares) is infinite at 0, and ends in NaN.
-    lengths: Tensor = torch.linalg.vector_norm(capsules, dim=-1, keepdim=keepdim)
-    return lengths
-
-
-def squash_exact(capsules: Tensor) -> Tensor:
-    """Bring lengths into [0, 1): ``|s|^2 / (1 + |s|^2) * s / (|s| + eps)`` over the last dimension.
-
-    Source: Sabour et al. 2017, eq. 1.
-
-    >>> squash_exact(torch.tensor([3.0, 4.0])) * 26 / 25
-    tensor([0.6000, 0.8000])
-    """
-    length = capsule_lengths(capsules, keepdim=True)
-    square = length.square()
-    return square / (1 + square) / (length + EPSILON) * capsules
-
-
-def squash_approximate(capsules: Tensor) -> Tensor:
-    """Bring lengths into [0, 1]: ``s / 2`` where ``|s| <= 2``, else ``s / |s|``, over the last dimension.
-
-    Source: the released code of Marchisio et al. 2019.
-
-    >>> squash_approximate(torch.tensor([[0.6, 0.8], [3.0, 4.0]]))
-    tensor([[0.3000, 0.4000],
-            [0.6000, 0.8000]])
-    """
-    return capsules / capsule_lengths(capsules, keepdim=True).clamp(min=2)
-
-
-SQUASHES: dict[str, Squash] = {"exact": squash_exact, "approximate": squash_approximate}
-
 
 MARGIN = Margin()
 PAPERS_START = Initialisation()
@@ -137,37 +106,39 @@ class CapsNet(Network):
             folded = torch.unflatten(folded, 1, (size.sharing.convolution, -1)).sum(1)
         convolved = self._convolve(features, folded, arithmetic).flatten(2).to(images_BCHW.dtype)
         # One routing iteration from one capsule type: each of the T couplings is 1 / T.
+        if arithmetic.analytic:
+            bias_Sx1 = self.primary_bias_Q.view(size.sharing.primary_capsules, -1, 1)
+            votes_BQP = torch.add(bias_Sx1, convolved[:, None], alpha=1 / size.types).flatten(1, 2)
+            capsules_BTDP = torch.unflatten(votes_BQP, 1, (size.types, -1))
+            return self.squash.analytic(capsules_BTDP.transpose(2, 3)).flatten(1, 2)
         votes_BQP = convolved.repeat(1, size.sharing.primary_capsules, 1) / size.types
         capsules_BTDP = torch.unflatten(votes_BQP + self.primary_bias_Q[:, None], 1, (size.types, -1))
-        return self.squash(capsules_BTDP.transpose(2, 3).flatten(1, 2))
+        return self.squash.plain(capsules_BTDP.transpose(2, 3).flatten(1, 2))
 
     def class_capsules(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         """Give the class capsules of images in [0, 1]; shape (B, K, E)."""
         primary_BND = self.primary_capsules(images_BCHW, arithmetic)
-        if arithmetic.fused_routing and self.size.sharing.class_capsules == "none":
+        own = self.size.sharing.class_capsules == "none"
+        matrices, bias_KE = self.class_matrices_NDKE, self.class_bias_KE
+        iterations = self.size.routing_iterations
+        if arithmetic.fused_routing and own:
             from dse.networks.triton_routing import route_fused  # Triton is there on GPUs alone
 
+            squash = self.squash.analytic if arithmetic.analytic else self.squash.plain
             with in_full(primary_BND.device):
-                return route_fused(
-                    primary_BND,
-                    self.class_matrices_NDKE,
-                    self.class_bias_KE,
-                    self.size.routing_iterations,
-                    self.squash,
-                )
-        form: type[SharedVotes | OwnVotes] = OnePassVotes if arithmetic.one_pass_votes else OwnVotes
-        if self.size.sharing.class_capsules == "per_type":
-            form = SharedVotes
-        votes = form(primary_BND, self.class_matrices_NDKE)
-        batch, capsules, _ = primary_BND.shape
-        logits_BKN = primary_BND.new_zeros(batch, len(self.class_bias_KE), capsules)
+                return route_fused(primary_BND, matrices, bias_KE, iterations, squash)
+        votes = OwnVotes(primary_BND, matrices) if own else SharedVotes(primary_BND, matrices)
         with in_full(primary_BND.device):
-            return route(votes, logits_BKN, self.class_bias_KE, self.size.routing_iterations, self.squash)
+            if arithmetic.analytic:
+                form: type[AnalyticVotes] = OwnAnalyticVotes if own else SharedAnalyticVotes
+                return route_analytically(form, votes.tensors, bias_KE, iterations, self.squash)
+            batch, capsules, _ = primary_BND.shape
+            logits_BKN = primary_BND.new_zeros(batch, len(bias_KE), capsules)
+            return route(votes, logits_BKN, bias_KE, iterations, self.squash.plain)
 
     def reconstruct(self, class_BKE: Tensor, chosen_B: Tensor) -> Tensor:
         """Decode images from the chosen class capsules alone; shape (B, X), within [0, 1]."""
-        mask_BK1 = functional.one_hot(chosen_B, class_BKE.shape[1]).to(class_BKE.dtype)[..., None]
-        masked_BKE = class_BKE * mask_BK1
+        masked_BKE = class_BKE * is_true(chosen_B, class_BKE.shape[1])[..., None]
         reduced = self.size.sharing.decoder == "reduced"
         assert self.decoder is not None
         reconstructed_BX: Tensor = self.decoder(masked_BKE.sum(1) if reduced else masked_BKE.flatten(1))
@@ -188,11 +159,19 @@ class CapsNet(Network):
     def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give class and reconstruction loss; the decoder is fed the capsule of the true class."""
         class_BKE = self.class_capsules(images_BCHW, arithmetic)
-        margin = self.class_loss(capsule_lengths(class_BKE), labels_B)
+        analytic, weight = arithmetic.analytic, self.loss.reconstruction_weight
+        if analytic:
+            margin = self.class_loss.analytic(analytic_lengths(class_BKE), labels_B)
+        else:
+            margin = self.class_loss.plain(capsule_lengths(class_BKE), labels_B)
         if self.decoder is None:
             return Losses(margin, margin, torch.zeros_like(margin))
-        reconstruction = reconstruction_loss(self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1))
-        return Losses(margin + self.loss.reconstruction_weight * reconstruction, margin, reconstruction)
+        decoded_BX, images_BX = self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1)
+        if analytic:
+            reconstruction = analytic_reconstruction_loss(decoded_BX, images_BX)
+            return Losses(torch.add(margin, reconstruction, alpha=weight), margin, reconstruction)
+        reconstruction = reconstruction_loss(decoded_BX, images_BX)
+        return Losses(margin + weight * reconstruction, margin, reconstruction)
 
     @override
     def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:

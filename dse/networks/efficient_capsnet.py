@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from dse.networks.capsnet import EPSILON, build_decoder, capsule_lengths
+from dse.networks.capsnet import build_decoder
 from dse.networks.loss import CLASS_LOSSES, reconstruction_loss
 from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
+from dse.networks.squash import EPSILON, capsule_lengths
 from dse.recipe.loss import Loss
 from dse.recipe.models.efficient_capsnet import CONVOLUTIONS, DEPTHWISE_KERNEL, EfficientCapsNetSize
 
@@ -99,7 +100,7 @@ class EfficientCapsNet(Network):
     def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give class and reconstruction loss; the decoder is fed the capsule of the true class."""
         class_BKE = self.class_capsules(images_BCHW, by_batch=True)
-        of_classes = self.class_loss(capsule_lengths(class_BKE), labels_B)
+        of_classes = self.class_loss.plain(capsule_lengths(class_BKE), labels_B)
         if self.decoder is None:
             return Losses(of_classes, of_classes, torch.zeros_like(of_classes))
         chosen_BK1 = functional.one_hot(labels_B, class_BKE.shape[1]).to(class_BKE.dtype)[..., None]

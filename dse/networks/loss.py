@@ -5,11 +5,15 @@ Dimensions: B images of a batch, K classes, X pixels of all channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from dse.recipe.loss import CrossEntropy, Loss
@@ -18,8 +22,25 @@ PRESENT_MARGIN = 0.9
 ABSENT_MARGIN = 0.1
 ABSENT_WEIGHT = 0.5
 
-ClassLoss = Callable[[Tensor, Tensor], Tensor]
+MeanLoss = Callable[[Tensor, Tensor], Tensor]
 """Given the lengths of the class capsules, (B, K), and the true classes, (B,): the mean loss, 0-D."""
+
+
+class ClassLoss(NamedTuple):
+    """A loss the plain way and, equal up to rounding, with its gradient written out where that saves kernels."""
+
+    plain: MeanLoss
+    analytic: MeanLoss
+
+
+def is_true(labels_B: Tensor, classes: int) -> Tensor:
+    """Tell for each image which class is its own; shape (B, K), bool.
+
+    >>> is_true(torch.tensor([1, 0]), 2)
+    tensor([[False,  True],
+            [ True, False]])
+    """
+    return labels_B[:, None] == torch.arange(classes, device=labels_B.device)
 
 
 def margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
@@ -38,6 +59,35 @@ def margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
     return (true_BK * present_BK + ABSENT_WEIGHT * (1 - true_BK) * absent_BK).sum(1).mean()
 
 
+def analytic_margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
+    """Give the same loss, its gradient written out; 0-D."""
+    loss: Tensor = _Margin.apply(lengths_BK, labels_B)
+    return loss
+
+
+class _Margin(Function):
+    """The loss as a sum of squares: every hinge is multiplied by the root of its weight over the batch."""
+
+    @staticmethod
+    def forward(ctx: Any, lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
+        batch, classes = lengths_BK.shape
+        present, absent = math.sqrt(1 / batch), math.sqrt(ABSENT_WEIGHT / batch)
+        true_BK = is_true(labels_B, classes)
+        present_BK = torch.rsub(lengths_BK, present * PRESENT_MARGIN, alpha=present)
+        absent_BK = torch.rsub(lengths_BK, -absent * ABSENT_MARGIN, alpha=-absent)
+        hinge_BK = torch.where(true_BK, present_BK, absent_BK).relu_()
+        ctx.save_for_backward(hinge_BK, true_BK)
+        ctx.absent = absent
+        return torch.dot(hinge_BK.flatten(), hinge_BK.flatten())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        hinge_BK, true_BK = ctx.saved_tensors
+        slope_BK = torch.where(true_BK, hinge_BK * -math.sqrt(1 / ABSENT_WEIGHT), hinge_BK)
+        return slope_BK * (gradient * (2 * ctx.absent)), None
+
+
 def cross_entropy(lengths_BK: Tensor, labels_B: Tensor, scale: float) -> Tensor:
     """Ask the softmax over the class capsules' lengths, times a scale, to name the true class; 0-D.
 
@@ -49,11 +99,13 @@ def cross_entropy(lengths_BK: Tensor, labels_B: Tensor, scale: float) -> Tensor:
 
 
 def _margin(loss: Loss) -> ClassLoss:
-    return margin_loss
+    return ClassLoss(margin_loss, analytic_margin_loss)
 
 
 def _cross_entropy(loss: CrossEntropy) -> ClassLoss:
-    return partial(cross_entropy, scale=loss.scale)
+    # Its kernels are the library's, few as they are.
+    scaled = partial(cross_entropy, scale=loss.scale)
+    return ClassLoss(scaled, scaled)
 
 
 # What computes each registered loss.
@@ -63,3 +115,8 @@ CLASS_LOSSES: dict[str, Callable[[Any], ClassLoss]] = {"margin": _margin, "cross
 def reconstruction_loss(reconstructed_BX: Tensor, images_BX: Tensor) -> Tensor:
     """Squared errors summed over the pixels, mean over the batch; 0-D, not yet weighted."""
     return (reconstructed_BX - images_BX).square().sum(1).mean()
+
+
+def analytic_reconstruction_loss(reconstructed_BX: Tensor, images_BX: Tensor) -> Tensor:
+    """Give the same from the library's own sum of squares, whose gradient is one kernel; 0-D."""
+    return functional.mse_loss(reconstructed_BX, images_BX, reduction="sum") / len(images_BX)

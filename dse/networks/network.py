@@ -33,12 +33,13 @@ class Arithmetic:
     Attributes:
         spectral_from_batch: Batch size from which the primary convolution is computed in the Fourier basis; never if
             None.
-        one_pass_votes: Whether the votes' gradient is computed in one pass instead of one pass for each use.
+        analytic: Whether the gradients of squashing, routing and losses are the ones written out, which take fewer
+            kernels than autograd's.
         fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
     """
 
     spectral_from_batch: int | None = None
-    one_pass_votes: bool = False
+    analytic: bool = False
     fused_routing: bool = False
 
 

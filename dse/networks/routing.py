@@ -1,21 +1,18 @@
 """Routing by agreement, and the votes that it weighs.
 
 Dimensions: B images of a batch, T capsule types, D numbers of a primary capsule, P positions of the grid,
-N = T * P primary capsules, type-major (in a product of factors, T counts these); K classes, E numbers of a class
-capsule.
+N = T * P primary capsules, type-major; K classes, E numbers of a class capsule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
-Squash = Callable[[Tensor], Tensor]
-Factors = list[tuple[Tensor, Tensor]]
+Squashing = Callable[[Tensor], Tensor]
 
 
 class Votes(Protocol):
@@ -44,6 +41,11 @@ class OwnVotes:
         # The product may have been in bfloat16; routing never is.
         self.votes_BKNE = votes_BKNE.to(primary_BND.dtype)
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What routing reads."""
+        return (self.votes_BKNE,)
+
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
         """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
         return torch.einsum("bkn,bkne->bke", coupling_BKN, self.votes_BKNE)
@@ -51,89 +53,6 @@ class OwnVotes:
     def agreement(self, capsules_BKE: Tensor) -> Tensor:
         """Multiply each vote with the class capsule it is for; shape (B, K, N)."""
         return torch.einsum("bkne,bke->bkn", self.votes_BKNE, capsules_BKE)
-
-
-class OnePassVotes(OwnVotes):
-    """The same votes, but their gradient is written once instead of once a use.
-
-    Each weighted sum and each agreement adds an outer product to the votes' gradient, the largest tensor of a
-    step. Here the factors are collected on the way back, and one matrix product over all of them ends it.
-
-    Args:
-        primary_BND: Primary capsules.
-        matrices_NDKE: A matrix for each primary capsule and class.
-    """
-
-    def __init__(self, primary_BND: Tensor, matrices_NDKE: Tensor) -> None:
-        super().__init__(primary_BND, matrices_NDKE)
-        self._factors: Factors = []
-        self._held_BKNE = self.votes_BKNE.detach()
-        # Every use depends on the token, so the token's gradient comes last and finds all factors there.
-        self._token: Tensor = _Collect.apply(self.votes_BKNE, self._factors)
-
-    def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
-        """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
-        summed_BKE: Tensor = _WeightedSum.apply(self._token, self._held_BKNE, coupling_BKN, self._factors)
-        return summed_BKE
-
-    def agreement(self, capsules_BKE: Tensor) -> Tensor:
-        """Multiply each vote with the class capsule it is for; shape (B, K, N)."""
-        agreement_BKN: Tensor = _Agreement.apply(self._token, self._held_BKNE, capsules_BKE, self._factors)
-        return agreement_BKN
-
-
-class _Collect(Function):
-    """Stands for the votes; its gradient is the sum of the outer products of all factors."""
-
-    @staticmethod
-    def forward(ctx: Any, votes_BKNE: Tensor, factors: Factors) -> Tensor:
-        ctx.factors = factors
-        return votes_BKNE.new_zeros(())
-
-    @staticmethod
-    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
-        left_BKNT = torch.stack([left for left, _ in ctx.factors], dim=-1)
-        right_BKTE = torch.stack([right for _, right in ctx.factors], dim=-2)
-        # The factors know the graph and the graph knows them: Python's collector sees no such cycle.
-        ctx.factors.clear()
-        return left_BKNT @ right_BKTE, None
-
-
-class _WeightedSum(Function):
-    @staticmethod
-    def forward(
-        ctx: Any, token: Tensor, votes_BKNE: Tensor, coupling_BKN: Tensor, factors: Factors
-    ) -> Tensor:
-        ctx.save_for_backward(votes_BKNE, coupling_BKN)
-        ctx.factors = factors
-        return torch.einsum("bkn,bkne->bke", coupling_BKN, votes_BKNE)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor | None, None]:
-        (gradient_BKE,) = gradients
-        votes_BKNE, coupling_BKN = ctx.saved_tensors
-        ctx.factors.append((coupling_BKN.detach(), gradient_BKE))
-        wanted = ctx.needs_input_grad[2]
-        coupling_gradient = torch.einsum("bkne,bke->bkn", votes_BKNE, gradient_BKE) if wanted else None
-        return gradient_BKE.new_zeros(()), None, coupling_gradient, None
-
-
-class _Agreement(Function):
-    @staticmethod
-    def forward(
-        ctx: Any, token: Tensor, votes_BKNE: Tensor, capsules_BKE: Tensor, factors: Factors
-    ) -> Tensor:
-        ctx.save_for_backward(votes_BKNE, capsules_BKE)
-        ctx.factors = factors
-        return torch.einsum("bkne,bke->bkn", votes_BKNE, capsules_BKE)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor, None]:
-        (gradient_BKN,) = gradients
-        votes_BKNE, capsules_BKE = ctx.saved_tensors
-        ctx.factors.append((gradient_BKN, capsules_BKE.detach()))
-        capsule_gradient = torch.einsum("bkn,bkne->bke", gradient_BKN, votes_BKNE)
-        return gradient_BKN.new_zeros(()), None, capsule_gradient, None
 
 
 class SharedVotes:
@@ -152,6 +71,11 @@ class SharedVotes:
         self.primary_BTPD = torch.unflatten(primary_BND, 1, (len(matrices_TDKE), -1))
         self.matrices_TDKE = matrices_TDKE
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What routing reads."""
+        return self.primary_BTPD, self.matrices_TDKE
+
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
         """Sum the votes for each class capsule, weighted; shape (B, K, E)."""
         coupling_BKTP = torch.unflatten(coupling_BKN, 2, self.primary_BTPD.shape[1:3])
@@ -164,7 +88,7 @@ class SharedVotes:
         return torch.einsum("btpd,bktd->bktp", self.primary_BTPD, wanted_BKTD).flatten(2)
 
 
-def route(votes: Votes, logits_BKN: Tensor, bias_KE: Tensor, iterations: int, squash: Squash) -> Tensor:
+def route(votes: Votes, logits_BKN: Tensor, bias_KE: Tensor, iterations: int, squash: Squashing) -> Tensor:
     """Route primary capsules to class capsules by agreement.
 
     Couplings are the softmax of the logits over the classes; agreement is added to the logits after each

@@ -1,7 +1,7 @@
 """Routing on a GPU without votes in memory: each pass computes them again from capsules and matrices.
 
-The votes of the full CapsNet are 94 MB at batch 128, and routing with ``OnePassVotes`` reads or writes as much some 17
-times a step. To compute a vote again takes 8 multiplications and no memory. Two more savings: logits begin at
+The votes of the full CapsNet are 94 MB at batch 128, and ``analytic_routing`` reads or writes as much some 17 times
+a step. To compute a vote again takes 8 multiplications and no memory. Two more savings: logits begin at
 zero, so those of an iteration are the agreement with the sum of all class capsules before it, and need no memory
 either; and the first iteration's couplings are all equal, so its weighted sum is one matrix product.
 
@@ -22,7 +22,7 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 from torch import Tensor
 from torch.autograd import Function
 
-from dse.networks.routing import Squash
+from dse.networks.routing import Squashing
 
 # A group of images shares the matrices that it fetches. Compiled for Hopper by Triton 3.8, the two kernels take 127 and
 # 255 of 255 registers with 16 images, the second with 8 bytes spilt; with 32 they spill more. Where class capsules are
@@ -34,7 +34,7 @@ PROGRAMS = 512
 
 
 def route_fused(
-    primary_BND: Tensor, matrices_NDKE: Tensor, bias_KE: Tensor, iterations: int, squash: Squash
+    primary_BND: Tensor, matrices_NDKE: Tensor, bias_KE: Tensor, iterations: int, squash: Squashing
 ) -> Tensor:
     """Route primary capsules to class capsules by agreement; the same as ``routing.route`` from zero logits.
 

@@ -67,12 +67,12 @@ def _fast(setup: Setup) -> Engine:
     from dse.training.step_engine import StepEngine
 
     if setup.device.type == "cuda":
-        return GraphEngine(setup, "fast", Arithmetic(one_pass_votes=True))
+        return GraphEngine(setup, "fast", Arithmetic(analytic=True))
     keep_freed_memory()
     # In bfloat16 the transforms of the spectral convolution would be too coarse.
     capsnet = _as_capsnet(setup.network.size)
     spectral = setup.precision == "float32" and capsnet is not None and spectral_pays(capsnet)
-    arithmetic = Arithmetic(SPECTRAL_FROM_BATCH if spectral else None, one_pass_votes=True)
+    arithmetic = Arithmetic(SPECTRAL_FROM_BATCH if spectral else None, analytic=True)
     return StepEngine(setup, "fast", arithmetic)
 
 
@@ -80,7 +80,7 @@ def _fused(setup: Setup) -> Engine:
     from dse.networks.network import Arithmetic
     from dse.training.graph_engine import GraphEngine
 
-    return GraphEngine(setup, "fused", Arithmetic(fused_routing=True))
+    return GraphEngine(setup, "fused", Arithmetic(analytic=True, fused_routing=True))
 
 
 def _compiled(setup: Setup) -> Engine:

@@ -41,17 +41,10 @@ def shift_by(images_BCHW: Tensor, shifts_B2: Tensor, limit: int = LIMIT) -> Tens
     Returns:
         New images of the same shape and dtype; what moves in is 0.
     """
-    batch, channels, height, width = images_BCHW.shape
-
-    def along(length: int) -> Tensor:
-        return torch.arange(length, device=images_BCHW.device)
-
+    height, width = images_BCHW.shape[2:]
     padded = functional.pad(images_BCHW, (limit, limit, limit, limit))
-    rows_BH = along(height) + limit - shifts_B2[:, :1]
-    columns_BW = along(width) + limit - shifts_B2[:, 1:]
-    return padded[
-        along(batch)[:, None, None, None],
-        along(channels)[:, None, None],
-        rows_BH[:, None, :, None],
-        columns_BW[:, None, None, :],
-    ]
+    # Every window as a view, of which one is copied for each image.
+    windows_BCyxHW = padded.unfold(2, height, 1).unfold(3, width, 1)
+    top_B, left_B = (limit - shifts_B2).unbind(1)
+    image_B = torch.arange(len(images_BCHW), device=images_BCHW.device)
+    return windows_BCyxHW[image_B, :, top_B, left_B]

@@ -62,4 +62,4 @@ class Step:
 
 def as_floats(pixels_BCHW: Tensor) -> Tensor:
     """Bring bytes into [0, 1]."""
-    return pixels_BCHW.float() / WHITE
+    return pixels_BCHW / WHITE

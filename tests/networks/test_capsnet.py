@@ -11,12 +11,14 @@ import torch
 from torch.nn import functional
 
 from dse.data.datasets import ImageShape
-from dse.networks.capsnet import CapsNet, squash_approximate, squash_exact
+from dse.networks.analytic_routing import OwnAnalyticVotes, SharedAnalyticVotes, route_analytically
+from dse.networks.capsnet import CapsNet
 from dse.networks.loss import CLASS_LOSSES
-from dse.networks.network import Arithmetic
-from dse.networks.routing import OnePassVotes, OwnVotes, SharedVotes, route
+from dse.networks.network import PLAIN, Arithmetic
+from dse.networks.routing import OwnVotes, SharedVotes, route
+from dse.networks.squash import SQUASHES, Squash, squash_exact
 from dse.recipe.initialisation import Initialisation
-from dse.recipe.loss import CrossEntropy
+from dse.recipe.loss import LOSSES, CrossEntropy
 from dse.recipe.models.capsnet import CapsNetSize
 from dse.recipe.weight_sharing import WeightSharing
 
@@ -68,7 +70,7 @@ def reference_capsules(network: CapsNet, images_BCHW: torch.Tensor) -> torch.Ten
     results, numbers = [], size.primary_size
     for image_QHW in convolved:
         capsules = torch.stack([
-            network.squash(image_QHW[numbers * t : numbers * (t + 1), y, x])
+            network.squash.plain(image_QHW[numbers * t : numbers * (t + 1), y, x])
             for t in range(size.types) for y in range(size.grid[0]) for x in range(size.grid[1])
         ])  # fmt: skip
         matrices = network.class_matrices_NDKE
@@ -77,7 +79,9 @@ def reference_capsules(network: CapsNet, images_BCHW: torch.Tensor) -> torch.Ten
         votes = torch.einsum("nd,ndke->nke", capsules, matrices)
         logits = torch.zeros(votes.shape[:2], dtype=votes.dtype)
         for _ in range(network.size.routing_iterations):
-            result = network.squash((logits.softmax(1)[..., None] * votes).sum(0) + network.class_bias_KE)
+            result = network.squash.plain(
+                (logits.softmax(1)[..., None] * votes).sum(0) + network.class_bias_KE
+            )
             logits = logits + (votes * result).sum(-1)
         results.append(result)
     return torch.stack(results)
@@ -159,60 +163,65 @@ def test_losses_feed_the_true_class_and_testing_the_longest(images_BCHW, labels_
     torch.testing.assert_close(losses.total, losses.margin + 0.0005 * losses.reconstruction)
 
 
-def test_squash_by_formula():
-    capsules = (
-        torch.randn(100, 8, dtype=torch.float64) * torch.logspace(-3, 3, 100, dtype=torch.float64)[:, None]
-    )
-    length = capsules.square().sum(-1, keepdim=True).sqrt()
-    exact = length**2 / (1 + length**2) * capsules / (length + 1e-7)
-    approximate = torch.where(length <= 2, capsules / 2, capsules / length)
-    torch.testing.assert_close(squash_exact(capsules), exact)
-    torch.testing.assert_close(squash_approximate(capsules), approximate)
-    assert (squash_exact(capsules).norm(dim=-1) < 1).all()
-    assert (squash_approximate(capsules).norm(dim=-1) <= 1 + 1e-12).all()
-
-
-@pytest.mark.parametrize(("squash", "slope"), [(squash_exact, 0.0), (squash_approximate, 0.5)])
-@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-20])
-def test_squash_has_a_finite_slope_at_zero(squash, slope, scale):
-    capsule = torch.full((2, 8), scale, requires_grad=True)
-    squash(capsule).sum().backward()
-    torch.testing.assert_close(capsule.grad, torch.full((2, 8), slope), atol=1e-6, rtol=0)
-
-
-def test_black_images_give_finite_gradients():
+@pytest.mark.parametrize("arithmetic", [PLAIN, Arithmetic(analytic=True)], ids=["plain", "analytic"])
+def test_black_images_give_finite_gradients(arithmetic):
     torch.manual_seed(0)
     network = CapsNet(mini_size())
     with torch.no_grad():
         network.convolution.bias.zero_()
-    network.losses(torch.zeros(2, 2, 19, 21), torch.tensor([0, 1])).total.backward()
+    network.losses(torch.zeros(2, 2, 19, 21), torch.tensor([0, 1]), arithmetic).total.backward()
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
+@pytest.mark.parametrize("squash", SQUASHES.values(), ids=SQUASHES)
 @pytest.mark.parametrize("iterations", [1, 2, 3, 5])
-def test_one_pass_votes_are_the_twins_of_plain_ones(iterations: int) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_analytic_routing_is_the_twin_of_the_plain_one(iterations: int, shared: bool, squash: Squash) -> None:
     generator = torch.Generator().manual_seed(iterations)
-    primary_BND = torch.randn(3, 7, 2, generator=generator, dtype=torch.float64, requires_grad=True)
-    matrices_NDKE = torch.randn(7, 2, 4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
-    bias_KE = torch.randn(4, 5, generator=generator, dtype=torch.float64, requires_grad=True)
-    slope_BKE = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
-    logits_BKN = torch.zeros(3, 4, 7, dtype=torch.float64)
-    found = []
-    for form in (OwnVotes, OnePassVotes):
-        votes = form(primary_BND, matrices_NDKE)
-        class_BKE = route(votes, logits_BKN, bias_KE, iterations, squash_exact)
-        gradients = torch.autograd.grad(class_BKE, (primary_BND, matrices_NDKE, bias_KE), slope_BKE)
-        found.append((class_BKE, *gradients))
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64, requires_grad=True)
+
+    primary_BND, bias_KE, slope_BKE = drawn(3, 6, 2), drawn(4, 5), drawn(3, 4, 5)
+    matrices_NDKE = drawn(2 if shared else 6, 2, 4, 5)
+    votes = (SharedVotes if shared else OwnVotes)(primary_BND, matrices_NDKE)
+    logits_BKN = torch.zeros(3, 4, 6, dtype=torch.float64)
+    plain = route(votes, logits_BKN, bias_KE, iterations, squash.plain)
+    form = SharedAnalyticVotes if shared else OwnAnalyticVotes
+    analytic = route_analytically(form, votes.tensors, bias_KE, iterations, squash)
+    inputs = (primary_BND, matrices_NDKE, bias_KE)
+    found = [
+        (class_BKE, *torch.autograd.grad(class_BKE, inputs, slope_BKE.detach(), retain_graph=True))
+        for class_BKE in (analytic, plain)
+    ]
     for ours, theirs in zip(*found, strict=True):
-        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(ours, theirs, rtol=2e-6, atol=2e-7)
 
 
-def test_one_pass_votes_predict_without_gradients() -> None:
-    network = mini_network().float()
+@pytest.mark.parametrize("sharing", [{}, {"class_capsules": "per_type", "primary_capsules": 4}], ids=str)
+@pytest.mark.parametrize("squash", SQUASHES)
+@pytest.mark.parametrize("loss", CLASS_LOSSES)
+def test_a_networks_analytic_losses_are_the_twins_of_the_plain_ones(
+    loss, squash, sharing, images_BCHW, labels_B
+):
+    network = mini_network(squash, **sharing)
+    network.loss = LOSSES[loss]()
+    network.class_loss = CLASS_LOSSES[loss](network.loss)
+    found = []
+    for arithmetic in (PLAIN, Arithmetic(analytic=True)):
+        losses = network.losses(images_BCHW, labels_B, arithmetic)
+        found.append((*losses, *torch.autograd.grad(losses.total, tuple(network.parameters()))))
+    for plain, analytic in zip(*found, strict=True):
+        torch.testing.assert_close(analytic, plain, rtol=2e-6, atol=2e-7)
+
+
+@pytest.mark.parametrize("sharing", [{}, {"class_capsules": "per_type"}], ids=str)
+def test_analytic_routing_predicts_without_gradients(sharing) -> None:
+    network = mini_network(**sharing).float()
     images_BCHW = torch.rand(4, 2, 19, 21)
     with torch.inference_mode():
         plain = network.predict(images_BCHW)
-        assert torch.equal(network.predict(images_BCHW, Arithmetic(one_pass_votes=True)), plain)
+        assert torch.equal(network.predict(images_BCHW, Arithmetic(analytic=True)), plain)
 
 
 def test_a_loss_weighs_class_and_reconstruction(images_BCHW: torch.Tensor) -> None:

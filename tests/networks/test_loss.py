@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dse.networks.loss import CLASS_LOSSES, cross_entropy, margin_loss, reconstruction_loss
+from dse.networks.loss import (
+    CLASS_LOSSES,
+    analytic_margin_loss,
+    analytic_reconstruction_loss,
+    cross_entropy,
+    margin_loss,
+    reconstruction_loss,
+)
 from dse.recipe.loss import LOSSES, CrossEntropy
 
 
@@ -33,5 +40,28 @@ def test_cross_entropy_is_that_of_scaled_lengths():
     labels_B = torch.tensor([0, 1])
     expected = -(10 * lengths_BK).log_softmax(1)[[0, 1], labels_B].mean()
     assert cross_entropy(lengths_BK, labels_B, 10).item() == pytest.approx(expected.item())
-    computed = CLASS_LOSSES["cross_entropy"](CrossEntropy(scale=10))(lengths_BK, labels_B)
+    computed = CLASS_LOSSES["cross_entropy"](CrossEntropy(scale=10)).plain(lengths_BK, labels_B)
     assert computed.item() == pytest.approx(expected.item())
+
+
+def test_the_margin_losss_written_gradient_is_the_slope():
+    # On either side of both margins, and none at one.
+    lengths_BK = torch.tensor([[0.5, 0.3, 0.05], [0.95, 0.15, 0.6]], dtype=torch.float64, requires_grad=True)
+    labels_B = torch.tensor([0, 1])
+    assert torch.autograd.gradcheck(lambda lengths: analytic_margin_loss(lengths, labels_B), lengths_BK)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_twins_lose_alike(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    lengths_BK = torch.rand(20, 10, dtype=dtype, generator=generator, requires_grad=True)
+    labels_B = torch.randint(10, (20,), generator=generator)
+    images_BX = torch.rand(20, 30, dtype=dtype, generator=generator)
+    reconstructed_BX = torch.rand(20, 30, dtype=dtype, generator=generator, requires_grad=True)
+    for analytic, plain, given, target in (
+        (analytic_margin_loss, margin_loss, lengths_BK, labels_B),
+        (analytic_reconstruction_loss, reconstruction_loss, reconstructed_BX, images_BX),
+    ):
+        losses = [loss(given, target) for loss in (analytic, plain)]
+        torch.testing.assert_close(*losses)
+        torch.testing.assert_close(*(torch.autograd.grad(3 * loss, given)[0] for loss in losses))

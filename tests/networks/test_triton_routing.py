@@ -14,9 +14,9 @@ import torch
 
 from dse.data.datasets import MNIST_SHAPE
 from dse.networks.build import build_network
-from dse.networks.capsnet import squash_exact
 from dse.networks.network import Arithmetic
 from dse.networks.routing import OwnVotes, route
+from dse.networks.squash import squash_exact
 from dse.recipe.recipe import Recipe
 
 pytest.importorskip("triton")

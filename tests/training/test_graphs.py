@@ -65,7 +65,7 @@ def once_more(work: Work) -> Work:
 
 def graph_engine(network: Network, data: DeviceImages) -> GraphEngine:
     capture = None if data.device == GPU else once_more
-    return GraphEngine(Setup(network, data, SEED), "fast", Arithmetic(one_pass_votes=True), capture)
+    return GraphEngine(Setup(network, data, SEED), "fast", Arithmetic(analytic=True), capture)
 
 
 def stretches(engine: Engine, total: int, plan: list[int]) -> list[Tensor]:
