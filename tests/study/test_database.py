@@ -134,7 +134,7 @@ def test_an_epoch_of_a_later_version_and_one_that_is_nan(folder: Path) -> None:
     assert load_study(folder).curves.equals(before.curves)
     with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
         connection.execute(
-            "UPDATE trial_user_attributes SET value_json = replace(value_json, '\"loss\": 0.5', '\"loss\": NaN') "
+            "UPDATE trial_user_attributes SET value_json = replace(value_json, '\"loss\": 1.0', '\"loss\": NaN') "
             "WHERE key = 'epoch 2' AND trial_id = 1"
         )
     tables = load_study(folder)
