@@ -41,6 +41,23 @@ def describe_environment(
     }
 
 
+def check_environment(content: object) -> dict[str, object]:
+    """Refuse what no ``describe_environment`` gave, of this version or another.
+
+    Raises:
+        ValueError: It is no group of plain values, but for the group of versions.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("it is no group of keys")
+    for key, value in content.items():
+        parts = value.values() if key == "versions" and isinstance(value, dict) else [value]
+        if not all(part is None or isinstance(part, str | int | float) for part in parts):
+            raise ValueError(f"{key!r:.80} is neither text nor a number")
+    if not isinstance(content.get("versions", {}), dict):
+        raise ValueError("versions is no group of keys")
+    return content
+
+
 def engine_name(recorded: str) -> str:
     """Give today's name of an engine that a study recorded.
 

@@ -1,28 +1,32 @@
-"""A study that was published as CSV files, read back as trials."""
+"""A study that was published as CSV files, read back as trials; files of others are checked cell by cell."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
-from dse.errors import StudyError
+from dse.errors import InputError, StudyError
+from dse.files import read_text
 from dse.recipe.recipe import parse_recipe
-from dse.record.environment import engine_name
+from dse.record.environment import check_environment, engine_name
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial
+from dse.units import clipped
 
-TEXTS = [*RECIPE_WORDS, "state", "reason", "started", "device", "engine", "recipe"]
 EPOCH_COLUMNS = [field.name for field in dataclasses.fields(EpochRow)]
 WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
+
+Row = Mapping[Any, str]
+Value = TypeVar("Value")
 
 
 def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
@@ -34,95 +38,135 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
             and accuracy.
 
     Raises:
-        StudyError: A file is missing, cannot be read, or holds what is no trial.
+        StudyError: A file is missing or cannot be read, a cell holds what it cannot, or the files do not fit.
     """
-    needed = ["trial", "recipe_id", "recipe", "seed", "state", *OBJECTIVES]
-    trials = _read_csv(folder / "trials.csv", needed)
-    curves = _read_csv(folder / "curves.csv", ["trial", *EPOCH_COLUMNS])
-    _check_numbers(curves, folder / "curves.csv")
-    environment = folder / "environment.json"
-    rows = _curves(curves)
-    baselines = [row["recipe_id"] for row in trials.to_dict("records") if row.get("is_baseline")]
+    rows = _read_csv(folder / "trials.csv", ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES])
+    curves = _curves(folder / "curves.csv")
+    trials = [_trial(row, curves, folder / "trials.csv") for row in rows.to_dict("records")]
+    _check_keys(trials, curves, folder)
+    flags = rows["is_baseline"] if "is_baseline" in rows else [""] * len(trials)
+    baselines = {trial.recipe.id for trial, flag in zip(trials, flags, strict=True) if flag == "True"}
+    if len(baselines) > 1:
+        raise StudyError(
+            f"{folder / 'trials.csv'}: is_baseline names {len(baselines)} recipes, but there is one."
+        )
     return make_tables(
         name=folder.resolve().name,
-        trials=[_trial(row, rows.get(int(row["trial"]), ()), folder) for row in trials.to_dict("records")],
+        trials=trials,
         space={"objectives": ["train_seconds", "accuracy"], "protocol": "holdout", "target": None}
         | dict(space),
         baseline_id=next(iter(baselines), ""),
-        environment=json.loads(environment.read_text()) if environment.exists() else {},
+        environment=_environment(folder / "environment.json"),
     )
 
 
-def _trial(row: Mapping[Any, Any], curve: Sequence[EpochRow], folder: Path) -> Trial:
-    def value(name: str, missing: Any = None) -> Any:
-        found = row.get(name)
-        return missing if found is None or pd.isna(found) else found
-
-    where = f"{folder / 'trials.csv'}: trial {row['trial']}"
+def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> Trial:
+    where = f"{path}: trial {clipped(row['trial'])}"
     try:
-        return Trial(
-            number=int(row["trial"]),
+        number = _whole(row, "trial")
+        trial = Trial(
+            number=number,
             recipe=parse_recipe(json.loads(row["recipe"]), where),
-            seed=int(row["seed"]),
+            seed=_whole(row, "seed"),
             run=Run(
-                curve=tuple(curve),
+                curve=curves.get(number, ()),
                 outcome=Outcome(row["state"]),
-                reason=value("reason", ""),
-                setup_seconds=value("setup_seconds"),
-                engine=engine_name(value("engine", "")),
+                reason=row.get("reason", ""),
+                setup_seconds=_maybe(_real, row, "setup_seconds"),
+                engine=engine_name(row.get("engine", "")),
             ),
-            measures={name: value(name) for name in OBJECTIVES},
-            started=value("started", ""),
-            device=value("device", ""),
-            possible_accuracy=value("possible_accuracy"),
-            possible_seconds=value("possible_seconds"),
-            attempt=int(value("attempt", 1)),
+            measures={name: _maybe(_measure, row, name) for name in OBJECTIVES},
+            started=row.get("started", ""),
+            device=row.get("device", ""),
+            possible_accuracy=_maybe(_real, row, "possible_accuracy"),
+            possible_seconds=_maybe(_real, row, "possible_seconds"),
+            attempt=_whole(row, "attempt") if row.get("attempt") else 1,
         )
-    except (ValueError, TypeError) as reason:
+        trial.check()
+    except InputError:
+        raise
+    except (ValueError, TypeError, RecursionError) as reason:
         raise StudyError(
-            f"{where} cannot be read ({reason}). Publish the study's files as dse wrote them."
+            f"{where} cannot be read ({clipped(str(reason))}). Publish the study's files as dse wrote them."
+        ) from None
+    return trial
+
+
+def _curves(path: Path) -> dict[int, tuple[EpochRow, ...]]:
+    """Read the epochs of each trial."""
+    found: dict[int, list[EpochRow]] = {}
+    for row in _read_csv(path, ["trial", *EPOCH_COLUMNS]).to_dict("records"):
+        try:
+            number = _whole(row, "trial")
+            content = {name: _maybe(_real, row, name) for name in EPOCH_COLUMNS}
+            epoch = EpochRow.parse(content | {name: _whole(row, name) for name in WHOLE_EPOCH_COLUMNS})
+        except ValueError as reason:
+            raise StudyError(
+                f"{path}: trial {clipped(row['trial'])}, epoch {clipped(row['epoch'])}: {reason}. Correct the file, or "
+                "leave the trial out."
+            ) from None
+        found.setdefault(number, []).append(epoch)
+    return {number: tuple(sorted(rows, key=lambda row: row.epoch)) for number, rows in found.items()}
+
+
+def _check_keys(trials: Sequence[Trial], curves: Mapping[int, object], folder: Path) -> None:
+    numbers = [trial.number for trial in trials]
+    if len(set(numbers)) < len(numbers):
+        repeated = next(number for number in numbers if numbers.count(number) > 1)
+        raise StudyError(f"{folder / 'trials.csv'}: trial {repeated} stands there twice. Leave one out.")
+    if unknown := sorted(curves.keys() - set(numbers)):
+        raise StudyError(
+            f"{folder / 'curves.csv'}: trial {unknown[0]} is not in trials.csv. Publish both files together."
+        )
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return check_environment(json.loads(read_text(path, StudyError)))
+    except (ValueError, RecursionError) as reason:
+        raise StudyError(
+            f"{path}: cannot be read ({clipped(str(reason))}). Correct it, or leave it out."
         ) from None
 
 
-def _curves(rows: pd.DataFrame) -> dict[int, list[EpochRow]]:
-    """Read each trial's curve, in the order of its epochs."""
-    ordered = rows.sort_values("epoch", kind="stable")
-    columns: dict[str, list[Any]] = {name: ordered[name].tolist() for name in EPOCH_COLUMNS}
-    columns |= {name: ordered[name].astype(int).tolist() for name in WHOLE_EPOCH_COLUMNS}
-    columns["validation_accuracy"] = [
-        None if pd.isna(each) else each for each in columns["validation_accuracy"]
-    ]
-    curves: dict[int, list[EpochRow]] = {}
-    for trial, *values in zip(ordered["trial"], *columns.values(), strict=True):
-        curves.setdefault(int(trial), []).append(EpochRow(*values))
-    return curves
-
-
-def _check_numbers(curves: pd.DataFrame, path: Path) -> None:
-    """Refuse what is no finite number; only a validation accuracy may be missing."""
-    for column in EPOCH_COLUMNS:
-        wrong = ~np.isfinite(pd.to_numeric(curves[column], errors="coerce").to_numpy(dtype=float))
-        if column == "validation_accuracy":
-            wrong &= curves[column].notna().to_numpy()
-        if wrong.any():
-            row = curves[wrong].to_dict("records")[0]
-            raise StudyError(
-                f"{path}: {column} of trial {row['trial']}, epoch {row['epoch']} is {row[column]}, but it must be a "
-                "finite number. Correct the file, or leave the trial out."
-            )
-
-
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read every cell as text; an empty one is the empty text."""
     try:
-        # Only the empty cell is missing: "none" is a word of the weight sharing.
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXTS, "str"))
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as reason:
+        frame = pd.read_csv(path, keep_default_na=False, dtype="str")
+    except (OSError, ValueError) as reason:
         raise StudyError(
-            f"{path}: cannot be read ({reason}). Publish trials.csv and curves.csv together."
+            f"{path}: cannot be read ({clipped(str(reason))}). Publish trials.csv and curves.csv together."
         ) from None
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise StudyError(
             f"{path}: lacks the column {missing[0]}. docs/results.md lists what each file must hold."
         )
-    return frame
+    return frame.fillna("")  # a row that is cut short
+
+
+def _maybe(read: Callable[[Row, str], Value], row: Row, name: str) -> Value | None:
+    return read(row, name) if row.get(name) else None
+
+
+def _real(row: Row, name: str) -> float:
+    try:
+        value = float(row[name])
+    except ValueError:
+        raise ValueError(f"{name}={clipped(repr(row[name]))} is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{name}={value} is no finite number")
+    return value
+
+
+def _whole(row: Row, name: str) -> int:
+    value = _real(row, name)
+    if not value.is_integer() or abs(value) > 2**53:
+        raise ValueError(f"{name}={clipped(repr(row[name]))} is no whole number")
+    return int(value)
+
+
+def _measure(row: Row, name: str) -> float | int:
+    return _whole(row, name) if OBJECTIVES[name].unit in ("count", "flops") else _real(row, name)

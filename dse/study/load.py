@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dse.errors import StudyError
 from dse.recipe.recipe import Recipe, parse_recipe
+from dse.record.environment import check_environment
 from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import load_space
@@ -31,7 +32,7 @@ def load_study(path: str | Path) -> StudyTables:
         space = stored_space(study, folder)
         with readable(folder / DATABASE):
             trials = read_trials(study)
-            environment = dict(study.user_attrs.get("environment", {}))
+            environment = check_environment(study.user_attrs.get("environment", {}))
         return make_tables(
             name=study.study_name,
             trials=trials,

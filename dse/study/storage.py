@@ -15,6 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from dse.errors import StudyError
+from dse.record.environment import check_environment
 from dse.record.objectives import directions
 from dse.record.tables import write_view
 from dse.space.load import parse_space
@@ -112,7 +113,7 @@ def _create_or_resume(
         study = open_database(folder)
         with readable(folder / DATABASE):
             read_trials(study)
-            earlier = dict(study.user_attrs.get("environment", {}))
+            earlier = check_environment(study.user_attrs.get("environment", {}))
         check_compares(folder, earlier, environment, any_device=any_device)
         before = stored_space(study, folder)
         check_space(study, folder, before, space, widen)

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from dse.errors import StudyError
 from dse.record.tables import StudyTables, write_view
 from dse.report.encoding import choose_encoding
 from dse.report.figure_data import curve_data, front_data
@@ -45,6 +46,7 @@ STYLE: Any = {
     "ytick.major.width": 0.6,
     "legend.fontsize": 6.5,
     "legend.title_fontsize": 6.5,
+    "text.parse_math": False,  # a $ in a name is a $
     "pdf.fonttype": 42,
     "svg.hashsalt": "dse",
 }
@@ -61,8 +63,12 @@ def write_figures(tables: StudyTables, folder: Path) -> list[Path]:
         The files.
 
     Raises:
-        StudyError: The folder cannot be written to.
+        StudyError: The folder cannot be written to, or is a link to elsewhere.
     """
+    if folder.is_symlink():
+        raise StudyError(
+            f"{folder}: is a link, and figures are written into the study's folder alone. Remove it."
+        )
     return save_figures(lambda: make_figures(tables), folder)
 
 
