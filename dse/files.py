@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         unfinished.unlink(missing_ok=True)
         raise
 
+
+# Another process may be about to put its own in place.
+UNFINISHED_SECONDS = 3600
 
 # What people write fits many times over; a device or a disk image given by mistake does not.
 LARGEST_TEXT = 4_000_000
@@ -72,6 +77,18 @@ _NUMBERS = {
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
     ),
 }
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left half written in a folder and the folders in it, an hour ago or more."""
+    for path in (*folder.glob(".*.unfinished"), *folder.glob("*/.*.unfinished")):
+        with suppress(OSError):
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and time.time() - path.stat().st_mtime > UNFINISHED_SECONDS
+            ):
+                path.unlink()
 
 
 class _StrictLoader(yaml.SafeLoader):

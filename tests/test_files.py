@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from dse.errors import SpaceError
-from dse.files import LARGEST_TEXT, read_yaml, write_atomically
+from dse.files import LARGEST_TEXT, read_yaml, remove_unfinished, write_atomically
 
 
 def read(folder: Path, text: str) -> Any:
@@ -102,3 +103,16 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
         write_atomically(tmp_path / "x", "after")
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x").read_text() == "before"
+
+
+def test_what_a_killed_process_left_half_written_is_removed_in_the_end(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    old = [tmp_path / ".report.html.7.unfinished", tmp_path / "figures" / ".front.png.7.unfinished"]
+    kept = [tmp_path / ".report.html.8.unfinished", tmp_path / "mine.unfinished", tmp_path / ".mine"]
+    for path in (*old, *kept):
+        path.touch()
+    for path in (*old, kept[1]):
+        os.utime(path, (0, 0))
+    remove_unfinished(tmp_path)
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in kept)

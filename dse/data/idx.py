@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from numpy.typing import NDArray
 from dse.errors import DataError
 
 _UNSIGNED_BYTES = 0x08
+# Photographs and digits compress to a half or a tenth; a file that was made to fill the memory, to a thousandth.
+SURELY_FITS = 10**9
+MOST_COMPRESSED = 100
 
 
 def read_idx(path: Path, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
@@ -33,27 +39,47 @@ def read_idx(path: Path, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
 
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits".
     """
-    content = _read(path)
     magic = bytes([0, 0, _UNSIGNED_BYTES, len(shape)])
     header = len(magic) + 4 * len(shape)
-    if content[: len(magic)] != magic:
-        raise _wrong(path, f"an idx file that begins with {magic.hex(' ')}", content[: len(magic)].hex(" "))
-    if len(content) < header:
-        raise _wrong(path, f"a header of {header} bytes", f"{len(content)}: the file is cut short")
-    sizes = tuple(np.frombuffer(content, ">u4", count=len(shape), offset=len(magic)).tolist())
-    if any(wanted not in (None, size) for wanted, size in zip(shape, sizes, strict=True)):
-        raise _wrong(path, _product(shape), _product(sizes))
-    length = header + math.prod(sizes)
+    with _opened(path) as file:
+        begin = file.read(header)
+        if begin[: len(magic)] != magic:
+            raise _wrong(path, f"an idx file that begins with {magic.hex(' ')}", begin[: len(magic)].hex(" "))
+        if len(begin) < header:
+            raise _wrong(path, f"a header of {header} bytes", f"{len(begin)}: the file is cut short")
+        sizes = tuple(np.frombuffer(begin, ">u4", count=len(shape), offset=len(magic)).tolist())
+        if any(wanted not in (None, size) for wanted, size in zip(shape, sizes, strict=True)):
+            raise _wrong(path, _product(shape), _product(sizes))
+        length = math.prod(sizes)
+        check_unzipped(path, length)
+        # One byte more than wanted, and never the rest: a small file may unzip to any size.
+        content = file.read(length + 1)
     if len(content) != length:
         relation = "cut short" if len(content) < length else "too long"
-        raise _wrong(path, f"{length} bytes unzipped", f"{len(content)}: the file is {relation}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(sizes)
+        found = f"{header + len(content)}: the file is {relation}"
+        raise _wrong(path, f"{header + length} bytes unzipped", found)
+    return np.frombuffer(content, np.uint8).reshape(sizes)
 
 
-def _read(path: Path) -> bytes:
+def check_unzipped(path: Path, length: int) -> None:
+    """Refuse a file that says it holds far more than a file of its size would.
+
+    Raises:
+        DataError: It does, and that is more than a gigabyte.
+    """
+    held = path.stat().st_size
+    if length > SURELY_FITS and length > MOST_COMPRESSED * held:
+        raise DataError(
+            f"{path}: has {held:,} bytes and claims to hold {length:,}, more than {MOST_COMPRESSED} times as many. "
+            "Replace the file by a sound copy."
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        with path.open("rb") as file:
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if path.suffix == ".gz" else file
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise _wrong(path, "a sound gzip file", f"a cut or corrupt one ({error})") from None
     except OSError as error:

@@ -15,6 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from dse.errors import StudyError
+from dse.files import remove_unfinished
 from dse.record.environment import check_environment
 from dse.record.objectives import directions
 from dse.record.tables import write_view
@@ -74,6 +75,7 @@ def opened(
     # Optuna logs every trial it creates or ends; the watcher of a study says that better.
     with _locked(folder), quiet_optuna(), writable(folder / DATABASE):
         with _folder_written(folder):
+            remove_unfinished(folder)
             study = _create_or_resume(folder, space, environment, widen=widen, any_device=any_device)
         yield study
 

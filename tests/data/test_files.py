@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,19 @@ def test_real_mnist_is_read_byte_for_byte(mnist_folder):
     for path, shape in zip(find_files(MNIST, mnist_folder), shapes, strict=True):
         digest = hashlib.md5(idx(read_idx(path, shape))).hexdigest()
         assert digest == expected[path.name.removesuffix(".gz")]
+
+
+def test_a_small_file_that_unzips_to_gigabytes_is_not_unzipped(tmp_path: Path) -> None:
+    sound = idx(np.zeros((20, 3, 4)))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(sound + bytes(50_000_000)))
+    (tmp_path / "b.gz").write_bytes(
+        gzip.compress(idx(np.zeros((0, 0, 0)))[:4] + bytes.fromhex("0000ffff" * 3))
+    )
+    tracemalloc.start()
+    with pytest.raises(DataError, match="expected 256 bytes unzipped, found 257: the file is too long"):
+        read_idx(tmp_path / "a.gz", (20, 3, 4))
+    with pytest.raises(DataError, match="claims to hold 281,462,092,005,375, more than 100 times as many"):
+        read_idx(tmp_path / "b.gz", (None, None, None))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.data.files import IDX_FILES
-from dse.data.idx import read_idx
+from dse.data.idx import check_unzipped, read_idx
 from dse.data.own.found import Found, Part, Pixels
 from dse.data.strata import Labels
 from dse.errors import DataError
@@ -28,9 +28,11 @@ def find_npz(path: Path) -> Found:
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("it is no whole zip file")
+        with zipfile.ZipFile(path) as parts:
+            check_unzipped(path, sum(part.file_size for part in parts.infolist()))
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: _array(path, file, name) for name in ARRAYS if name in file}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path}: is no sound .npz file ({error}). "
             f"Write one with numpy.savez_compressed({', '.join(f'{name}=...' for name in ARRAYS)})."
@@ -55,7 +57,7 @@ def find_npz(path: Path) -> Found:
 def _array(path: Path, file: Any, name: str) -> NDArray[Any]:
     try:
         array: NDArray[Any] = file[name]
-    except (ValueError, zlib.error, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, zlib.error, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path}: {name} is an array of objects, which are pickles, and a pickle can run any program. "
