@@ -49,19 +49,19 @@ WIDER = [with_more_rates, with_open_routing, with_a_range]
 
 @pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
 def test_a_study_is_resumed_in_a_wider_space_with_all_it_has(change, tmp_path: Path) -> None:
-    run(tmp_path, NARROW, trials=6, sampler="tpe")
+    run(tmp_path, NARROW, trials=4, sampler="tpe")
     before = read_trials(open_database(tmp_path / "s"))
     space = changed(change)
     training = FakeTrainer()
-    after = run(tmp_path, space, training, trials=14, sampler="tpe", widen=True)
-    assert after[:6] == before
-    assert len(training.trained) == 8
+    after = run(tmp_path, space, training, trials=9, sampler="tpe", widen=True)
+    assert after[:4] == before
+    assert len(training.trained) == 5
     assert not {(trial.recipe.id, trial.seed) for trial in before} & set(training.trained)
     assert load_study(tmp_path / "s").space["recipe"] == space.dump()["recipe"]
     # Optuna itself now takes new values, and an ordinary call goes on.
     stored = open_database(tmp_path / "s").get_trials(states=(OptunaState.COMPLETE,))
     assert all(set(trial.params) == set(trial.distributions) for trial in stored)
-    assert len(run(tmp_path, space, trials=15, sampler="tpe")) == 15
+    assert len(run(tmp_path, space, trials=10, sampler="tpe")) == 10
 
 
 def test_a_new_choice_is_drawn_after_widening(tmp_path: Path) -> None:

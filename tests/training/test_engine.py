@@ -22,7 +22,7 @@ from tests.small import state_of
 CPU = torch.device("cpu")
 # Enough channels for the spectral convolution, and little else.
 SIZE = CapsNetSize(ImageShape(1, 28, 28, 10), WeightSharing(), filters=128, types=16, decoder_hidden=(16, 16))
-STEPS = 4
+STEPS = 3
 
 
 def images(count: int) -> DeviceImages:
@@ -93,10 +93,7 @@ def test_steps_leave_no_tensor_behind(name: str, class_capsules: str) -> None:
         return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
     gc.freeze()  # what others have made is neither collected nor counted
-    try:
-        assert living_after_a_step() == living_after_a_step()
-    finally:
-        gc.unfreeze()
+    assert living_after_a_step() == living_after_a_step()
 
 
 def test_only_large_batches_of_wide_networks_are_spectral() -> None:
