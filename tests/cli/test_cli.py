@@ -177,7 +177,7 @@ def test_a_run_that_diverges_exits_with_1(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         "{model: {name: lenet5}, epochs: 30, batch_size: {schedule: constant, size: 1},"
-        "learning_rate: {policy: one_cycle, base_rate: 1.0, peak_ratio: 1.0e+30}}"
+        "optimizer: {name: sgd}, learning_rate: {policy: one_cycle, base_rate: 1.0, peak_ratio: 1.0e+6}}"
     )
     result = run("train", recipe, "--images", 20, "--device", "cpu")
     assert result.exit_code == 1
