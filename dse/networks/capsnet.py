@@ -27,6 +27,7 @@ from dse.networks.precision import in_full
 from dse.networks.routing import OwnVotes, SharedVotes, route
 from dse.networks.spectral import SpectralConvolution, spectral_pays
 from dse.networks.squash import SQUASHES, analytic_lengths, capsule_lengths
+from dse.networks.unfolded import convolve_unfolded
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.loss import Loss, Margin
 from dse.recipe.models.capsnet import KERNEL, CapsNetSize
@@ -93,12 +94,23 @@ class CapsNet(Network):
         least = arithmetic.spectral_from_batch
         if self.spectral is not None and least is not None and len(features) >= least:
             return self.spectral(features, kernels)  # type: ignore[no-any-return]
-        return functional.conv2d(features, kernels, stride=self.size.primary_stride)
+        stride, most = self.size.primary_stride, arithmetic.unfold_up_to_batch
+        if most is not None and len(features) <= most:
+            return convolve_unfolded(features, kernels, stride)
+        if arithmetic.channels_last:
+            kernels = kernels.contiguous(memory_format=torch.channels_last)
+        return functional.conv2d(features, kernels, stride=stride)
 
     def primary_capsules(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:
         """Give the primary capsules of images in [0, 1]; shape (B, N, D), type-major."""
         size = self.size
-        features = self.convolution(images_BCHW).relu()
+        if arithmetic.channels_last:
+            layout = torch.channels_last
+            kernels = self.convolution.weight.contiguous(memory_format=layout)
+            images = images_BCHW.contiguous(memory_format=layout)
+            features = functional.conv2d(images, kernels, self.convolution.bias).relu()
+        else:
+            features = self.convolution(images_BCHW).relu()
         # Channels that share a filter of the first convolution are equal, so the primary kernels over them
         # can be added up instead: the same sums from fewer channels.
         folded = self.primary.weight

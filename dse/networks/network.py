@@ -36,11 +36,21 @@ class Arithmetic:
         analytic: Whether the gradients of squashing, routing and losses are the ones written out, which take fewer
             kernels than autograd's.
         fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
+        unfold_up_to_batch: Batch size up to which the primary convolution is one matrix product over all windows; never
+            if None.
+        channels_last: Whether images lie with their channels together while they are convolved. Weights and their
+            gradients lie as ever.
+        kernels_by_trial: Whether a GPU's library tries its kernels for convolutions and takes the fastest.
+        compiled: Whether torch compiles the plain losses; the compiler puts passes together itself.
     """
 
     spectral_from_batch: int | None = None
     analytic: bool = False
     fused_routing: bool = False
+    unfold_up_to_batch: int | None = None
+    channels_last: bool = False
+    kernels_by_trial: bool = False
+    compiled: bool = False
 
 
 PLAIN = Arithmetic()

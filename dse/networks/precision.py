@@ -55,6 +55,19 @@ def products_in(precision: Precision, device: torch.device) -> Iterator[None]:
                 kind.fp32_precision = setting
 
 
+@contextmanager
+def kernels_chosen(by_trial: bool, device: torch.device) -> Iterator[None]:
+    """Let a GPU's library try its kernels for each new convolution, or choose by rule; then as before."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark
+    if device.type == "cuda":
+        cudnn.benchmark = by_trial
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
+
+
 def _rounded() -> tuple[bool, bool] | None:
     """Read whether matrix products and convolutions are rounded; None where the newer names were used alone."""
     try:

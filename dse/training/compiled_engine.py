@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
 import torch
 from typing_extensions import override
 
 from dse.errors import DeviceError
+from dse.networks.network import Arithmetic
 from dse.training.step_engine import Setup, StepEngine
 
 # Compiled graphs a process may hold, one for each batch size of each network; torch stops at 8.
@@ -25,11 +25,7 @@ class CompiledEngine(StepEngine):
     """
 
     def __init__(self, setup: Setup) -> None:
-        # The plain arithmetic: the compiler puts the passes over the votes together itself.
-        super().__init__(setup, "compiled")
-        # In one graph, or not at all: parts left out would run uncompiled without a word.
-        compiled = torch.compile(setup.network.losses, dynamic=False, fullgraph=True)
-        self._step = dataclasses.replace(self._step, losses_of=compiled)
+        super().__init__(setup, "compiled", Arithmetic(compiled=True))
 
     @override
     def prepare(self, batch_sizes: Iterable[int]) -> None:

@@ -63,11 +63,11 @@ def _fast(setup: Setup) -> Engine:
     from dse.networks.network import Arithmetic
     from dse.networks.spectral import SPECTRAL_FROM_BATCH, spectral_pays
     from dse.training.allocator import keep_freed_memory
-    from dse.training.graph_engine import GraphEngine
+    from dse.training.candidates import build_candidate
     from dse.training.step_engine import StepEngine
 
     if setup.device.type == "cuda":
-        return GraphEngine(setup, "fast", Arithmetic(analytic=True))
+        return build_candidate("fast", setup)
     keep_freed_memory()
     # In bfloat16 the transforms of the spectral convolution would be too coarse.
     capsnet = _as_capsnet(setup.network.size)
@@ -77,10 +77,9 @@ def _fast(setup: Setup) -> Engine:
 
 
 def _fused(setup: Setup) -> Engine:
-    from dse.networks.network import Arithmetic
-    from dse.training.graph_engine import GraphEngine
+    from dse.training.candidates import build_candidate
 
-    return GraphEngine(setup, "fused", Arithmetic(analytic=True, fused_routing=True))
+    return build_candidate("fused", setup)
 
 
 def _compiled(setup: Setup) -> Engine:

@@ -38,14 +38,21 @@ class GraphEngine(StepEngine):
         name: What the records shall say.
         arithmetic: How losses and predictions are computed.
         capture: Records work; as CUDA graphs if None.
+        images_a_graph: See ``steps_a_graph``.
     """
 
     def __init__(
-        self, setup: Setup, name: str, arithmetic: Arithmetic, capture: Capture | None = None
+        self,
+        setup: Setup,
+        name: str,
+        arithmetic: Arithmetic,
+        capture: Capture | None = None,
+        images_a_graph: int = IMAGES_A_GRAPH,
     ) -> None:
         super().__init__(setup, name, arithmetic)
         optimizers = self._step.update.optimizers
         self._capture = GraphCapture(setup.device, self.generator, optimizers) if capture is None else capture
+        self._images_a_graph = images_a_graph
         self._recordings: dict[tuple[int, int], _Recording] = {}
         self._sums = torch.zeros(3, dtype=torch.float64, device=setup.device)
 
@@ -58,7 +65,7 @@ class GraphEngine(StepEngine):
         """
         # The largest first: the smaller ones then find room in the memory that it reserves.
         for size in sorted(set(batch_sizes), reverse=True):
-            for steps in sorted({1, steps_a_graph(size)}):
+            for steps in sorted({1, steps_a_graph(size, self._images_a_graph)}):
                 self._recorded(steps, size)
 
     @override
@@ -75,7 +82,7 @@ class GraphEngine(StepEngine):
         step = 0
         while step < len(rates_S):
             whole_steps = len(chosen_N) // batch_size - step
-            steps = steps_a_graph(batch_size)
+            steps = steps_a_graph(batch_size, self._images_a_graph)
             steps = steps if steps <= whole_steps else 1
             chosen = chosen_N[step * batch_size : (step + steps) * batch_size]
             recording = self._recorded(steps, len(chosen) // steps)
@@ -116,8 +123,8 @@ class GraphEngine(StepEngine):
         return _Recording(chosen_SB, rates_S, shares_S, replay)
 
 
-def steps_a_graph(batch_size: int) -> int:
-    """Decide how many steps one graph holds: as many as it takes to pass over 32 images.
+def steps_a_graph(batch_size: int, images: int = IMAGES_A_GRAPH) -> int:
+    """Decide how many steps one graph holds: as many as it takes to pass over so many images.
 
     Between two graphs the device copies indices and rates and waits for the launch. The shorter the step, the larger
     the share of that, so short steps are launched together. The 32 is an estimate, not yet measured.
@@ -125,4 +132,4 @@ def steps_a_graph(batch_size: int) -> int:
     >>> steps_a_graph(1), steps_a_graph(16), steps_a_graph(128)
     (32, 2, 1)
     """
-    return max(1, IMAGES_A_GRAPH // batch_size)
+    return max(1, images // batch_size)

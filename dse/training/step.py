@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from dse.networks.network import Losses
-from dse.networks.precision import inputs_in, products_in
+from dse.networks.precision import inputs_in, kernels_chosen, products_in
 from dse.recipe.recipe import Precision
 from dse.training.images import DeviceImages
 from dse.training.shift import random_shift
 from dse.training.update import Update
 
 WHITE = 255
+
+LossesOf = Callable[[Tensor, Tensor], Losses]
+"""Given images in [0, 1], (B, C, H, W), and their classes, (B,): their losses."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +33,14 @@ class Step:
         update: Changes the weights by their gradients.
         generator: Source of the shifts.
         precision: Of convolutions and matrix products.
+        kernels_by_trial: Whether a GPU's library tries its kernels for convolutions.
     """
 
-    losses_of: Callable[[Tensor, Tensor], Losses]
+    losses_of: LossesOf
     update: Update
     generator: torch.Generator
     precision: Precision
+    kernels_by_trial: bool = False
 
     def __call__(self, batch: DeviceImages, rate: Tensor | None, share: Tensor | None = None) -> Losses:
         """Take the step.
@@ -50,7 +55,7 @@ class Step:
         """
         device = batch.device
         self.update.network.zero_grad(set_to_none=True)
-        with products_in(self.precision, device):
+        with products_in(self.precision, device), kernels_chosen(self.kernels_by_trial, device):
             with inputs_in(self.precision, device):
                 images_BCHW = as_floats(random_shift(batch.pixels, self.generator))
                 losses = self.losses_of(images_BCHW, batch.labels)

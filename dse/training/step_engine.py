@@ -16,7 +16,7 @@ from dse.recipe.plan import Plan
 from dse.recipe.recipe import Precision
 from dse.training.graphs import restored
 from dse.training.images import DeviceImages
-from dse.training.step import Step
+from dse.training.step import LossesOf, Step
 from dse.training.update import build_update
 
 ADAM = Adam()
@@ -107,11 +107,16 @@ class StepEngine:
         self.generator = torch.Generator(setup.device).manual_seed(setup.seed)
         self._network = setup.network
         self._images = setup.images
+        losses_of: LossesOf = partial(setup.network.losses, arithmetic=arithmetic)
+        if arithmetic.compiled:
+            # In one graph, or not at all: parts left out would run uncompiled without a word.
+            losses_of = torch.compile(setup.network.losses, dynamic=False, fullgraph=True)
         self._step = Step(
-            partial(setup.network.losses, arithmetic=arithmetic),
+            losses_of,
             build_update(setup.network, setup.optimizer, setup.averages, setup.device),
             self.generator,
             setup.precision,
+            arithmetic.kernels_by_trial,
         )
 
     @property

@@ -8,14 +8,12 @@ import pytest
 import torch
 
 from dse.data.datasets import MNIST_SHAPE
-from dse.networks.network import PLAIN, Arithmetic
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.optimizer import OPTIMIZERS
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
+from dse.training.candidates import CANDIDATES, FAST_ON_GPU, Corner, candidates_in
 from tests.fake_gpu import GPU, Watch, fake_gpu, fake_network, watched_step
-
-FAST = Arithmetic(analytic=True)
 
 
 def recipe_of(preset: str, class_capsules: str, precision: str = "float32") -> Recipe:
@@ -30,22 +28,21 @@ def recipe_of(preset: str, class_capsules: str, precision: str = "float32") -> R
 @pytest.mark.parametrize("batch_size", [1, 128])
 def test_a_step_launches_few_kernels(class_capsules, budget, batch_size, monkeypatch) -> None:
     with fake_gpu(monkeypatch):
-        _, watch = watched_step(recipe_of("full", class_capsules), MNIST_SHAPE, batch_size, FAST)
+        _, watch = watched_step(recipe_of("full", class_capsules), MNIST_SHAPE, batch_size, FAST_ON_GPU)
     assert 100 < watch.kernels.total() <= budget, watch.kernels.most_common()
 
 
-@pytest.mark.parametrize(
-    "arithmetic", [PLAIN, FAST, Arithmetic(analytic=True, spectral_from_batch=2)], ids=str
-)
-@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+@pytest.mark.parametrize("candidate", [name for name in CANDIDATES if name not in ("fused", "compiled")])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("class_capsules", ["none", "per_type"])
 @pytest.mark.parametrize(("preset", "batch_size"), [("tiny", 1), ("tiny", 5), ("full", 1), ("full", 128)])
 def test_a_step_stays_on_its_gpu_and_waits_for_nothing(
-    preset, batch_size, class_capsules, precision, arithmetic, monkeypatch
+    preset, batch_size, class_capsules, precision, candidate, monkeypatch
 ) -> None:
     """Or else it could not be captured as a graph."""
-    if precision == "bfloat16" and arithmetic.spectral_from_batch is not None:
-        pytest.skip("no engine takes the spectral convolution in bfloat16")
+    if candidate not in candidates_in(Corner(batch_size, precision, "cuda", class_capsules == "per_type")):
+        pytest.skip("no other way than fast there")
+    arithmetic = CANDIDATES[candidate].arithmetic
     with fake_gpu(monkeypatch):
         network, _ = watched_step(
             recipe_of(preset, class_capsules, precision), MNIST_SHAPE, batch_size, arithmetic
@@ -64,7 +61,7 @@ def test_every_optimizer_stays_on_its_gpu(optimizer, monkeypatch) -> None:
     with fake_gpu(monkeypatch):
         # Torch copies a fake tensor into a fake world of its own.
         monkeypatch.setattr(copy, "deepcopy", lambda network: fake_network(recipe, MNIST_SHAPE))
-        watched_step(recipe, MNIST_SHAPE, 4, FAST)
+        watched_step(recipe, MNIST_SHAPE, 4, FAST_ON_GPU)
 
 
 def test_the_watch_sees_what_a_graph_cannot_hold(monkeypatch) -> None:
