@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from dse.recipe.batch_size import Seesaw as Seesaw
     from dse.recipe.batch_size import Stage as Stage
     from dse.recipe.batch_size import Stages as Stages
+    from dse.recipe.conformance import check_policy as check_policy
+    from dse.recipe.conformance import check_schedule as check_schedule
     from dse.recipe.initialisation import Initialisation as Initialisation
     from dse.recipe.learning_rate import ExponentialDecay as ExponentialDecay
     from dse.recipe.learning_rate import Fixed as Fixed
@@ -74,6 +76,7 @@ _NAMES = {
     "dse.pareto": ("front_mask", "hypervolume"),
     "dse.recipe.averaging": ("ExponentialAveraging", "NoAveraging"),
     "dse.recipe.batch_size": ("AdaBatch", "Constant", "Growing", "Seesaw", "Stage", "Stages"),
+    "dse.recipe.conformance": ("check_policy", "check_schedule"),
     "dse.recipe.initialisation": ("Initialisation",),
     "dse.recipe.learning_rate": ("ExponentialDecay", "Fixed", "OneCycle", "WarmRestarts"),
     "dse.recipe.load": ("load_recipe",),

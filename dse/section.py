@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, ErrorDetails, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from dse.errors import InputError
+from dse.plugins import load_kind, offered
 from dse.units import clipped
 
 MOST_MESSAGES = 10
@@ -49,18 +50,20 @@ class Section(BaseModel):
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
-    def parse(cls, content: object, source: str) -> Self:
+    def parse(cls, content: object, source: str, *, recorded: bool = False) -> Self:
         """Make a section of what a file holds.
 
         Args:
             content: Nested dictionaries and lists, as YAML or JSON gives them.
             source: Where it comes from, for the error's text.
+            recorded: Whether it is a record of what was explored: kinds that other packages offer are then read as
+                they are written, see ``OneOf``, and no package is loaded.
 
         Raises:
             InputError: As ``refusal``: a key is unknown, or a value is of the wrong type or out of its limits.
         """
         try:
-            return cls.model_validate(content)
+            return cls.model_validate(content, context={RECORDED: recorded})
         except ValidationError as error:
             raise cls.refusal(f"{source}: {'; '.join(messages(error, content))}") from None
 
@@ -72,6 +75,10 @@ class Section(BaseModel):
             for key, value in values.items()
             if key not in later or value != later[key](values)
         }
+
+
+RECORDED = "recorded"
+"""Key of pydantic's context: whether what is read is a record."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +96,50 @@ class OneOf:
     Attributes:
         tag: The key that names the kind.
         kinds: The registry of the kinds, by that name.
+        group: The group of entry points by which other packages offer kinds; one that is named joins the registry.
+        unknown: Stands for a kind in a record whose package is not loaded.
     """
 
     tag: str
-    kinds: Mapping[str, type[Section]]
+    kinds: MutableMapping[str, Any]
+    group: str = ""
+    unknown: type[Section] | None = None
 
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         kinds = {name: handler.generate_schema(kind) for name, kind in self.kinds.items()}
         union = core_schema.tagged_union_schema(kinds, self.tag)
-        return core_schema.no_info_before_validator_function(self._tagged, union)
+        known = set(self.kinds.values())
+        if not self.group:
+            return core_schema.no_info_before_validator_function(self._tagged, union)
+
+        def validated(content: Any, of_union: Callable[[Any], Any], info: ValidationInfo) -> Any:
+            if isinstance(content, source) and type(content) not in known:
+                return content
+            name = content.get(self.tag) if isinstance(content, Mapping) else None
+            if not isinstance(name, str) or name in kinds:
+                return of_union(content)
+            recorded = bool(info.context and info.context.get(RECORDED))
+            return self._other(name, source, recorded).model_validate(content, context=info.context)
+
+        written = core_schema.plain_serializer_function_ser_schema(
+            lambda section, info: section.model_dump(mode=info.mode, exclude_unset=info.exclude_unset),
+            info_arg=True,
+        )
+        return core_schema.with_info_wrap_validator_function(validated, union, serialization=written)
+
+    def _other(self, name: str, base: type[Section], recorded: bool) -> type[Section]:
+        """Find a kind that came to the registry later, is offered by a package, or stands for either."""
+        if name not in self.kinds:
+            if recorded and self.unknown is not None:
+                return self.unknown
+            entries = offered(self.group)
+            if name not in entries:
+                expected = ", ".join(repr(each) for each in dict.fromkeys([*self.kinds, *entries]))
+                context = {"discriminator": self.tag, "tag": name, "expected_tags": expected}
+                raise PydanticCustomError("union_tag_invalid", "unknown", context)
+            self.kinds[name] = load_kind(entries[name], base, self.tag)
+        kind: type[Section] = self.kinds[name]
+        return kind
 
     def _tagged(self, content: object) -> object:
         """Name the kind where a key tells it."""

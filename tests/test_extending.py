@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 import dse
+from dse.recipe.learning_rate import POLICIES
+from dse.recipe.recipe import parse_recipe
 from tests.small import FEW_DIGITS, own_arrays, save_folder
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "extending.md").read_text()
@@ -36,6 +39,29 @@ def test_the_network_of_the_page_trains(here: Path) -> None:
     plan, run = dse.train(dse.load_recipe("recipe.yaml"), FEW_DIGITS, dse.Machine("cpu"))
     assert plan.parameters == 16 * 26 + (16 * 12 * 12 + 1) * 10
     assert run.outcome == "complete"
+
+
+def test_the_policy_of_the_page_conforms_and_is_found_by_its_name(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(here)
+    (here / "my_policies.py").write_text(example("python", "# my_policies.py"))
+    offered = tomllib.loads(example("toml", "[project.entry-points"))["project"]["entry-points"]
+    described = here / "my_policies-1.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: my-policies\nVersion: 1\n")
+    lines = (f"[{group}]\n" + "\n".join(f"{name} = {value}" for name, value in entries.items())
+             for group, entries in offered.items())  # fmt: skip
+    (described / "entry_points.txt").write_text("\n".join(lines))
+    try:
+        names: dict[str, object] = {}
+        exec(example("python", "# test_my_policies.py"), names)
+        names["test_inverse_root_conforms"]()
+        recipe = parse_recipe({"learning_rate": {"policy": "inverse_root", "scale": 500}}, "page")
+        assert recipe.label == "full · inverse root 0.001 · batch 128"
+    finally:
+        POLICIES.pop("inverse_root", None)
+        sys.modules.pop("my_policies", None)
 
 
 def test_the_data_of_the_page_are_a_section_of_a_space() -> None:

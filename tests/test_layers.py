@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "dse"
 LAYERS = [
     "errors",
-    "pareto units",
+    "pareto plugins units",
     "files section",
     "data",
     "recipe",

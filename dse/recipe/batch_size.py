@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import override
 
 from dse.errors import RecipeError
@@ -53,6 +53,15 @@ class Schedule(Section, ABC):
         Raises:
             ValueError: The stages end before the run does.
         """
+
+    def check(self, epochs: int) -> None:
+        """Refuse a run that the stages do not cover, and batches beyond all bounds.
+
+        Raises:
+            ValueError: The stages end before the run does, or a batch is too large.
+        """
+        if any(size > LARGEST_BATCH for _, size in self.stages_over(epochs)):
+            raise ValueError(f"it grows beyond {LARGEST_BATCH:,} images. Grow less, or less often.")
 
     def rate_multiples(self, stages: int) -> tuple[float, ...]:
         """Give what the policy's rate is multiplied by in each of the first stages."""
@@ -250,4 +259,30 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "seesaw": Seesaw,
 }
 
-BatchSize = Annotated[Schedule, OneOf("schedule", SCHEDULES)]
+
+class UnknownSchedule(Schedule):
+    """A batch schedule in a record, of a package that is not loaded: it can be shown, not followed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schedule: str
+
+    @property
+    @override
+    def label(self) -> str:
+        return ", ".join(
+            [self.schedule, *(f"{key} {value}" for key, value in (self.model_extra or {}).items())]
+        )
+
+    @override
+    def check(self, epochs: int) -> None:
+        pass
+
+    @override
+    def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
+        raise RecipeError(
+            f"batch_size.schedule={self.schedule!r} is unknown here. Install the package that offers it."
+        )
+
+
+BatchSize = Annotated[Schedule, OneOf("schedule", SCHEDULES, "dse.schedules", UnknownSchedule)]

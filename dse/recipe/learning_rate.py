@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import override
 
 from dse.errors import RecipeError
@@ -260,7 +260,28 @@ POLICIES: dict[str, type[Policy]] = {
     "warm_restarts": WarmRestarts,
 }
 
-LearningRate = Annotated[Policy, OneOf("policy", POLICIES)]
+
+class UnknownPolicy(Policy):
+    """A policy in a record, of a package that is not loaded: it can be shown, not followed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    policy: str
+
+    @property
+    @override
+    def label(self) -> str:
+        more = (f"{key} {value}" for key, value in (self.model_extra or {}).items())
+        return ", ".join([f"{self.policy} {self.base_rate:g}", *more])
+
+    @override
+    def rates(self, timeline: Timeline) -> Rates:
+        raise RecipeError(
+            f"learning_rate.policy={self.policy!r} is unknown here. Install the package that offers it."
+        )
+
+
+LearningRate = Annotated[Policy, OneOf("policy", POLICIES, "dse.policies", UnknownPolicy)]
 
 
 def rate_finder(steps: int) -> Rates:

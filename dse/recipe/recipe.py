@@ -16,7 +16,7 @@ from dse.recipe.averaging import AnyAveraging, NoAveraging
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.learning_rate import Fixed, LearningRate, Rates
-from dse.recipe.limits import LARGEST_BATCH, MOST_EPOCHS
+from dse.recipe.limits import MOST_EPOCHS
 from dse.recipe.loss import AnyLoss, Margin
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.model import NetworkSize
@@ -64,13 +64,9 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
         try:
-            stages = self.batch_size.stages_over(self.epochs)
+            self.batch_size.check(self.epochs)
         except ValueError as reason:
             raise ValueError(f"batch_size: {reason}") from None
-        if any(size > LARGEST_BATCH for _, size in stages):
-            raise ValueError(
-                f"batch_size: it grows beyond {LARGEST_BATCH:,} images. Grow less, or less often."
-            )
         if self.batch_size.cuts_rate and self.learning_rate.policy != "fixed":
             raise ValueError(
                 f"batch_size: {self.batch_size.schedule} cuts the learning rate itself, and would cut that of "
@@ -157,6 +153,6 @@ BLOCKS: dict[str, str | None] = {
 """The sections of a recipe, each with the key that names its kind; None if there is one kind."""
 
 
-def parse_recipe(content: object, source: str) -> Recipe:
-    """Make a recipe of what a file holds; see ``Section.parse``."""
-    return Recipe.parse(content, source)
+def parse_recipe(content: object, source: str, *, recorded: bool = False) -> Recipe:
+    """Make a recipe of what a file or a record holds; see ``Section.parse``."""
+    return Recipe.parse(content, source, recorded=recorded)

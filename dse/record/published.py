@@ -66,7 +66,7 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
         number = _whole(row, "trial")
         trial = Trial(
             number=number,
-            recipe=parse_recipe(json.loads(row["recipe"]), where),
+            recipe=parse_recipe(json.loads(row["recipe"]), where, recorded=True),
             seed=_whole(row, "seed"),
             run=Run(
                 curve=curves.get(number, ()),

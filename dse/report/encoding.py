@@ -62,7 +62,7 @@ def choose_encoding(tables: StudyTables) -> Encoding:
     """
     rows = recipe_rows(tables)
     recipes = {
-        str(name): parse_recipe(json.loads(content), str(name))
+        str(name): parse_recipe(json.loads(content), str(name), recorded=True)
         for name, content in zip(rows["recipe_id"], rows["recipe"], strict=True)
     }
     ranks = rows.set_index("recipe_id")[list(tables.objectives)].astype(float).rank()

@@ -180,7 +180,8 @@ class SearchSpace(Section):
 
     def draw(self, pick: Suggest) -> Recipe:
         """Draw a recipe; ``pick`` is an Optuna trial, or anything that suggests values as one does."""
-        return parse_recipe(self.tree.draw(pick), self.name)
+        # Whether its kinds are known was checked when the space was read, unless it is a record.
+        return parse_recipe(self.tree.draw(pick), self.name, recorded=True)
 
     def recipe_of(self, assignment: Assignment) -> Recipe:
         """Give the recipe that these values of the parameters make."""

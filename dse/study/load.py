@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dse.errors import StudyError
+from dse.errors import SpaceError, StudyError
+from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.environment import check_environment
 from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
-from dse.space.load import load_space
+from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.database import DATABASE, open_database, readable
 from dse.study.storage import SPACE_FILE, stored_space
@@ -42,7 +43,10 @@ def load_study(path: str | Path) -> StudyTables:
         )
     if (folder / "trials.csv").exists():
         published = folder / SPACE_FILE
-        return read_tables(folder, load_space(published).dump() if published.exists() else {})
+        if not published.exists():
+            return read_tables(folder, {})
+        space = parse_space(read_yaml(published, SpaceError), str(published), recorded=True)
+        return read_tables(folder, space.dump())
     raise StudyError(
         f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
         "Name one below results/, or give its folder; `dse explore` makes one."
@@ -53,7 +57,8 @@ def front_recipes(tables: StudyTables) -> list[Recipe]:
     """Give the recipes of a study's front, each once, the fastest first."""
     contents = tables.trials.set_index("trial")["recipe"][tables.front["trial"]]
     recipes = [
-        parse_recipe(json.loads(content), f"{tables.name}:{trial}") for trial, content in contents.items()
+        parse_recipe(json.loads(content), f"{tables.name}:{trial}", recorded=True)
+        for trial, content in contents.items()
     ]
     return list({recipe.id: recipe for recipe in recipes}.values())
 

@@ -178,4 +178,4 @@ def new_study(
 
 def stored_space(study: optuna.Study, folder: Path) -> SearchSpace:
     """Give the space that a study explores."""
-    return parse_space(study.user_attrs["space"], str(folder / DATABASE))
+    return parse_space(study.user_attrs["space"], str(folder / DATABASE), recorded=True)

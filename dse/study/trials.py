@@ -83,7 +83,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
         }
     trial = Trial(
         number=stored.number,
-        recipe=parse_recipe(record["recipe"], f"trial {stored.number}"),
+        recipe=parse_recipe(record["recipe"], f"trial {stored.number}", recorded=True),
         seed=record["seed"],
         run=Run(
             curve=tuple(rows),

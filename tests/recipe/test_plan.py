@@ -9,6 +9,7 @@ from dse.data.datasets import ImageShape, Protocol, find_dataset, split_sizes
 from dse.errors import DataError, RecipeError
 from dse.files import write_yaml
 from dse.recipe.batch_size import SCHEDULES, Constant, Growing, Schedule, Seesaw, Stage, Stages
+from dse.recipe.conformance import check_schedule
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.load import load_recipe
 from dse.recipe.models.capsnet import CapsNetModel
@@ -86,6 +87,11 @@ def test_seesaw_keeps_the_noise_of_a_cosine_in_fewer_steps() -> None:
         assert noise == pytest.approx(2.0 ** np.ceil(np.log2(cosine)), rel=1e-9)
     assert plan.total_steps < 0.75 * 200 * 64
     assert [epoch.first_rate for epoch in plan.epochs] == [epoch.last_rate for epoch in plan.epochs]
+
+
+@given(schedule=one_of(SCHEDULES), epochs=st.integers(1, 60))
+def test_a_schedule_conforms(schedule: Schedule, epochs: int) -> None:
+    check_schedule(schedule, [epochs])
 
 
 @given(schedule=one_of(SCHEDULES), epochs=st.integers(1, 9), images=st.integers(108, 500))
