@@ -36,12 +36,14 @@ class Start:
         widen: Whether a study of a space that this one contains is carried over into it.
         any_device: Whether a study is resumed on a device of another name than its own.
         retry_failed: Whether trials that failed are trained again.
+        checkpoints: Whether each epoch leaves what its run needs to resume after it.
         warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
     """
 
     widen: bool = False
     any_device: bool = False
     retry_failed: bool = False
+    checkpoints: bool = True
     warm_start: tuple[Recipe, ...] = ()
 
 
@@ -96,7 +98,8 @@ def explore(
     folder = Path("results") / space.name if folder is None else Path(folder)
     check_name(folder.name)
     watcher = Watcher() if watcher is None else watcher
-    trainer, reason = Trainer(machine, space.data_choice).settled(space.plan(space.baseline_recipe))
+    kept_in = folder / ".checkpoints" if start.checkpoints else None
+    trainer, reason = Trainer(machine, space.data_choice, kept_in).settled(space.plan(space.baseline_recipe))
     for recipe in own_networks(space):
         trainer.plan(recipe)
     check_precision(space.precisions, trainer.device)

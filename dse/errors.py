@@ -55,6 +55,10 @@ class RunError(DseError):
     """A run that failed although its input was sound."""
 
 
+class CheckpointError(RunError):
+    """A run's checkpoint cannot be written."""
+
+
 class DeviceLostError(RunError):
     """A device that no longer answers: no further run of this process can use it."""
 

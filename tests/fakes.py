@@ -263,6 +263,11 @@ class FakeTrainer:
     def sized(self, plan: Plan) -> Plan:
         return plan
 
+    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
+        return ()
+
+    def forget(self, plan: Plan, seed: int) -> None: ...
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         self.trained.append((plan.recipe.id, seed))
         sharing = plan.recipe.weight_sharing

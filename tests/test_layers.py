@@ -30,7 +30,7 @@ ONLY_IN = {
     "torchvision": {"data", "bench"},
     "sklearn": {"data"},
     "PIL": {"data", "bench"},
-    "safetensors": {"networks"},
+    "safetensors": {"networks", "training"},
     "optuna": {"study"},
     "plotly": {"report"},
     "matplotlib": {"report"},

@@ -64,6 +64,7 @@ class ExploreOptions(MachineOptions):
     widen: bool
     any_device: bool
     retry_failed: bool
+    checkpoints: bool
     warm_start: str | None
 
 
@@ -121,6 +122,11 @@ class ExploreOptions(MachineOptions):
     help="Train trials that failed again; once they are queued they no longer count.",
 )
 @click.option(
+    "--checkpoints/--no-checkpoints",
+    default=True,
+    help="After each epoch, keep what its run needs to resume there if it is cut off.  [default: checkpoints]",
+)
+@click.option(
     "--warm-start",
     metavar="STUDY",
     help="Train the recipes of this study's front first, as far as they are points of the space.",
@@ -172,7 +178,13 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         first = starting_points(load_study(study), parsed)
         output.print(f"Warm start: {len(first)} recipes from the front of {options['warm_start']}.")
     folder = options["results"] / name
-    start = Start(options["widen"], options["any_device"], options["retry_failed"], tuple(first))
+    start = Start(
+        options["widen"],
+        options["any_device"],
+        options["retry_failed"],
+        options["checkpoints"],
+        tuple(first),
+    )
     ending: KeyboardInterrupt | RunError | None = None
     with ended_by_signals():
         with make_view(output, name, parsed) as watcher:

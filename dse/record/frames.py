@@ -38,7 +38,7 @@ def trials_frame(
     rows = [_trial_row(trial, on_front, baseline_id, baseline) for trial in trials]
     recipe_columns = columns_of([trial.recipe for trial in trials])
     columns = [
-        *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "attempt", "state", "reason"),
+        *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "attempt", "resumed_epochs", "state", "reason"),
         *(*OBJECTIVES, *MEASURED, "possible_accuracy", "possible_seconds", *COMPARED),
         *("started", "device", "engine", "recipe"),
     ]
@@ -79,6 +79,7 @@ def _trial_row(
         **flat(content),
         "seed": trial.seed,
         "attempt": trial.attempt,
+        "resumed_epochs": trial.run.resumed_epochs,
         "state": str(trial.state),
         "reason": trial.run.reason,
         "setup_seconds": trial.run.setup_seconds,

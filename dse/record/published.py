@@ -74,6 +74,7 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
                 reason=row.get("reason", ""),
                 setup_seconds=_maybe(_real, row, "setup_seconds"),
                 engine=engine_name(row.get("engine", "")),
+                resumed_epochs=_maybe(_whole, row, "resumed_epochs") or 0,
             ),
             measures={name: _maybe(_measure, row, name) for name in OBJECTIVES},
             started=row.get("started", ""),

@@ -140,6 +140,7 @@ class Run:
         setup_seconds: Seconds before the first step: building, moving, warming up; not in train seconds. None if it
             did not come that far.
         engine: Name of what ran the steps.
+        resumed_epochs: Epochs taken over from an attempt that was cut off; 0 if it began with the first.
     """
 
     curve: tuple[EpochRow, ...] = ()
@@ -147,6 +148,14 @@ class Run:
     reason: str = ""
     setup_seconds: float | None = None
     engine: str = ""
+    resumed_epochs: int = 0
+
+    @property
+    def own_seconds(self) -> float:
+        """Seconds in the training loop since it began or resumed."""
+        return self.train_seconds - (
+            self.curve[self.resumed_epochs - 1].train_seconds if self.resumed_epochs else 0
+        )
 
     @property
     def train_seconds(self) -> float:

@@ -72,3 +72,7 @@ class Trial:
             if not isinstance(value, str):
                 raise ValueError(f"{name}={value!r:.80} is no text")
         check_curve(self.run.curve, self.recipe.epochs)
+        if not 0 <= self.run.resumed_epochs <= len(self.run.curve):
+            raise ValueError(
+                f"resumed_epochs={self.run.resumed_epochs!r:.80}, but it has {len(self.run.curve)} epochs"
+            )

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DeviceError, DeviceLostError, RecipeError, TrialsFailedError
+from dse.errors import CheckpointError, DeviceError, DeviceLostError, RecipeError, TrialsFailedError
 from dse.recipe.plan import Plan
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
@@ -140,23 +140,28 @@ class Driver:
         if seed is None:
             seed = next_seed(recipe.id, self.done, self._space.seed)
         plan = self._sized(self._space.plan(recipe))
+        kept = self._trainer.kept(plan, seed)
         trial = Trial(
             number=asked.number,
             recipe=recipe,
             seed=seed,
-            run=Run(),
+            run=Run(kept, resumed_epochs=len(kept)),
             measures={"parameters": plan.parameters, "train_flops": plan.train_flops},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             device=self._trainer.title,
             attempt=asked.user_attrs.get("attempt", 1),
         )
         write_start(asked, trial)
+        for row in kept:
+            write_epoch(asked, row)
         self._watcher.trial_started(trial, plan)
         summary = self._summary(plan, trial)
         trial = self._trained(asked, trial, plan, summary)
         run = _progress(trial, summary)
         self._history.record_end(run, recipe.id, counts=trial.state not in CUT_OFF)
         self._learn_end(trial, run)
+        if trial.state is not Outcome.INTERRUPTED:
+            self._trainer.forget(plan, seed)
         self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
         self._watcher.trial_ended(trial, self.done, self._standing())
 
@@ -171,7 +176,8 @@ class Driver:
         return Standing(len(self._fronts), self._spent_seconds, gain, answer)
 
     def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, summary: PlanSummary) -> Trial:
-        left_seconds = self._space.budget_seconds - self._spent_seconds
+        inherited = trial.run.train_seconds - trial.run.own_seconds
+        left_seconds = self._space.budget_seconds - self._spent_seconds + inherited
         cut_off = ""
         fault: Exception | None = None
 
@@ -213,6 +219,9 @@ class Driver:
         except KeyboardInterrupt:
             self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, "interrupted"))
             raise
+        except CheckpointError as error:
+            self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, str(error)))
+            raise
         except (DeviceError, DeviceLostError) as error:
             # No further trial could train either.
             self._report(asked, _cut_off(trial, Outcome.FAILED, str(error)))
@@ -250,7 +259,7 @@ class Driver:
 
     @property
     def _spent_seconds(self) -> float:
-        return sum(trial.run.train_seconds for trial in self.done)
+        return sum(trial.run.own_seconds for trial in self.done)
 
     def _is_stable(self) -> bool:
         count = self._space.until_stable
@@ -289,7 +298,7 @@ def _check_row(row: EpochRow, trial: Trial) -> None:
 
 
 def _ended(trial: Trial, run: Run, plan: Plan, space: SearchSpace) -> Trial:
-    run = dataclasses.replace(run, curve=trial.run.curve)
+    run = dataclasses.replace(run, curve=trial.run.curve, resumed_epochs=trial.run.resumed_epochs)
     if run.outcome is Outcome.COMPLETE and len(run.curve) < trial.recipe.epochs:
         reason = f"the training ended after {len(run.curve)} of {trial.recipe.epochs} epochs"
         run = dataclasses.replace(run, outcome=Outcome.FAILED, reason=reason)

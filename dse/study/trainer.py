@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from dse.recipe.plan import Plan
-from dse.record.run import OnEpoch, Run
+from dse.record.run import EpochRow, OnEpoch, Run
 
 
 class Trainer(Protocol):
@@ -22,11 +22,17 @@ class Trainer(Protocol):
             RecipeError: The user's own network cannot be imported or built.
         """
 
+    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
+        """Give the rows of the epochs that ``train`` would not train again: it resumes after them."""
+
+    def forget(self, plan: Plan, seed: int) -> None:
+        """Called when a run has ended for good: nothing of it need be kept."""
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         """Train a plan with a seed.
 
         Args:
             plan: What to train.
             seed: Decides weights, order and shifts.
-            on_epoch: Called with each row of the curve; what it returns, unless None, ends the run.
+            on_epoch: Called with each new row of the curve; what it returns, unless None, ends the run.
         """

@@ -91,6 +91,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
             reason=record.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
             setup_seconds=record.get("setup_seconds"),
             engine=engine_name(record.get("engine", "")),
+            resumed_epochs=record.get("resumed_epochs", 0),
         ),
         measures=record.get("measures", {}),
         started=stored.datetime_start.astimezone(UTC).isoformat(timespec="seconds")
@@ -135,6 +136,7 @@ def write_start(asked: optuna.Trial, trial: Trial) -> None:
             "device": trial.device,
             "measures": dict(trial.measures),
             "attempt": trial.attempt,
+            "resumed_epochs": trial.run.resumed_epochs,
         },
     )
 

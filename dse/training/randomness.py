@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 @contextmanager
@@ -19,3 +20,18 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+def global_randomness(device: torch.device) -> dict[str, Tensor]:
+    """Give the state of the global sources of randomness, by name: dropout draws from them."""
+    state = {"global.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["global.cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def restore_randomness(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Set the global sources of randomness to what ``global_randomness`` gave."""
+    torch.set_rng_state(state["global.cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["global.cuda"], device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -20,6 +20,8 @@ from dse.training.step import LossesOf, Step
 from dse.training.update import build_update
 
 ADAM = Adam()
+_GENERATOR = "generator"
+_OWN = ("network.", "update.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +93,16 @@ class Engine(Protocol):
     def predict(self, images_BCHW: Tensor) -> Tensor:
         """Give the likeliest class of each image in [0, 1], by the engine's own arithmetic; shape (B,), int64."""
 
+    def state(self) -> dict[str, Tensor]:
+        """Give every tensor that further training depends on, by name: weights, optimizer, mean, randomness."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to where an engine of the same setup was when it gave this state.
+
+        Raises:
+            ValueError: It is another setup's.
+        """
+
 
 class StepEngine:
     """Runs one step after the other.
@@ -159,3 +171,22 @@ class StepEngine:
     def predict(self, images_BCHW: Tensor) -> Tensor:
         """Give the likeliest class of each image in [0, 1]; shape (B,), int64."""
         return self.evaluated.predict(images_BCHW, self.arithmetic)
+
+    def state(self) -> dict[str, Tensor]:
+        """Give every tensor that further training depends on; see ``Engine``."""
+        return {**self._tensors(), _GENERATOR: self.generator.get_state()}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to where an engine of the same setup was; see ``Engine``."""
+        tensors = self._tensors()
+        held = {name: tensor.shape for name, tensor in state.items() if name.startswith(_OWN)}
+        if held != {name: tensor.shape for name, tensor in tensors.items()}:
+            raise ValueError("the state is that of an engine of another network or optimizer")
+        for name, tensor in tensors.items():
+            tensor.copy_(state[name])
+        self.generator.set_state(state[_GENERATOR])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        weights = {f"network.{name}": tensor for name, tensor in self._network.state_dict().items()}
+        return weights | {f"update.{i}": tensor for i, tensor in enumerate(self._step.update.lasting)}

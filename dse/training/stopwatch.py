@@ -11,6 +11,10 @@ import torch
 class Stopwatch:
     """Adds up the seconds of its ``with`` blocks, each to the end of all work queued on the device.
 
+    Args:
+        device: Where the work is done.
+        seconds: What it begins with.
+
     >>> clock = Stopwatch(torch.device("cpu"))
     >>> with clock:
     ...     pass
@@ -18,8 +22,8 @@ class Stopwatch:
     True
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.seconds = 0.0
+    def __init__(self, device: torch.device, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self._device = device
         self._start = 0.0
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,12 +23,13 @@ from dse.recipe.plan import EpochPlan, Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.record.environment import describe_environment
 from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.training.checkpoint import Checkpoint, Checkpoints
 from dse.training.device import device_title, find_device, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
 from dse.training.faults import explained_faults
 from dse.training.images import DeviceImages
 from dse.training.machine import Machine
-from dse.training.randomness import seeded
+from dse.training.randomness import global_randomness, restore_randomness, seeded
 from dse.training.step import as_floats
 from dse.training.step_engine import Engine, Setup
 from dse.training.stopwatch import Stopwatch
@@ -36,6 +39,8 @@ EVALUATION_BATCH = 128
 # A look at the losses waits for the device. This seldom it costs nothing, and an epoch of 60,000 steps that
 # diverges at its start still ends within seconds.
 STEPS_BETWEEN_CHECKS = 500
+# What a run must find again to go on as it would have, beside torch and the choice of data.
+RESUMED_ON = ("dse", "commit", "device", "threads", "engine", "data_fingerprint")
 
 
 class Trainer:
@@ -47,14 +52,16 @@ class Trainer:
     Args:
         machine: What trains.
         data: Which images it trains on, chooses on and tests on.
+        kept_in: Folder of the checkpoints; no run keeps any if None.
     """
 
-    def __init__(self, machine: Machine, data: DataChoice) -> None:
+    def __init__(self, machine: Machine, data: DataChoice, kept_in: Path | None = None) -> None:
         self.machine = machine
         self.data = data
+        self.kept_in = kept_in
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"machine": self.machine, "data": self.data}
+        return {"machine": self.machine, "data": self.data, "kept_in": self.kept_in}
 
     @cached_property
     def device(self) -> torch.device:
@@ -97,6 +104,25 @@ class Trainer:
             self.images.fingerprint,
         )
 
+    @cached_property
+    def _checkpoints(self) -> Checkpoints | None:
+        if self.kept_in is None:
+            return None
+        here = {key: self.environment()[key] for key in RESUMED_ON}
+        return Checkpoints(
+            self.kept_in, here | {"torch": torch.__version__, "data": self.data.model_dump(mode="json")}
+        )
+
+    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
+        """Give the rows of the epochs that ``train`` would not train again: a checkpoint holds what came of them."""
+        checkpoint = None if self._checkpoints is None else self._checkpoints.find(plan, seed)
+        return () if checkpoint is None else checkpoint.curve
+
+    def forget(self, plan: Plan, seed: int) -> None:
+        """Remove a run's checkpoint: it has ended for good."""
+        if self._checkpoints is not None:
+            self._checkpoints.forget(plan, seed)
+
     def plan(self, recipe: Recipe) -> Plan:
         """Compile a recipe for the data.
 
@@ -124,7 +150,7 @@ class Trainer:
             DeviceError: The machine's engine cannot run the plan here.
         """
         engine, reason = choose_engine(self.machine.engine, plan, self.device.type)
-        return Trainer(dataclasses.replace(self.machine, engine=engine), self.data), reason
+        return Trainer(dataclasses.replace(self.machine, engine=engine), self.data, self.kept_in), reason
 
     def network(self, plan: Plan, seed: int) -> Network:
         """Build a plan's network on the device, with initial weights that depend on the seed alone."""
@@ -148,12 +174,12 @@ class Trainer:
         """Train a network as planned.
 
         On the processor, the same plan, data, seed and number of threads give the same curve bit for bit, all but the
-        seconds.
+        seconds; a run that resumes from a checkpoint too. Each epoch leaves a checkpoint before ``on_epoch`` is called.
 
         Args:
             plan: Every batch size, step and rate.
             seed: Decides the initial weights, the order of the images and their shifts.
-            on_epoch: Called with every row as soon as it is complete; its time is on no clock. The run ends as
+            on_epoch: Called with every new row as soon as it is complete; its time is on no clock. The run ends as
                 ``stopped`` if it returns a reason.
             network: Trained in place, and holds in the end the weights that were evaluated; lives on the device.
                 The plan's own if None.
@@ -173,51 +199,66 @@ class Trainer:
             return self._run(plan, seed, on_epoch, network)
 
     def _run(self, plan: Plan, seed: int, on_epoch: OnEpoch | None, network: Network | None) -> Run:
-        setup_clock, train_clock, evaluation_clock = (Stopwatch(self.device) for _ in range(3))
-        with explained_faults(self.device, max(plan.step_sizes)), setup_clock:
+        checkpoints = self._checkpoints
+        start = None if checkpoints is None else checkpoints.find(plan, seed)
+        clocks = _Clocks.of(self.device, start)
+        curve = [] if start is None else [*start.curve]
+        with explained_faults(self.device, max(plan.step_sizes)), clocks.setup:
             engine = self.engine(plan, seed, network)
             engine.prepare(plan.step_sizes)
-        _, chosen_on, tested = self.parts
-        curve: list[EpochRow] = []
+            if start is not None:
+                engine.restore(start.state)
+                restore_randomness(start.state, self.device)
 
         def ended(outcome: Outcome, reason: str) -> Run:
             if network is not None and engine.evaluated is not network:
                 network.load_state_dict(engine.evaluated.state_dict())
-            return Run(tuple(curve), outcome, reason, setup_clock.seconds, engine.name)
+            return Run(tuple(curve), outcome, reason, clocks.setup.seconds, engine.name)
 
-        for epoch in plan.epochs:
-            with explained_faults(self.device, epoch.batch_size), train_clock:
-                sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-                for chosen, rates, shares in _stretches(plan, epoch, engine.generator):
-                    sums += engine.train(chosen, epoch.batch_size, rates, shares)
-                    if not sums.isfinite().all():
-                        break
-                losses = (sums / plan.images).tolist()
-            if not all(map(math.isfinite, losses)):
+        for epoch in plan.epochs[len(curve) :]:
+            row = self._epoch(engine, plan, epoch, clocks)
+            if row is None:
                 return ended(Outcome.DIVERGED, _divergence(plan, epoch))
-            with explained_faults(self.device, epoch.batch_size), evaluation_clock:
-                validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
-                test = accuracy(engine.predict, tested)
-            row = EpochRow(
-                epoch=epoch.epoch,
-                batch_size=epoch.batch_size,
-                steps=epoch.steps,
-                images_seen=epoch.epoch * plan.images,
-                first_rate=epoch.first_rate,
-                last_rate=epoch.last_rate,
-                train_seconds=train_clock.seconds,
-                eval_seconds=evaluation_clock.seconds,
-                loss=losses[0],
-                margin_loss=losses[1],
-                reconstruction_loss=losses[2],
-                validation_accuracy=validation,
-                test_accuracy=test,
-            )
             curve.append(row)
+            if checkpoints is not None:
+                state = engine.state() | global_randomness(self.device)
+                kept = Checkpoint(tuple(curve), clocks.setup.seconds, state)
+                checkpoints.keep(plan, seed, kept)
             enough = None if on_epoch is None else on_epoch(row)
             if enough is not None:
                 return ended(Outcome.STOPPED, enough)
         return ended(Outcome.COMPLETE, "")
+
+    def _epoch(self, engine: Engine, plan: Plan, epoch: EpochPlan, clocks: _Clocks) -> EpochRow | None:
+        """Train and evaluate one epoch; None if its loss is not finite."""
+        with explained_faults(self.device, epoch.batch_size), clocks.train:
+            sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+            for chosen, rates, shares in _stretches(plan, epoch, engine.generator):
+                sums += engine.train(chosen, epoch.batch_size, rates, shares)
+                if not sums.isfinite().all():
+                    break
+            losses = (sums / plan.images).tolist()
+        if not all(map(math.isfinite, losses)):
+            return None
+        _, chosen_on, tested = self.parts
+        with explained_faults(self.device, epoch.batch_size), clocks.evaluation:
+            validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
+            test = accuracy(engine.predict, tested)
+        return EpochRow(
+            epoch=epoch.epoch,
+            batch_size=epoch.batch_size,
+            steps=epoch.steps,
+            images_seen=epoch.epoch * plan.images,
+            first_rate=epoch.first_rate,
+            last_rate=epoch.last_rate,
+            train_seconds=clocks.train.seconds,
+            eval_seconds=clocks.evaluation.seconds,
+            loss=losses[0],
+            margin_loss=losses[1],
+            reconstruction_loss=losses[2],
+            validation_accuracy=validation,
+            test_accuracy=test,
+        )
 
     def _check_fit(self, plan: Plan) -> None:
         shape, count = self.data.dataset.shape, self.data.split.train_images
@@ -226,6 +267,24 @@ class Trainer:
                 f"the plan is for {plan.images} training images of {plan.image}, but {self.data.name} holds "
                 f"{count} of {shape}. Compile the plan for these."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """What a run has spent, each on a clock of its own."""
+
+    setup: Stopwatch
+    train: Stopwatch
+    evaluation: Stopwatch
+
+    @classmethod
+    def of(cls, device: torch.device, start: Checkpoint | None) -> _Clocks:
+        """Begin at 0, or where a run was."""
+        if start is None:
+            return cls(Stopwatch(device), Stopwatch(device), Stopwatch(device))
+        last = start.curve[-1]
+        spent = (start.setup_seconds, last.train_seconds, last.eval_seconds)
+        return cls(*(Stopwatch(device, seconds) for seconds in spent))
 
 
 def accuracy(predict: Callable[[Tensor], Tensor], images: DeviceImages) -> float:

@@ -1,0 +1,109 @@
+"""Checkpoints: what a run needs to resume after its last finished epoch, kept in files until it has ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from dse.errors import CheckpointError
+from dse.files import write_atomically
+from dse.recipe.plan import Plan
+from dse.record.run import EpochRow, check_curve
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A run after one of its epochs.
+
+    Attributes:
+        curve: One row for each epoch so far.
+        setup_seconds: Spent so far before first steps.
+        state: Every tensor that the next epoch depends on, by name; see ``Engine.state``.
+    """
+
+    curve: tuple[EpochRow, ...]
+    setup_seconds: float
+    state: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The latest checkpoint of each run, in a file named by its recipe and seed.
+
+    Attributes:
+        folder: Where they are kept; made when it is needed.
+        machine: What a run must find again to go on as it would have: versions, device, engine, data. Plain values.
+    """
+
+    folder: Path
+    machine: Mapping[str, object]
+
+    def file_of(self, plan: Plan, seed: int) -> Path:
+        """Give where a run's checkpoint lies, if it has one."""
+        return self.folder / f"{plan.recipe.id}-{seed}.safetensors"
+
+    def keep(self, plan: Plan, seed: int, checkpoint: Checkpoint) -> None:
+        """Write a run's checkpoint in place of its last one.
+
+        Raises:
+            CheckpointError: The file cannot be written.
+        """
+        tensors = {name: tensor.detach().contiguous() for name, tensor in checkpoint.state.items()}
+        about = {
+            "machine": self.machine,
+            "plan": _about(plan),
+            "curve": [dataclasses.asdict(row) for row in checkpoint.curve],
+            "setup_seconds": checkpoint.setup_seconds,
+        }
+        file = self.file_of(plan, seed)
+        try:
+            write_atomically(file, safetensors.torch.save(tensors, {"dse": json.dumps(about)}))
+        except OSError as error:
+            raise CheckpointError(
+                f"{file}: the checkpoint cannot be written ({error.strerror}). Make room, or leave checkpoints out "
+                "with --no-checkpoints."
+            ) from None
+
+    def find(self, plan: Plan, seed: int) -> Checkpoint | None:
+        """Read a run's checkpoint; None if there is none, or, with a warning, none that it can resume from."""
+        file = self.file_of(plan, seed)
+        if not file.exists():
+            return None
+        try:
+            return self._read(file, plan)
+        except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as reason:
+            warnings.warn(f"{file}: the run begins anew, since {reason}.", stacklevel=2)
+            return None
+
+    def forget(self, plan: Plan, seed: int) -> None:
+        """Remove a run's checkpoint, if it has one."""
+        self.file_of(plan, seed).unlink(missing_ok=True)
+        with suppress(OSError):  # others are kept there, or nothing ever was
+            self.folder.rmdir()
+
+    def _read(self, file: Path, plan: Plan) -> Checkpoint:
+        with safetensors.safe_open(file, framework="pt") as content:
+            about = json.loads((content.metadata() or {})["dse"])
+            then, now = about["machine"] | about["plan"], {**self.machine, **_about(plan)}
+            differ = [
+                f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in now if then.get(key) != now[key]
+            ]
+            if differ:
+                raise ValueError(", ".join(differ))
+            curve = tuple(EpochRow.parse(row) for row in about["curve"])
+            check_curve(curve, plan.recipe.epochs)
+            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 (not a dict)
+        return Checkpoint(curve, float(about["setup_seconds"]), state)
+
+
+def _about(plan: Plan) -> dict[str, object]:
+    return {"images": plan.images, "image": dataclasses.asdict(plan.image)}
