@@ -81,7 +81,9 @@ def make_trial(
     )
 
 
-def make_study(trials: Sequence[Trial], **space: Any) -> StudyTables:
+def make_study(
+    trials: Sequence[Trial], name: str = "by-hand", baseline: Recipe = BASELINE, **space: Any
+) -> StudyTables:
     content = {
         "objectives": ["train_seconds", "accuracy"],
         "protocol": "holdout",
@@ -95,10 +97,11 @@ def make_study(trials: Sequence[Trial], **space: Any) -> StudyTables:
         "device": "a processor, 2 threads",
         "device_type": "cpu",
         "platform": "Linux",
+        "cores": 2,
         "python": "3.11",
         "versions": {"torch": "2.9", "optuna": "5.0"},
     }
-    return make_tables("by-hand", trials, content, BASELINE.id, environment)
+    return make_tables(name, trials, content, baseline.id, environment)
 
 
 FASTER = Recipe(model=TINY, epochs=5, learning_rate=OneCycle())
@@ -175,44 +178,14 @@ def realistic_study(count: int = 40, seed: int = 0, epochs: int = 5, **space: An
         ]
         state, reason = Outcome.COMPLETE, ""
         if number in (5, 17):
-            state, reason, curve = (
-                Outcome.DIVERGED,
-                "the loss became NaN in epoch 2, at step 38 (rate 0.01)",
-                curve[:1],
-            )
+            state, reason, curve = Outcome.DIVERGED, "the loss became NaN in epoch 2, at step 38", curve[:1]
         if number == 23:
             state, curve = Outcome.FAILED, []
             reason = "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
-        trials.append(
-            make_trial(
-                number,
-                recipe,
-                curve,
-                seed=number,
-                state=state,
-                reason=reason,
-                validation=protocol == "holdout",
-            )
-        )
-    content = {
-        "objectives": ["train_seconds", "accuracy", "parameters"],
-        "protocol": "holdout",
-        "target": None,
-        "data": DATA,
-        **space,
-    }
-    environment = {
-        "dse": "0.1.0",
-        "commit": "0123abc+",
-        "device": "Intel Xeon, 2 threads",
-        "device_type": "cpu",
-        "platform": "Linux-6.1-x86_64",
-        "cores": 2,
-        "python": "3.11.2",
-        "versions": {"torch": "2.9.1", "numpy": "2.3", "optuna": "5.0.0", "pandas": "3.1.0"},
-    }
-    baseline = Recipe(model=TINY, epochs=epochs)
-    return make_tables("quickstart", trials, content, baseline.id, environment)
+        how = {"seed": number, "state": state, "reason": reason, "validation": protocol == "holdout"}
+        trials.append(make_trial(number, recipe, curve, **how))
+    space = {"objectives": ["train_seconds", "accuracy", "parameters"], **space}
+    return make_study(trials, "quickstart", Recipe(model=TINY, epochs=epochs), **space)
 
 
 ENVIRONMENT = {"device": "NVIDIA H100", "device_type": "cpu", "threads": 2, "data_fingerprint": "abc"}

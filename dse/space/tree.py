@@ -111,10 +111,8 @@ class Choice(Node):
     @property
     def ids(self) -> list[Scalar]:
         """The values as a storage keeps them: numbers and words as they are, the rest as text."""
-        return [
-            value if isinstance(value, str | int | float | bool) else json.dumps(value)
-            for value in self.values
-        ]
+        scalar = (str, int, float, bool)
+        return [value if isinstance(value, scalar) else json.dumps(value) for value in self.values]
 
     @property
     @override
