@@ -12,7 +12,6 @@ from typing_extensions import Unpack
 
 from dse.cli.options import (
     dataset_option,
-    find_recipe,
     json_option,
     print_json,
     protocol_option,
@@ -77,6 +76,7 @@ def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
     from dse.data.choice import DataChoice, named_data
     from dse.data.datasets import Protocol
     from dse.recipe.plan import compile_plan
+    from dse.study.recipes import find_recipe
 
     data = DataChoice(
         **named_data(options["dataset"], options["test_share"]), protocol=Protocol(options["protocol"])

@@ -16,7 +16,6 @@ from dse.cli.options import (
     MachineOptions,
     data_choice,
     data_options,
-    find_recipe,
     json_option,
     machine,
     machine_options,
@@ -82,6 +81,8 @@ def train(recipe: str, **options: Unpack[TrainOptions]) -> None:
       dse train quickstart:12 --seed 7 --save net.safetensors
       dse train paper/one_cycle --dataset mnist --find-rate
     """
+    from dse.study.recipes import find_recipe
+
     if options["find_rate"] and options["save"] is not None:
         raise click.UsageError(
             "--save with --find-rate: a search trains no network worth saving. Leave one out."
