@@ -13,9 +13,8 @@ from dse.errors import DataError, RecipeError, SpaceError
 from dse.files import read_yaml
 from dse.recipe.recipe import CAPSULES_ONLY, Recipe
 from dse.section import messages
-from dse.space.joined import ONE_OF, plain_groups
 from dse.space.search_space import SearchSpace
-from dse.space.tree import Alternatives, Group
+from dse.space.tree import ONE_OF, Alternatives, Group, plain_groups
 
 # Every combination of bounds and choices of a block is checked, which takes up to a millisecond for each.
 MOST_CORNERS = 10_000

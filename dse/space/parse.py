@@ -9,8 +9,9 @@ from typing import Any
 
 from dse.errors import SpaceError
 from dse.recipe.recipe import BLOCKS, Recipe
-from dse.space.joined import ONE_OF, Joined
-from dse.space.tree import Alternatives, Choice, Given, Group, Node, Range
+from dse.space.node import Node
+from dse.space.tree import ONE_OF, Alternatives, Group, Joined
+from dse.space.values import Choice, Given, Range
 from dse.units import clipped
 
 _CHOICE_KEYS = {"choices"}

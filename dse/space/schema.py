@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from dse.recipe.recipe import BLOCKS, Recipe
-from dse.space.joined import ONE_OF
 from dse.space.search_space import SearchSpace
+from dse.space.tree import ONE_OF
 
 _DEFINITIONS = "#/$defs/"
 

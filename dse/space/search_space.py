@@ -18,10 +18,9 @@ from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES, is_of_curves
 from dse.section import NameIn, Section
 from dse.space.assignment import Assigned, Assignment, Suggest
-from dse.space.joined import Joined, plain_groups
 from dse.space.parse import parse_recipe_tree
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
-from dse.space.tree import Group
+from dse.space.tree import Group, Joined, plain_groups
 from dse.units import parse_duration
 
 StoppingName = Annotated[str, NameIn(STOPPINGS)]

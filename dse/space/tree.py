@@ -7,189 +7,21 @@ of several alternatives the path holds the alternative's label, so that a parame
 from __future__ import annotations
 
 import itertools
-import json
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from typing_extensions import override
 
 from dse.errors import SpaceError
-from dse.space.assignment import Assignment, Scalar, Suggest
+from dse.space.assignment import Assignment, Suggest
+from dse.space.node import Node
+
+ONE_OF = "one_of"
+"""The key of a space's recipe that holds, by a name of each, groups of blocks that belong together."""
 
 Value = TypeVar("Value")
-
-
-class Node(ABC):
-    """A part of a recipe, some of its values left open."""
-
-    __slots__ = ()
-
-    @property
-    @abstractmethod
-    def size(self) -> float:
-        """How many different contents it can have; infinite if a range of real numbers is left open."""
-
-    @abstractmethod
-    def draw(self, pick: Suggest) -> Any:
-        """Give one content, its open values as they are picked."""
-
-    @abstractmethod
-    def points(self) -> Iterator[tuple[Assignment, Any]]:
-        """Give every content, with the open values that make it.
-
-        Raises:
-            SpaceError: A range of real numbers is left open.
-        """
-
-    @abstractmethod
-    def corners(self) -> Iterator[Any]:
-        """Give contents in which every value and every bound occurs."""
-
-    @abstractmethod
-    def locate(self, content: Any, path: str) -> Assignment:
-        """Give the open values that make a content.
-
-        Raises:
-            SpaceError: There are none; ``path`` says in its text where the content stands.
-        """
-
-    def find(self, content: Any) -> Iterator[Assignment]:
-        """Give all open values that make a content, whose groups may hold further keys."""
-        with suppress(SpaceError):
-            yield self.locate(content, "")
-
-    def open_values(self) -> dict[str, str]:
-        """Say of every open value what it may be, by its name."""
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Given(Node):
-    """A value that the space gives: nothing is searched."""
-
-    value: Any
-
-    @property
-    @override
-    def size(self) -> float:
-        return 1
-
-    @override
-    def draw(self, pick: Suggest) -> Any:
-        return self.value
-
-    @override
-    def points(self) -> Iterator[tuple[Assignment, Any]]:
-        yield {}, self.value
-
-    @override
-    def corners(self) -> Iterator[Any]:
-        yield self.value
-
-    @override
-    def locate(self, content: Any, path: str) -> Assignment:
-        if content != self.value:
-            raise SpaceError(f"{path}={content!r}, but the space fixes it to {self.value!r}")
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice(Node):
-    """One of several values.
-
-    >>> Choice("batch_size.size", (32, 128)).open_values()
-    {'batch_size.size': '32, 128'}
-    """
-
-    name: str
-    values: tuple[Any, ...]
-
-    @property
-    def ids(self) -> list[Scalar]:
-        """The values as a storage keeps them: numbers and words as they are, the rest as text."""
-        scalar = (str, int, float, bool)
-        return [value if isinstance(value, scalar) else json.dumps(value) for value in self.values]
-
-    @property
-    @override
-    def size(self) -> float:
-        return len(self.values)
-
-    @override
-    def draw(self, pick: Suggest) -> Any:
-        return self.values[self.ids.index(pick.suggest_categorical(self.name, self.ids))]
-
-    @override
-    def points(self) -> Iterator[tuple[Assignment, Any]]:
-        for identity, value in zip(self.ids, self.values, strict=True):
-            yield {self.name: identity}, value
-
-    @override
-    def corners(self) -> Iterator[Any]:
-        yield from self.values
-
-    @override
-    def locate(self, content: Any, path: str) -> Assignment:
-        for identity, value in zip(self.ids, self.values, strict=True):
-            if value == content and isinstance(value, bool) == isinstance(content, bool):
-                return {self.name: identity}
-        raise SpaceError(f"{path}={content!r}, but the choices are {list(self.values)}")
-
-    @override
-    def open_values(self) -> dict[str, str]:
-        return {self.name: ", ".join(str(identity) for identity in self.ids)}
-
-
-@dataclass(frozen=True, slots=True)
-class Range(Node):
-    """A number between two bounds, both included; uniform in the logarithm if ``log``."""
-
-    name: str
-    low: float
-    high: float
-    log: bool
-    integer: bool
-
-    @property
-    @override
-    def size(self) -> float:
-        return self.high - self.low + 1 if self.integer else math.inf
-
-    @override
-    def draw(self, pick: Suggest) -> float:
-        if self.integer:
-            return pick.suggest_int(self.name, int(self.low), int(self.high), log=self.log)
-        return pick.suggest_float(self.name, self.low, self.high, log=self.log)
-
-    @override
-    def points(self) -> Iterator[tuple[Assignment, Any]]:
-        if not self.integer:
-            raise SpaceError(f"{self.name} is a range of real numbers, which cannot be listed. Use choices.")
-        for value in range(int(self.low), int(self.high) + 1):
-            yield {self.name: value}, value
-
-    @override
-    def corners(self) -> Iterator[Any]:
-        yield self.low
-        if self.integer and self.low + 1 < self.high:
-            # No factor divides two neighbours, so one of them shows that a range does not fit a sharing.
-            yield self.low + 1
-        yield self.high
-
-    @override
-    def locate(self, content: Any, path: str) -> Assignment:
-        number = isinstance(content, int | float) and not isinstance(content, bool)
-        if not number or not self.low <= content <= self.high:
-            raise SpaceError(f"{path}={content!r}, but the range is {self.low} to {self.high}")
-        return {self.name: content}
-
-    @override
-    def open_values(self) -> dict[str, str]:
-        return {self.name: f"{self.low} to {self.high}{', log' if self.log else ''}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +126,68 @@ class Alternatives(Node):
     def open_values(self) -> dict[str, str]:
         inner = _merged(branch.open_values() for branch in self.branches.values())
         return {self.name: ", ".join(self.branches)} | inner
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Node):
+    """Blocks that every recipe has, and one of several groups of others; no block is in both.
+
+    >>> from dse.space.values import Choice, Given
+    >>> ways = Alternatives("one_of", {"a": Group({"x": Given(1)}), "b": Group({"x": Given(2), "y": Given(3)})})
+    >>> tree = Joined(Group({"z": Choice("z", (8, 9))}), ways)
+    >>> tree.size, [content for _, content in tree.points()][-1]
+    (4, {'z': 9, 'x': 2, 'y': 3})
+    """
+
+    common: Group
+    ways: Alternatives
+
+    @property
+    @override
+    def size(self) -> float:
+        return self.common.size * self.ways.size
+
+    @override
+    def draw(self, pick: Suggest) -> dict[str, Any]:
+        return self.common.draw(pick) | self.ways.draw(pick)
+
+    @override
+    def points(self) -> Iterator[tuple[Assignment, Any]]:
+        for (one, common), (other, way) in itertools.product(self.common.points(), list(self.ways.points())):
+            yield one | other, common | way
+
+    @override
+    def corners(self) -> Iterator[Any]:
+        for group in plain_groups(self):
+            yield from group.corners()
+
+    @override
+    def locate(self, content: Any, path: str) -> Assignment:
+        if not isinstance(content, Mapping):
+            raise SpaceError(f"{path}={content!r}, but the space has a group of keys here")
+        common, way = self._apart(content)
+        return self.common.locate(common, path) | self.ways.locate(way, path)
+
+    @override
+    def find(self, content: Any) -> Iterator[Assignment]:
+        common, way = self._apart(content)
+        for one, other in itertools.product(list(self.common.find(common)), list(self.ways.find(way))):
+            yield one | other
+
+    @override
+    def open_values(self) -> dict[str, str]:
+        return self.common.open_values() | self.ways.open_values()
+
+    def _apart(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        common = {key: value for key, value in content.items() if key in self.common.members}
+        return common, {key: value for key, value in content.items() if key not in common}
+
+
+def plain_groups(tree: Group | Joined) -> list[Group]:
+    """Give every way that a recipe can be as one group of all its blocks."""
+    if isinstance(tree, Group):
+        return [tree]
+    return [Group({**tree.common.members, **way.members}) for way in tree.ways.branches.values()]
 
 
 def _merged(parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
