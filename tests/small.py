@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,18 @@ def save_folder(folder: Path, arrays: OwnArrays) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(file)
     return folder
+
+
+def counted_multiplications(network: torch.nn.Module, forward: Callable[[], object]) -> int:
+    """Count what a network's convolutions and linear layers multiply in a forward pass of one image."""
+    counted = 0
+
+    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        nonlocal counted
+        counted += output.numel() * layer.weight[0].numel()
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.register_forward_hook(count)
+    forward()
+    return counted

@@ -11,19 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 import dse
 from dse.cli import commands
 from dse.recipe.paper import PAPER_RECIPES
 from dse.record.front import front_columns
+from tests.cli.command import run
 from tests.fakes import SMALL_SPACE
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(commands, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")

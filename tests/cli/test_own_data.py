@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 import dse
-from dse.cli import commands
+from tests.cli.command import explore, run
 from tests.small import own_arrays, save_folder
 
 SPACE = {
@@ -25,14 +24,6 @@ SPACE = {
     "baseline": {"model": {"filters": 2}},
     "trials": 1,
 }
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(commands, [str(argument) for argument in arguments])
-
-
-def explore(*arguments: object) -> Result:
-    return run("explore", "space.yaml", "--results", "results", "--device", "cpu", *arguments)
 
 
 @pytest.fixture

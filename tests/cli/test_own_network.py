@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 import dse
-from dse.cli import commands
+from tests.cli.command import explore, run
 
 NETWORK = """
 from torch import nn
@@ -33,14 +32,6 @@ SPACE = {
     "baseline": {"model": {"options": {"width": 4}}},
     "trials": 2,
 }
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(commands, [str(argument) for argument in arguments])
-
-
-def explore(*arguments: object) -> Result:
-    return run("explore", "space.yaml", "--results", "results", "--device", "cpu", *arguments)
 
 
 @pytest.fixture

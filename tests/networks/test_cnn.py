@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
 from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import RecipeError
 from dse.networks.build import build_network
 from dse.recipe.models.cnn import CnnModel
 from dse.recipe.recipe import Recipe
+from tests.small import counted_multiplications
 
 
 @pytest.mark.parametrize("shape", [MNIST_SHAPE, ImageShape(3, 32, 32, 10), ImageShape(2, 9, 14, 5)], ids=str)
@@ -19,17 +19,9 @@ def test_its_sizes_are_those_that_torch_finds(filters: int, shape: ImageShape, c
     recipe = Recipe(model=CnnModel(filters=filters))
     network = build_network(recipe, shape, 0, cpu)
     assert sum(weight.numel() for weight in network.parameters()) == recipe.size(shape).parameters
-    found = 0
-
-    def count(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        nonlocal found
-        found += output.numel() * layer.weight[0].numel()
-
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(count)
-    assert network(torch.zeros(1, shape.channels, shape.height, shape.width)).shape == (1, shape.classes)
-    assert found == recipe.size(shape).multiplications
+    image = torch.zeros(1, shape.channels, shape.height, shape.width)
+    assert network(image).shape == (1, shape.classes)
+    assert counted_multiplications(network, lambda: network(image)) == recipe.size(shape).multiplications
 
 
 def test_it_has_104_202_weights_on_mnist() -> None:

@@ -7,7 +7,6 @@ import re
 
 import pytest
 import torch
-from torch import nn
 
 from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import RecipeError
@@ -17,6 +16,7 @@ from dse.recipe.initialisation import Initialisation
 from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
+from tests.small import counted_multiplications
 
 BARE = Recipe(model=EfficientCapsNetModel(), weight_sharing=WeightSharing(decoder="none"))
 
@@ -33,17 +33,9 @@ def test_its_sizes_are_those_that_torch_finds(decoder: str, shape: ImageShape, c
     network = build_network(recipe, shape, 0, cpu)
     size = recipe.size(shape)
     assert sum(weight.numel() for weight in network.parameters()) == size.parameters
-    found = size.capsules * shape.classes * 16 * (8 + 2)
-
-    def count(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
-        nonlocal found
-        found += output.numel() * layer.weight[0].numel()
-
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(count)
-    network.losses(torch.zeros(1, shape.channels, shape.height, shape.width), torch.tensor([0]))
-    assert found == size.multiplications
+    image = torch.zeros(1, shape.channels, shape.height, shape.width)
+    layers = counted_multiplications(network, lambda: network.losses(image, torch.tensor([0])))
+    assert layers + size.capsules * shape.classes * 16 * (8 + 2) == size.multiplications
 
 
 def test_attention_is_the_formula_capsule_by_capsule(cpu: torch.device) -> None:
