@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
-import re
 import signal
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -20,10 +16,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import gpu_steps
 import torch
+from gpu_machine import describe_machine, run_tests
+from gpu_plan import Measured, Settings
 
 from dse.bench.bench import bench
 from dse.bench.entries import Job
@@ -35,23 +33,13 @@ from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.paper import paper_recipe
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.record.environment import describe_environment
 from dse.record.run import EpochRow, Run
-from dse.training.device import device_title, find_device, threads_of
+from dse.training.device import find_device
 from dse.training.machine import Machine
 from dse.training.trainer import Trainer
 
-if TYPE_CHECKING:
-    from gpu import Settings
-
-Measured = dict[str, Any]
 Tell = Callable[[Measured], None]
 
-ROOT = Path(__file__).resolve().parents[1]
-TESTS = ("tests/training", "tests/networks", "tests/bench")
-TAIL_CHARACTERS = 4000
-STOPPING_SECONDS = 2.0
-MOST_TEST_SECONDS = 180.0
 # An epoch's pilot: enough steps for a rate.
 PILOT_STEPS = 100
 # More whole epochs than these say nothing new, and longer than this no epoch is measured whole.
@@ -89,6 +77,9 @@ class Bench:
         """
         parts: dict[str, Callable[..., Measured]] = {
             "machine": self.machine,
+            "smoke": self.smoke,
+            "profile": self.profile,
+            "alternatives": self.alternatives,
             "tests": self.tests,
             "bench": self.bench,
             "epoch": self.epoch,
@@ -103,62 +94,42 @@ class Bench:
 
     def machine(self, seconds: float, tell: Tell) -> Measured:
         """Describe hardware, versions and code."""
-        described: Measured = describe_environment(
-            device_title(self.device), self.device.type, threads_of(self.device), "fast", ""
-        )
-        del described["data_fingerprint"], described["engine"]
-        if self.device.type == "cuda":
-            properties = torch.cuda.get_device_properties(self.device)
-            described |= {
-                "gpu_memory_bytes": properties.total_memory,
-                "multiprocessors": properties.multi_processor_count,
-                "cuda": torch.version.cuda,
-                "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-                "nvidia_smi": _nvidia_smi(),
-            }
-        return described
+        return describe_machine(self.device)
 
     def tests(self, seconds: float, tell: Tell) -> Measured:
         """Run the tests that need a GPU; their output is in ``tests.log`` as they write it."""
-        command = [sys.executable, "-m", "pytest", "-v", "-m", "gpu", "-p", "no:cacheprovider", *TESTS]
-        # Less than it has, so that no tests are left running behind a process that was stopped.
-        timeout = max(1.0, min(MOST_TEST_SECONDS, seconds - STOPPING_SECONDS))
-        # What else is installed on a lent machine may break pytest by its plugins.
-        environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUNBUFFERED": "1"}
-        log = self.settings.out.resolve() / "tests.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        ending = f"did not end within {timeout:.0f} s"
-        status: int | None = None
-        with log.open("w", encoding="utf-8") as stream, suppress(subprocess.TimeoutExpired):
-            status = subprocess.run(
-                command, cwd=ROOT, env=environment, timeout=timeout, stdout=stream, stderr=subprocess.STDOUT
-            ).returncode
-            ending = f"ended with {status}"
-        tail = log.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:]
-        if status != 0:
-            raise RuntimeError(f"{' '.join(command[1:])} {ending}; all output is in {log}:\n{tail}")
-        last_line = tail.strip().splitlines()[-1]
-        counts = {name: int(count) for count, name in re.findall(r"(\d+) ([a-z]+)", last_line)}
-        return {"counts": counts, "output": tail}
+        return run_tests(self.settings.out.resolve() / "tests.log", seconds)
+
+    def smoke(self, seconds: float, tell: Tell, sharing: Any, batch_size: int, precision: Any) -> Measured:
+        """Compare the steps of every engine of graphs with the reference's."""
+        return gpu_steps.smoke(self._job(sharing, batch_size, precision), tell)
+
+    def profile(self, seconds: float, tell: Tell, sharing: Any, batch_size: int, precision: Any) -> Measured:
+        """List a step's kernels and their time."""
+        return gpu_steps.profile(self._job(sharing, batch_size, precision))
+
+    def alternatives(
+        self, seconds: float, tell: Tell, sharing: Any, batch_size: int, precision: Any
+    ) -> Measured:
+        """Let all ways to run a step that may win take turns."""
+        job = self._job(sharing, batch_size, precision)
+        return gpu_steps.alternatives(job, self.settings.turn_seconds, self.settings.repeats)
 
     def bench(
         self, seconds: float, tell: Tell, sharing: Any, batch_size: int, precision: Any, peer: bool
     ) -> Measured:
         """Measure a row of ``dse bench``."""
         settings = self.settings
-        job = Job(
-            batch_size,
-            self.device,
-            settings.preset,
-            sharing,
-            images=self.trainer.data.split.train_images,
-            precision=precision,
-        )
+        job = self._job(sharing, batch_size, precision)
         (row,) = bench([job], settings.turn_seconds, settings.repeats, settings.peer if peer else None)
         if row.failures:
             tell(row.as_dict())  # what the others gave is kept
             raise RuntimeError("; ".join(f"{name}: {_last_line(why)}" for name, why in row.failures.items()))
         return row.as_dict()
+
+    def _job(self, sharing: Any, batch_size: int, precision: Any) -> Job:
+        images = self.trainer.data.split.train_images
+        return Job(batch_size, self.device, self.settings.preset, sharing, images, precision)
 
     def epoch(self, seconds: float, tell: Tell, sharing: Any, batch_size: int, precision: Any) -> Measured:
         """Measure an epoch's train seconds: several whole ones or, where the time is short, a part of one."""
@@ -276,15 +247,3 @@ def serve(connection: Connection, settings: Settings) -> None:
 
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
-
-
-def _nvidia_smi() -> str | None:
-    """Ask the driver for what torch does not know."""
-    query = "--query-gpu=name,driver_version,power.limit,clocks.max.sm,clocks.max.memory"
-    try:
-        result = subprocess.run(
-            ["nvidia-smi", query, "--format=csv,noheader"], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip() or None

@@ -9,6 +9,10 @@ from typing import Any
 Measured = dict[str, Any]
 Row = tuple[str, ...]
 
+CORNER = ("sharing", "batch", "precision")
+# Names of templates run over pages.
+NAME_CHARACTERS = 80
+
 
 def markdown(sections: Sequence[Measured]) -> str:
     """Write all sections, the newest first."""
@@ -23,18 +27,24 @@ def _section(section: Measured) -> list[str]:
     name = machine["commit"] or machine["code"]
     parts = [f"## {machine['device']}, {name}", _table(("what", "value"), _facts(machine))]
     tables: dict[str, Callable[[list[Measured]], str]] = {
-        "tests": _tests,
+        "smoke": _smoke,
+        "profile": _profiles,
+        "alternatives": _alternatives,
         "bench": _bench,
         "epoch": _epochs,
         "target": _targets,
         "accuracy": _accuracies,
+        "tests": _tests,
     }
     titles = {
-        "tests": "Tests that need a GPU",
+        "smoke": "Twins: how far the losses lie from the reference's",
+        "profile": "Kernels of a step",
+        "alternatives": "Ways to run a step, in turns: speed over fast",
         "bench": "Training images/s, in turns",
         "epoch": "Train seconds of an epoch",
         "target": "Train seconds to the target",
         "accuracy": "Test accuracy of whole runs",
+        "tests": "Tests that need a GPU",
     }
     for part, table in tables.items():
         found = [piece for piece in pieces if piece["part"] == part and piece["measured"]]
@@ -55,6 +65,68 @@ def _facts(machine: Measured) -> list[Row]:
 def _tests(pieces: list[Measured]) -> str:
     counts = pieces[0]["measured"]["counts"]
     return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _smoke(pieces: list[Measured]) -> str:
+    rows = [
+        (
+            *_corner(piece),
+            name,
+            f"{found['difference']:.1e}",
+            f"{piece['measured']['tolerance']:.0e}",
+            f"{found['setup_seconds']:.1f}",
+        )
+        for piece in pieces
+        for name, found in piece["measured"]["engines"].items()
+    ]
+    return _table((*CORNER, "engine", "apart", "allowed", "setup s"), rows)
+
+
+def _profiles(pieces: list[Measured]) -> str:
+    head = (*CORNER, "us a step", "us busy", "kernels", "peak GiB")
+    summary, parts = [], []
+    for piece in pieces:
+        measured = piece["measured"]
+        step, busy = measured["step_microseconds"], measured["busy_microseconds"]
+        corner = _corner(piece)
+        summary.append(
+            (*corner, f"{step:.0f}", f"{busy:.0f}", f"{measured['kernels']:.0f}", _memory(measured))
+        )
+        rows = [
+            (
+                f"`{row['name'][:NAME_CHARACTERS]}`".replace("|", "\\|"),
+                f"{row['calls']:.1f}",
+                f"{row['microseconds']:.1f}",
+                f"{100 * row['microseconds'] / busy:.1f}",
+            )
+            for row in measured["rows"]
+        ]
+        parts += [f"#### {', '.join(corner)}", _table(("kernel", "a step", "us a step", "% of busy"), rows)]
+    return "\n\n".join([_table(head, summary), *parts])
+
+
+def _alternatives(pieces: list[Measured]) -> str:
+    rows = []
+    for piece in pieces:
+        measured = piece["measured"]
+        for name, speed in measured["speed_over_fast"].items():
+            times, engine = measured["microseconds"][name], measured["engines"][name]
+            rows.append(
+                (
+                    *_corner(piece),
+                    name,
+                    f"{speed['median']:.2f} ({speed['low']:.2f} to {speed['high']:.2f})",
+                    f"{times['median']:.0f} ({times['low']:.0f} to {times['high']:.0f})",
+                    f"{engine['setup_seconds']:.1f}",
+                    _memory(engine),
+                    str(measured["repeats"]),
+                )
+            )
+        rows += [
+            (*_corner(piece), name, "failed", _last_line(why), "-", "-", "-")
+            for name, why in measured["failures"].items()
+        ]
+    return _table((*CORNER, "way", "speed", "us a step", "setup s", "peak GiB", "n"), rows)
 
 
 def _bench(pieces: list[Measured]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,7 @@ from dse.recipe.weight_sharing import WeightSharing
 from dse.training.allocator import keep_freed_memory
 from dse.training.engines import build_engine
 from dse.training.images import DeviceImages
-from dse.training.step_engine import Setup
+from dse.training.step_engine import Engine, Setup
 from dse.training.stopwatch import Stopwatch
 
 Sharing = Literal["none", "per_type"]
@@ -66,12 +67,18 @@ class Job:
         return self.model.size(MNIST_SHAPE, self.recipe.weight_sharing)
 
 
-def engine_entry(job: Job, name: Literal["reference", "fast"]) -> Entry:
-    """Build one of our engines."""
+def engine_entry(job: Job, name: str, build: Callable[[str, Setup], Engine] = build_engine) -> Entry:
+    """Build one of our engines.
+
+    Args:
+        job: What is trained.
+        name: What ``build`` knows it by, and the contestant's name.
+        build: Builds it.
+    """
     check_memory(job)
     images = random_images(max(job.images, job.batch_size), MNIST_SHAPE, job.device)
     network = build_network(job.recipe, MNIST_SHAPE, SEED, job.device)
-    engine = build_engine(name, Setup(network, images, SEED, job.precision))
+    engine = build(name, Setup(network, images, SEED, job.precision))
     clock = Stopwatch(job.device)
     with clock:
         engine.prepare([job.batch_size])

@@ -86,7 +86,8 @@ CANDIDATES: dict[str, Candidate] = {
         replace(FAST_ON_GPU, fused_routing=True),
         differs=lambda corner: _on_gpu(corner) and not corner.shared,
     ),
-    "compiled": Candidate(Arithmetic(compiled=True)),
+    # A processor has an engine of its own for it.
+    "compiled": Candidate(Arithmetic(compiled=True), differs=_on_gpu),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import os
 import signal
@@ -35,17 +34,25 @@ def gpu_program(monkeypatch: pytest.MonkeyPatch) -> Any:
     return gpu
 
 
+@pytest.fixture
+def gpu_plan(gpu_program: Any) -> Any:
+    import gpu_plan
+
+    return gpu_plan
+
+
 def options(program: Any, folder: Path, *arguments: str) -> Any:
     return program._parser().parse_args(["--out", str(folder), *arguments])
 
 
-def test_the_pieces_come_in_the_order_of_their_worth(gpu_program: Any, tmp_path: Path) -> None:
+def test_the_pieces_come_in_the_order_of_their_worth(gpu_program: Any, gpu_plan: Any, tmp_path: Path) -> None:
     pieces = gpu_program.plan(options(gpu_program, tmp_path, "--peer", "x"))
     assert len({piece.key for piece in pieces}) == len(pieces)
-    assert list(dict.fromkeys(piece.part for piece in pieces)) == list(gpu_program.PARTS)
-    assert pieces[1].key == (
-        "bench sharing=none batch_size=128 precision=float32 peer=True preset=full dataset=mnist"
-    )
+    assert tuple(dict.fromkeys(piece.part for piece in pieces)) == gpu_plan.PARTS
+    assert gpu_plan.PARTS[0] == "smoke"
+    assert gpu_plan.PARTS[-1] == "tests"
+    assert gpu_plan.FIRST_GUESS_SECONDS.keys() == set(gpu_plan.PARTS)
+    assert pieces[0].key == "smoke sharing=none batch_size=128 precision=float32 preset=full dataset=mnist"
     targets = [piece.parameters for piece in pieces if piece.part == "target"]
     assert [(found["recipe"], found["precision"]) for found in targets[:4]] == [
         ("paper/one_cycle", "float32"),
@@ -58,9 +65,20 @@ def test_the_pieces_come_in_the_order_of_their_worth(gpu_program: Any, tmp_path:
     assert [found["seed"] for found in targets] == [
         seed for recipes in (5, 3) for seed in range(3) for _ in range(3 * recipes)
     ]
-    assert {found["recipe"] for found in targets[45:]} == set(gpu_program.BATCH_1_RECIPES)
-    counts = {part: sum(piece.part == part for piece in pieces) for part in gpu_program.PARTS}
-    assert counts == {"tests": 1, "bench": 18, "epoch": 18, "target": 72, "accuracy": 18}
+    assert {found["recipe"] for found in targets[45:]} == set(gpu_plan.BATCH_1_RECIPES)
+    counts = {part: sum(piece.part == part for piece in pieces) for part in gpu_plan.PARTS}
+    assert counts == {"smoke": 18, "profile": 9, "alternatives": 9, "bench": 18, "epoch": 18,
+                      "target": 72, "accuracy": 18, "tests": 1}  # fmt: skip
+
+
+def test_the_authors_code_is_measured_once_a_corner_and_not_once_a_precision(
+    gpu_program: Any, tmp_path: Path
+) -> None:
+    pieces = gpu_program.plan(options(gpu_program, tmp_path, "--peer", "x", "--parts", "bench"))
+    with_peer = [piece.parameters for piece in pieces if piece.parameters["peer"]]
+    assert [(found["sharing"], found["batch_size"], found["precision"]) for found in with_peer] == [
+        (sharing, size, "float32") for sharing in ("none", "per_type") for size in (128, 16, 1)
+    ]
 
 
 def test_tf32_is_left_out_where_there_is_none(gpu_program: Any, tmp_path: Path) -> None:
@@ -68,41 +86,43 @@ def test_tf32_is_left_out_where_there_is_none(gpu_program: Any, tmp_path: Path) 
     assert {piece.parameters.get("precision", "") for piece in pieces} == {"", "float32", "bfloat16"}
 
 
-def test_all_recipes_are_the_papers(gpu_program: Any) -> None:
+def test_all_recipes_are_the_papers(gpu_plan: Any) -> None:
     from dse.data.datasets import MNIST_SHAPE
     from dse.recipe.paper import PAPER_RECIPES
     from dse.recipe.plan import compile_plan
 
     capsnets = {name for name, recipe in PAPER_RECIPES.items() if recipe.model.name == "capsnet"}
-    assert set(gpu_program.RECIPES) == capsnets
+    assert set(gpu_plan.RECIPES) == capsnets
     plans = {name: compile_plan(PAPER_RECIPES[name], MNIST_SHAPE, 60_000) for name in capsnets}
     slow = {name for name, plan in plans.items() if 1 in plan.batch_sizes}
-    assert set(gpu_program.BATCH_1_RECIPES) == slow
+    assert set(gpu_plan.BATCH_1_RECIPES) == slow
 
 
 def test_a_changed_test_is_run_again_and_changes_no_figure(
-    gpu_program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gpu_program: Any, gpu_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_program, "ROOT", tmp_path)
+    monkeypatch.setattr(gpu_plan, "ROOT", tmp_path)
     for folder in ("tests", "dse/networks"):
         (tmp_path / folder).mkdir(parents=True)
     test = tmp_path / "tests" / "test_law.py"
     test.write_text("old")
     (tmp_path / "pyproject.toml").write_text("")
-    monkeypatch.setattr(gpu_program, "CODE", ("dse/networks",))
+    monkeypatch.setattr(gpu_plan, "CODE", ("dse/networks",))
     before = gpu_program.plan(options(gpu_program, tmp_path))
     test.write_text("new")
     after = gpu_program.plan(options(gpu_program, tmp_path))
-    assert before[0].key != after[0].key
-    assert before[1:] == after[1:]
-    assert gpu_program._arguments(after[0]) == {}
+    assert before[-1].key != after[-1].key
+    assert before[:-1] == after[:-1]
+    assert after[-1].arguments == {}
 
 
 @pytest.mark.slow
 def test_a_process_that_ignores_the_request_to_end_is_killed(
     gpu_program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_program, "STOP_SECONDS", 0.2)
+    import gpu_process
+
+    monkeypatch.setattr(gpu_process, "STOP_SECONDS", 0.2)
     code = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(1, flush=True)\ntime.sleep(99)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
@@ -132,7 +152,7 @@ def test_a_process_that_ignores_the_request_to_end_is_killed(
 def test_the_tests_output_is_kept_whatever_becomes_of_them(
     gpu_program: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str | None
 ) -> None:
-    import gpu_measures
+    import gpu_machine
 
     called: list[Any] = []
     real = subprocess.run
@@ -141,20 +161,21 @@ def test_the_tests_output_is_kept_whatever_becomes_of_them(
         called.append((command, settings["env"], settings["timeout"]))
         return real([sys.executable, "-c", code], **settings)
 
-    monkeypatch.setattr(gpu_measures.subprocess, "run", run)
-    out = tmp_path / "out"
-    measures = gpu_measures.Bench(gpu_program._settings(options(gpu_program, out, "--device", "cpu")))
+    monkeypatch.setattr(gpu_machine.subprocess, "run", run)
+    log = tmp_path / "out" / "tests.log"
     if message is None:
-        assert measures.tests(500.0, lambda found: None)["counts"] == {"passed": 3}
+        assert gpu_machine.run_tests(log, 500.0)["counts"] == {"passed": 3}
         assert called[0][2] == 180.0
     else:
         with pytest.raises(RuntimeError, match=message):
-            measures.tests(3.0, lambda found: None)
+            gpu_machine.run_tests(log, 3.0)
     assert called[0][1]["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
-    assert (out / "tests.log").read_text()
+    assert log.read_text()
 
 
-def test_what_is_done_is_not_repeated_and_what_failed_comes_last(gpu_program: Any, tmp_path: Path) -> None:
+def test_what_is_done_is_not_repeated_and_what_failed_comes_last(
+    gpu_program: Any, gpu_plan: Any, tmp_path: Path
+) -> None:
     pieces = gpu_program.plan(options(gpu_program, tmp_path, "--parts", "target", "--seeds", "1"))
     results = gpu_program.Results(tmp_path, MACHINE)
     results.record(pieces[0], "failed", 1.0, {}, "Traceback\nValueError: no|t so")
@@ -162,14 +183,14 @@ def test_what_is_done_is_not_repeated_and_what_failed_comes_last(gpu_program: An
     again = gpu_program.Results(tmp_path, MACHINE | {"commit": "later"})
     assert again.left(pieces) == [*pieces[2:], pieces[0]]
     assert again.seconds_needed(pieces[1]) == 33.0
-    assert again.seconds_needed(pieces[2]) == gpu_program.FIRST_GUESS_SECONDS["target"]
+    assert again.seconds_needed(pieces[2]) == gpu_plan.FIRST_GUESS_SECONDS["target"]
     assert "ValueError: no\\|t so" in (tmp_path / "gpu.md").read_text()
 
 
 @pytest.mark.parametrize("change", [{"device": "another"}, {"code": "other"}, {"versions": {"torch": "3"}}])
 def test_another_device_or_code_starts_a_section(gpu_program: Any, tmp_path: Path, change: Any) -> None:
     pieces = gpu_program.plan(options(gpu_program, tmp_path))
-    gpu_program.Results(tmp_path, MACHINE).record(pieces[0], "done", 1.0, {"counts": {"passed": 7}})
+    gpu_program.Results(tmp_path, MACHINE).record(pieces[-1], "done", 1.0, {"counts": {"passed": 7}})
     other = gpu_program.Results(tmp_path, MACHINE | change)
     assert other.left(pieces) == pieces
     other.write()
@@ -190,51 +211,6 @@ def test_the_longest_curve_of_a_run_cut_short_is_kept(gpu_program: Any, tmp_path
     assert results.pieces[piece.key]["measured"]["curve"] == CURVE[:1]
 
 
-def test_the_tables_say_what_is_partial_and_extrapolated(gpu_program: Any, tmp_path: Path) -> None:
-    pieces = gpu_program.plan(options(gpu_program, tmp_path))
-    results = gpu_program.Results(tmp_path, MACHINE)
-    first = {piece.part: piece for piece in reversed(pieces)}
-    reached = {"curve": CURVE, "outcome": "target reached", "setup_seconds": 1.0,
-               "peak_allocated_bytes": 2**30, "peak_reserved_bytes": 2**31}  # fmt: skip
-    epoch = {"epoch_seconds": [20.0], "images_measured": 6000, "images_of_an_epoch": 60000, "extrapolated": True,
-             "engine": "fast", "setup_seconds": 2.0}  # fmt: skip
-    row = {name: 2.0 for name in ("reference", "fast", "limit", "fast_over_reference", "fast_over_limit")}
-    row |= {"spread": {name: [1.0, 3.0] for name in row}, "repeats": 5}
-    row["engine"] = {"fast": {"name": "fast", "setup_seconds": 3.0}}
-    results.record(first["tests"], "done", 1.0, {"counts": {"passed": 7}})
-    results.record(first["bench"], "done", 1.0, row)
-    results.record(first["epoch"], "done", 1.0, epoch)
-    results.record(first["target"], "done", 1.0, reached)
-    results.record(first["accuracy"], "partial", 1.0, reached | {"outcome": "stopped"}, "stopped")
-    text = (tmp_path / "gpu.md").read_text()
-    for line in (
-        "7 passed",
-        "| none | 128 | float32 | 2 (1 to 3) | 2 (1 to 3) | - | - | 2 (1 to 3) | 2.00 (1.00 to 3.00) | - |",
-        "20.00 (20.00 to 20.00) | extrapolated from 10.0 % of an epoch | fast |",
-        "| paper/one_cycle | float32 | 1 of 1 | 0 | 4.0 (4.0 to 4.0) | 2 (2 to 2) | 99.50 (99.50 to 99.50) |",
-        "1.00 (2.00 reserved)",
-        "| paper/baseline | float32 | 0 of 1 | - | - | - |",
-        "| partial | stopped |",
-    ):
-        assert line in text
-
-
-def test_a_row_without_the_fast_engine_keeps_the_others(gpu_program: Any, tmp_path: Path) -> None:
-    piece = gpu_program.plan(options(gpu_program, tmp_path, "--parts", "bench"))[0]
-    row = {"reference": 2.0, "spread": {"reference": [1.0, 3.0]}, "repeats": 5, "engine": {}}
-    gpu_program.Results(tmp_path, MACHINE).record(piece, "failed", 1.0, row, "RuntimeError: fast: no capture")
-    text = (tmp_path / "gpu.md").read_text()
-    assert "| none | 128 | float32 | 2 (1 to 3) | - |" in text
-    assert "| failed | - | - | 5 |" in text
-    assert "| failed | RuntimeError: fast: no capture |" in text
-
-
-def test_the_doctests_of_the_tables(gpu_program: Any) -> None:
-    import gpu_tables
-
-    assert doctest.testmod(gpu_tables) == (0, 2)
-
-
 def test_a_wrong_call_is_refused_before_a_gpu_waits(
     gpu_program: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,7 +224,7 @@ def test_a_wrong_call_is_refused_before_a_gpu_waits(
     assert "gpu.json: it cannot be read" in refused("--dataset", "digits")
     with pytest.raises(SystemExit):
         options(gpu_program, tmp_path, "--parts", "epochs")
-    assert "'epochs' is unknown; choose of tests, bench" in capsys.readouterr().err
+    assert "'epochs' is unknown; choose of smoke, profile" in capsys.readouterr().err
 
 
 def test_a_piece_is_stopped_when_its_time_is_up(gpu_program: Any, tmp_path: Path) -> None:

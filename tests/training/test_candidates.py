@@ -73,7 +73,6 @@ def test_only_what_differs_is_a_candidate() -> None:
         "plain",
         "channels_last",
         "spectral",
-        "compiled",
     ]
     on_gpu = {
         batch_size: candidates_in(Corner(batch_size, "bfloat16", "cuda", shared=True))
