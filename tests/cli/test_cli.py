@@ -94,7 +94,7 @@ def test_trials_and_front_for_people(studies: Path) -> None:
     assert rows[0]["recipe_id"] == dse.load_study(studies / "results" / "mini").trials["recipe_id"][0]
 
 
-def test_the_report_is_made_anew(studies: Path) -> None:
+def test_the_report_is_made_again(studies: Path) -> None:
     page = studies / "results" / "mini" / "report.html"
     page.unlink()
     result = run("report", "mini", "--results", studies / "results")

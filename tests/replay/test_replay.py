@@ -283,7 +283,7 @@ def test_a_table_with_gaps_cannot_be_searched_by_a_sampler(tmp_path: Path) -> No
     assert usual_samplers(table) == ("dse", "expected_gain", "grid", "random", "three-step")
 
 
-def test_recipes_that_never_completed_are_left_out_and_told(tmp_path: Path) -> None:
+def test_recipes_that_never_completed_are_left_out_and_counted(tmp_path: Path) -> None:
     def stop_some(tables):
         first = tables["trials"]["recipe_id"].isin(tables["trials"]["recipe_id"].unique()[-4:])
         tables["trials"].loc[first, "state"] = "stopped"

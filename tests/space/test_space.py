@@ -194,7 +194,7 @@ def test_sizes_can_be_opened_and_must_fit_the_sharing() -> None:
         parse_space(content, "test")
 
 
-def test_stopping_needs_objectives_that_a_cut_curve_tells() -> None:
+def test_stopping_needs_objectives_that_a_cut_curve_has() -> None:
     content = yaml.safe_load(QUICKSTART) | {"stopping": "dominated"}
     for objectives in (["train_seconds", "accuracy", "train_flops"], ["train_seconds", "parameters"]):
         with pytest.raises(SpaceError, match="stopping=dominated with objectives=.*or leave stopping out"):

@@ -80,7 +80,7 @@ def test_compiling_leaves_no_trace() -> None:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_compiled_is_told() -> None:
+def test_what_cannot_be_compiled_is_reported() -> None:
     from torch._inductor import config
 
     built = build_engine("compiled", Setup(network(filters=24), images(IMAGES), 7))
