@@ -108,7 +108,7 @@ def record_table(tables: StudyTables) -> RecordedTable:
     if baseline is None:
         raise StudyError(
             f"{tables.name}: no run of the baseline is complete, and volumes are measured from it. "
-            "Go on with the study until one is."
+            "Resume the study until one is."
         )
     left_out = tables.trials["recipe_id"].nunique() - len(candidates)
     return RecordedTable(tables.name, space, tuple(candidates), tuple(runs), baseline, left_out)

@@ -25,7 +25,7 @@ CURVES_NEEDED = 2
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why a run is not worth going on with.
+    """Why a run is not worth continuing.
 
     Attributes:
         epoch: The last epoch that it ran.
@@ -80,7 +80,7 @@ class DominanceRule:
         self._curves_needed = curves_needed
 
     def verdict(self, run: Progress) -> Verdict | None:
-        """Say why a run with at least one epoch need not go on, or None if it may still add to the front."""
+        """Say why a run with at least one epoch need not continue, or None if it may still add to the front."""
         if run.complete or self._history.completed < self._curves_needed:
             return None
         at = len(run.seconds)

@@ -43,7 +43,7 @@ def check_compares(
     if threads is not None and threads != now_threads:
         raise StudyError(
             f"{folder} was measured with another number of threads: {threads}, now {now_threads}. "
-            f"Their seconds do not compare. Go on with --threads {threads}, or give the new study another --name."
+            f"Their seconds do not compare. Resume it with --threads {threads}, or give the new study another --name."
         )
     device, now_device = earlier.get("device"), now.get("device")
     if device is not None and device != now_device and not any_device:

@@ -109,7 +109,7 @@ def writable(path: Path) -> Iterator[None]:
             raise
         raise RunError(
             f"{path}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; if another "
-            "program locks the file, end it. Then the same command goes on where the study stopped."
+            "program locks the file, end it. Then the same command resumes the study."
         ) from None
 
 

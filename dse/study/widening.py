@@ -1,4 +1,4 @@
-"""Going on with a study in a wider space: Optuna refuses a new choice, so the trials move into a new study."""
+"""Resuming a study in a wider space: Optuna refuses a new choice, so the trials move into a new study."""
 
 from __future__ import annotations
 

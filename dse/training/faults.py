@@ -35,7 +35,7 @@ def explained_faults(device: torch.device, batch_size: int) -> Iterator[None]:
         if not _answers(device):
             raise DeviceLostError(
                 f"device {str(device)!r} stopped answering at batch size {batch_size}: {reason}. "
-                "Look at the driver's log, then start dse again: studies go on where they stopped."
+                "Look at the driver's log, then start dse again: studies resume where they stopped."
             ) from error
         raise
 

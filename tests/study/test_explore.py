@@ -117,7 +117,7 @@ REFUSED = {
         "explores another space: objectives differs",
     ),
     "data": ({}, {"data_fingerprint": "other"}, "measured with other images: 'abc', now 'other'"),
-    "threads": ({}, {"threads": 1}, "another number of threads: 2, now 1. .* Go on with --threads 2"),
+    "threads": ({}, {"threads": 1}, "another number of threads: 2, now 1. .* Resume it with --threads 2"),
     "device": ({}, {"device_type": "cuda"}, "measured with another device: 'cpu', now 'cuda'"),
     "its name": ({}, {"device": "NVIDIA T4"}, "measured on 'NVIDIA H100', and this is 'NVIDIA T4'"),
 }

@@ -98,7 +98,7 @@ def test_a_database_that_stays_locked_is_not_the_trials_fault(
                 return super().train(plan, seed, on_epoch)
 
     with pytest.raises(
-        RunError, match="study.db: cannot be written .database is locked.*same command goes on"
+        RunError, match="study.db: cannot be written .database is locked.*same command resumes"
     ):
         run_study(tmp_path, SPACE, Locking(), trials=4)
     assert load_study(tmp_path / "s").trials["state"].tolist()[-1] == "interrupted"
