@@ -81,6 +81,11 @@ RECORDED = "recorded"
 """Key of pydantic's context: whether what is read is a record."""
 
 
+def is_recorded(info: ValidationInfo) -> bool:
+    """Tell whether what is validated is a record, for which neither code nor other files are read."""
+    return bool(info.context and info.context.get(RECORDED))
+
+
 @dataclass(frozen=True)
 class Later:
     """Annotates a key that came after ids were recorded: what lacks it keeps its id.
@@ -118,8 +123,7 @@ class OneOf:
             name = content.get(self.tag) if isinstance(content, Mapping) else None
             if not isinstance(name, str) or name in kinds:
                 return of_union(content)
-            recorded = bool(info.context and info.context.get(RECORDED))
-            return self._other(name, source, recorded).model_validate(content, context=info.context)
+            return self._other(name, source, is_recorded(info)).model_validate(content, context=info.context)
 
         written = core_schema.plain_serializer_function_ser_schema(
             lambda section, info: section.model_dump(mode=info.mode, exclude_unset=info.exclude_unset),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from dse.cli.options import data_dir_option, json_option, print_json
+from dse.cli.options import data_dir_option, json_option, print_json, test_share_option
 from dse.cli.terminal import console, plain_table, say
+
+if TYPE_CHECKING:
+    from dse.data.datasets import Dataset
 
 
 @click.command()
@@ -63,38 +67,55 @@ def spaces(name: str | None, schema: bool, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("path", required=False)
+@test_share_option
 @data_dir_option
 @json_option
-def datasets(data_dir: Path, as_json: bool) -> None:
-    """List the data sets, and whether their files are here.
+def datasets(path: str | None, test_share: float | None, data_dir: Path, as_json: bool) -> None:
+    """List the data sets, and whether their files are here; or check your own images at PATH.
 
     A data set that is not here is downloaded by the first command that trains on it.
+
+    \b
+    Examples:
+      dse datasets
+      dse datasets pictures --test-share 0.15
     """
+    from dse.data.choice import DataSection
     from dse.data.datasets import DATASETS
     from dse.data.files import find_files
 
-    rows = []
-    for dataset in DATASETS.values():
-        found = (
-            None if dataset.built_in else next((path.parent for path in find_files(dataset, data_dir)), None)
-        )
-        rows.append(
-            {
-                "name": dataset.name,
-                "images": str(dataset.shape),
-                "classes": dataset.shape.classes,
-                "train_images": dataset.train_images,
-                "test_images": dataset.test_images,
-                "found": "built in" if dataset.built_in else str(found) if found else None,
-                "description": dataset.title,
-            }
-        )
+    if path is not None:
+        rows = [_dataset_row(DataSection(path=path, test_share=test_share).dataset, path)]
+    elif test_share is not None:
+        raise click.UsageError("--test-share is for your own images. Give their PATH too.")
+    else:
+        rows = []
+        for dataset in DATASETS.values():
+            folder = next((file.parent for file in find_files(dataset, data_dir)), None)
+            rows.append(
+                _dataset_row(dataset, "built in" if dataset.built_in else str(folder) if folder else None)
+            )
     if as_json:
         print_json(rows)
         return
-    table = plain_table("name", "images", "train", "test", "files", "what for")
+    table = plain_table("name", "images", "classes", "train", "test", "files", "what for")
     for row in rows:
         counts = (f"{row['train_images']:,}", f"{row['test_images']:,}")
         files = str(row["found"]) if row["found"] else f"not in {data_dir}/; downloaded when needed"
-        table.add_row(str(row["name"]), str(row["images"]), *counts, files, str(row["description"]))
+        table.add_row(
+            str(row["name"]), str(row["images"]), str(row["classes"]), *counts, files, str(row["description"])
+        )
     console().print(table)
+
+
+def _dataset_row(dataset: Dataset, found: str | None) -> dict[str, object]:
+    return {
+        "name": dataset.name,
+        "images": str(dataset.shape),
+        "classes": dataset.shape.classes,
+        "train_images": dataset.train_images,
+        "test_images": dataset.test_images,
+        "found": found,
+        "description": dataset.title,
+    }

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from dse.data.datasets import DATASETS, Dataset, ImageShape, Protocol, Split, find_dataset, split_sizes
 from dse.data.own.source import OwnFacts, OwnSource
 from dse.errors import DataError
-from dse.section import Section
+from dse.section import Section, is_recorded
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -69,8 +69,8 @@ class DataSection(Section):
         return content
 
     @model_validator(mode="after")
-    def _complete(self) -> DataSection:
-        """Fill in the facts of own images, once: what is read again later must be the same."""
+    def _complete(self, info: ValidationInfo) -> DataSection:
+        """Fill in the facts of own images, once: what is read again later must be the same. A record has them."""
         own = self.own
         if own is None:
             for key in ("shape", "classes", "counts", "test_share"):
@@ -79,7 +79,7 @@ class DataSection(Section):
                         f"{key}: is for your own images. Give their path, or leave it out: the data set "
                         f"{self.name} has it."
                     )
-        elif None in (self.shape, self.classes, self.counts):
+        elif None in (self.shape, self.classes, self.counts) and not is_recorded(info):
             facts = own.facts()
             image = facts.shape
             found = {
@@ -105,10 +105,15 @@ class DataSection(Section):
 
     @property
     def facts(self) -> OwnFacts:
-        """What the files of own images hold, or held when the section was made."""
-        assert self.shape is not None
-        assert self.classes is not None
-        assert self.counts is not None
+        """What the files of own images hold, or held when the section was made.
+
+        Raises:
+            DataError: The section is a record that does not say it.
+        """
+        if self.shape is None or self.classes is None or self.counts is None:
+            raise DataError(
+                f"data: shape, classes and counts of {self.path} are not recorded. Add all three."
+            )
         return OwnFacts(ImageShape(*self.shape, self.classes), *self.counts)
 
     @property

@@ -17,7 +17,7 @@ def known_data(space: Mapping[str, Any], protocol: str) -> DataChoice | None:
     if not isinstance(data, Mapping) or "name" not in data:
         return None
     try:
-        choice = DataChoice(**data, protocol=Protocol(protocol))
+        choice = DataChoice.parse({**data, "protocol": protocol}, "data", recorded=True)
         choice.split  # noqa: B018 - it must exist
     except (DataError, ValueError):
         return None

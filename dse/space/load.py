@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from dse.errors import DataError, RecipeError, SpaceError
 from dse.files import read_yaml
-from dse.recipe.recipe import CAPSULES_ONLY, Recipe
+from dse.recipe.recipe import CAPSULES_ONLY, Recipe, parse_recipe
 from dse.section import messages
 from dse.space.search_space import SearchSpace
 from dse.space.tree import ONE_OF, Alternatives, Group, plain_groups
@@ -95,7 +95,7 @@ def own_networks(space: SearchSpace) -> Iterator[Recipe]:
     for tree in plain_groups(space.tree):
         plain = _first_corner(tree)
         for content, _ in _corners(tree, DEPENDENT[0]):
-            recipe = Recipe.model_validate(plain | content)
+            recipe = parse_recipe(plain | content, space.name)
             if recipe.model.imports:
                 yield recipe
 

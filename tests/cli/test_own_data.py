@@ -77,6 +77,18 @@ def test_a_study_records_its_images_and_is_resumed_with_the_same_alone(here: Pat
     assert run("front", folder).exit_code == 0
 
 
+def test_own_images_are_checked_and_counted(here: Path) -> None:
+    (row,) = json.loads(run("datasets", "pictures", "--json").stdout)
+    assert (row["name"], row["images"], row["classes"], row["found"]) == ("pictures", "1x9x8", 3, "pictures")
+    assert (row["train_images"], row["test_images"]) == (30, 9)
+    shared = run("datasets", "pictures/train", "--test-share", 0.2)
+    assert "20 % of each class" in " ".join(shared.output.split())
+    refused = run("datasets", "pictures/train")
+    assert refused.exit_code == 2
+    assert "pictures/train: has no test part" in refused.stderr
+    assert run("datasets", "--test-share", 0.2).exit_code == 2
+
+
 def test_commands_take_a_path_for_a_data_set(here: Path) -> None:
     (here / "recipe.yaml").write_text(yaml.safe_dump({"model": {"name": "cnn", "filters": 2}, "epochs": 1,
                                                       "batch_size": {"schedule": "constant", "size": 9}}))  # fmt: skip

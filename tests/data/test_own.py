@@ -18,6 +18,7 @@ from dse.data.images import load_images
 from dse.errors import DataError, RecipeError
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
+from dse.record.noise import known_data
 from tests.data.test_files import idx
 from tests.small import NOWHERE, OwnArrays, own_arrays, save_folder
 
@@ -312,3 +313,25 @@ def test_a_command_line_names_data_or_a_path(npz: Path, monkeypatch: pytest.Monk
     assert named_data("./mnist", 0.5) == {"path": "./mnist", "test_share": 0.5}
     assert named_data("missing.npz") == {"path": "missing.npz"}
     assert named_data("mnits") == {"name": "mnits"}
+
+
+def test_a_record_touches_no_file(npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"name": "mine", "path": str(npz)}
+    facts = {"shape": [1, 9, 8], "classes": 3, "counts": [30, 9]}
+    monkeypatch.setattr(Path, "exists", lambda path: pytest.fail(f"looks at {path}"))
+    recorded = DataChoice.parse(content | facts, "record", recorded=True)
+    assert recorded.split == Split(27, 3, 9)
+    with pytest.raises(
+        DataError, match=r"^data: shape, classes and counts of .*mine\.npz are not recorded\. Add all"
+    ):
+        assert DataChoice.parse(content, "record", recorded=True).split
+    assert known_data({"data": content | facts}, "holdout") == recorded
+    assert known_data({"data": content}, "holdout") is None
+
+
+def test_an_image_beyond_all_bounds_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(
+        DataError, match=r"\.png: the image cannot be read \(.*exceeds limit.*Replace it by a sound"
+    ):
+        DataSection(path=str(folder))

@@ -133,7 +133,7 @@ def _header(file: Path) -> tuple[int, int, int]:
     try:
         with Image.open(file) as image:
             mode, (width, height) = image.mode, image.size
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise _unreadable(file, error) from None
     if mode not in CHANNELS:
         raise DataError(
