@@ -43,7 +43,7 @@ class OwnVotes:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """What routing reads."""
+        """What routing reads: the votes themselves."""
         return (self.votes_BKNE,)
 
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class SharedVotes:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """What routing reads."""
+        """What routing reads: capsules and matrices, of which no vote is ever made."""
         return self.primary_BTPD, self.matrices_TDKE
 
     def weighted_sum(self, coupling_BKN: Tensor) -> Tensor:
