@@ -223,7 +223,7 @@ def find_rate(
     trainer = Trainer(machine, data)
     plan = trainer.plan(recipe)
     trainer, _ = trainer.settled(plan)
-    batch_size = plan.epochs[0].batch_size
+    batch_size = plan.segments[0][0].batch_size
     with explained_faults(trainer.device, batch_size):
         engine = trainer.engine(plan, seed)
         engine.prepare([batch_size])

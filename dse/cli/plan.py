@@ -128,10 +128,10 @@ def _print_plan(compiled: Plan) -> None:
         f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations"
     )
     table = plain_table("epochs", "batch size", "steps an epoch", "first learning rate", "last learning rate")
-    for (size, steps), group in groupby(compiled.epochs, key=lambda epoch: (epoch.batch_size, epoch.steps)):
+    for segments, group in groupby(compiled.epochs, key=lambda epoch: epoch.segments):
         epochs = list(group)
+        sizes = " → ".join(str(segment.batch_size) for segment in segments)
+        steps = " + ".join(f"{segment.steps:,}" for segment in segments)
         span = f"{epochs[0].epoch}-{epochs[-1].epoch}" if len(epochs) > 1 else str(epochs[0].epoch)
-        table.add_row(
-            span, str(size), f"{steps:,}", f"{epochs[0].first_rate:.3g}", f"{epochs[-1].last_rate:.3g}"
-        )
+        table.add_row(span, sizes, steps, f"{epochs[0].first_rate:.3g}", f"{epochs[-1].last_rate:.3g}")
     output.print(table)

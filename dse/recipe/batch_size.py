@@ -13,11 +13,12 @@ from typing_extensions import override
 
 from dse.errors import RecipeError
 from dse.recipe.limits import LARGEST_BATCH, LARGEST_GROWTH, MOST_EPOCHS
-from dse.section import OneOf, Section
+from dse.section import Later, OneOf, Section
 
 Size = Annotated[int, Field(ge=1, le=LARGEST_BATCH)]
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Growth = Annotated[int, Field(ge=2, le=LARGEST_GROWTH)]
+WithinEpochs = Annotated[bool, Later(), Field(description="grow where it is due, within an epoch")]
 
 
 class Stage(Section):
@@ -44,8 +45,8 @@ class Schedule(Section, ABC):
     schedule: str
 
     @abstractmethod
-    def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        """Give the (epochs, batch size) pairs that begin within a run of this many epochs.
+    def stages_over(self, epochs: int) -> tuple[tuple[float, int], ...]:
+        """Give the (epochs, batch size) pairs that begin within a run of this many epochs, whole or parts of one.
 
         The last one may reach past the end of the run: it is then cut short, but a cosine spread over it
         still has its full length.
@@ -170,10 +171,12 @@ class AdaBatch(Schedule):
 class Growing(Schedule):
     """A batch size that grows by a factor at shares of the run's images, so that runs of any length grow alike.
 
-    The size changes between epochs alone: a share means the end of an epoch that is nearest to it.
+    A share means the end of an epoch that is nearest to it or, within epochs, the nearest whole batch.
 
     >>> Growing(start=32, growth=4, at=(0.2, 0.5)).stages_over(10)
     ((2, 32), (3, 128), (5, 512))
+    >>> Growing(start=32, at=(0.25,), within_epochs=True).stages_over(2)
+    ((0.5, 32), (1.5, 64))
     """
 
     schedule: Literal["growing"] = "growing"
@@ -188,24 +191,26 @@ class Growing(Schedule):
             description="shares of the run's images after which it grows",
         ),
     ] = (0.5,)
+    within_epochs: WithinEpochs = False
 
     @override
-    def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
-        return _grown(self.start, self.growth, self.at, epochs)
+    def stages_over(self, epochs: int) -> tuple[tuple[float, int], ...]:
+        return _grown(self.start, self.growth, self.at, epochs, self.within_epochs)
 
     @property
     @override
     def label(self) -> str:
         """Start, growth and shares, as in ``32 ×4 at 20, 50 %``."""
-        return f"{self.start} ×{self.growth} at {', '.join(f'{100 * share:g}' for share in self.at)} %"
+        shares = ", ".join(f"{100 * share:g}" for share in self.at)
+        return f"{self.start} ×{self.growth} at {shares} %{' within epochs' if self.within_epochs else ''}"
 
 
 class Seesaw(Schedule):
     """Where a cosine would have divided the rate by a factor, the batch grows by it and the rate falls by its root.
 
     Under Adam both lower the noise of a step alike, but larger batches take fewer steps. The cosine is the one that
-    falls to 0 at the end of the run; after the last cut, rate and batch stay. The size changes between epochs alone:
-    a cut moves to the nearest end of an epoch. Source: Meterez et al. 2025, arXiv 2510.14717.
+    falls to 0 at the end of the run; after the last cut, rate and batch stay. A cut moves to the nearest end of an
+    epoch or, within epochs, to the nearest whole batch. Source: Meterez et al. 2025, arXiv 2510.14717.
 
     >>> Seesaw(start=32, growth=2, cuts=2).stages_over(30)
     ((15, 32), (5, 64), (10, 128))
@@ -219,12 +224,13 @@ class Seesaw(Schedule):
         default=2, description="factor of the batch at each cut; the rate is divided by its root"
     )
     cuts: Annotated[int, Field(ge=1, le=10)] = Field(default=2, description="how many times the rate is cut")
+    within_epochs: WithinEpochs = False
 
     @override
-    def stages_over(self, epochs: int) -> tuple[tuple[int, int], ...]:
+    def stages_over(self, epochs: int) -> tuple[tuple[float, int], ...]:
         # (1 + cos(pi p)) / 2 = growth ** -i
         shares = [math.acos(2 * self.growth**-i - 1) / math.pi for i in range(1, self.cuts + 1)]
-        return _grown(self.start, self.growth, shares, epochs)
+        return _grown(self.start, self.growth, shares, epochs, self.within_epochs)
 
     @override
     def rate_multiples(self, stages: int) -> tuple[float, ...]:
@@ -234,15 +240,20 @@ class Seesaw(Schedule):
     @override
     def label(self) -> str:
         """Start, growth and cuts, as in ``seesaw 32 ×2, 3 cuts``."""
-        return f"seesaw {self.start} ×{self.growth}, {self.cuts} cut{'' if self.cuts == 1 else 's'}"
+        cuts = (
+            f"{self.cuts} cut{'' if self.cuts == 1 else 's'}{' within epochs' if self.within_epochs else ''}"
+        )
+        return f"seesaw {self.start} ×{self.growth}, {cuts}"
 
 
-def _grown(start: int, growth: int, shares: Sequence[float], epochs: int) -> tuple[tuple[int, int], ...]:
-    """Let a size grow at the ends of epochs that are nearest to shares of the run."""
-    ends = [0, *(round(share * epochs) for share in shares), epochs]
-    lengths = [end - begin for begin, end in pairwise(ends)]
+def _grown(
+    start: int, growth: int, shares: Sequence[float], epochs: int, within_epochs: bool
+) -> tuple[tuple[float, int], ...]:
+    """Let a size grow at shares of the run, or at the ends of epochs that are nearest to them."""
+    grown = [share * epochs if within_epochs else round(share * epochs) for share in shares]
+    lengths = [end - begin for begin, end in pairwise([0, *grown, epochs])]
     for i, length in enumerate(lengths):
-        if length < 1:
+        if length <= 0:
             raise ValueError(
                 f"of {epochs} epochs none is left for batches of {start * growth**i}, from "
                 f"{([0.0, *shares])[i]:.3g} to {([*shares, 1.0])[i]:.3g} of the run. "

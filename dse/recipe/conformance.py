@@ -44,7 +44,7 @@ def check_policy(policy: Policy, timelines: Iterable[Timeline] = TIMELINES) -> N
 
 
 def check_schedule(schedule: Schedule, epochs: Sequence[int] = EPOCHS) -> None:
-    """Check a batch schedule: stages of whole epochs that cover the run, or a ValueError; the same written and read.
+    """Check a batch schedule: stages that cover the run, or a ValueError; the same written and read.
 
     Raises:
         AssertionError: It does not keep to one of these; the text says to which.
@@ -59,11 +59,13 @@ def check_schedule(schedule: Schedule, epochs: Sequence[int] = EPOCHS) -> None:
         covered.append(count)
         what = f"stages_over({count})={stages}"
         _expect(bool(stages), f"{what} is empty")
-        whole = all(type(number) is int and number >= 1 for stage in stages for number in stage)
-        _expect(whole, f"{what}: epochs and batch sizes are whole numbers from 1 on")
+        whole = all(type(size) is int and size >= 1 for _, size in stages)
+        _expect(whole, f"{what}: batch sizes are whole numbers from 1 on")
+        lasting = all(0 < length < math.inf for length, _ in stages)
+        _expect(lasting, f"{what}: a stage lasts a number of epochs, or a part of one, above 0")
         before_last = sum(length for length, _ in stages[:-1])
         _expect(before_last < count, f"{what}: the last stage begins after the end of the run")
-        _expect(before_last + stages[-1][0] >= count, f"{what} does not cover the run")
+        _expect(before_last + stages[-1][0] >= count - ROUNDING * count, f"{what} does not cover the run")
         _expect(stages == schedule.stages_over(count), f"{what} gives others when called again")
         multiples = schedule.rate_multiples(len(stages))
         sound = len(multiples) == len(stages) and all(0 < each < math.inf for each in multiples)

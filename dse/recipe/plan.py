@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,14 +23,33 @@ FLOPS_PER_MULTIPLICATION = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """Some steps of an epoch at one batch size."""
+
+    batch_size: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class EpochPlan:
-    """One epoch: its batch size, its steps and its first and last learning rate."""
+    """One epoch.
+
+    Attributes:
+        epoch: Its number, from 1.
+        batch_size: Where it changes within the epoch, the mean over its steps, rounded.
+        steps: Steps of all segments.
+        first_rate: Learning rate of its first step.
+        last_rate: Learning rate of its last step.
+        segments: In the order of training; all steps of one take whole batches, but the epoch's very last step takes
+            what is left.
+    """
 
     epoch: int
     batch_size: int
     steps: int
     first_rate: float
     last_rate: float
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True)
@@ -39,8 +61,7 @@ class Plan:
         image: Shape of the images.
         size: Every size of the network; None of one of the user's own that is not built yet.
         images: Training images; each epoch passes over all of them, the last step with what is left.
-        batch_sizes: Batch size of each epoch, shape (epochs,).
-        steps: Steps of each epoch, shape (epochs,).
+        segments: Of each epoch, in the order of training.
         rates: Learning rate of each step, shape (total_steps,).
         average_shares: Weight of each step's result in the mean of the weights that is evaluated, shape
             (total_steps,); None where the weights themselves are evaluated.
@@ -50,8 +71,7 @@ class Plan:
     image: ImageShape
     size: NetworkSize | None
     images: int
-    batch_sizes: NDArray[np.int64]
-    steps: NDArray[np.int64]
+    segments: tuple[tuple[Segment, ...], ...]
     rates: Rates
     average_shares: Rates | None = None
 
@@ -60,11 +80,32 @@ class Plan:
         """Steps of the whole run."""
         return len(self.rates)
 
+    @cached_property
+    def images_seen(self) -> NDArray[np.int64]:
+        """Images that are seen after each step, repeats counted; shape (total_steps,)."""
+        return _images_seen(self.segments, self.images)
+
+    @cached_property
+    def steps(self) -> NDArray[np.int64]:
+        """Steps of each epoch, shape (epochs,)."""
+        return np.array([sum(segment.steps for segment in epoch) for epoch in self.segments])
+
+    @cached_property
+    def batch_sizes(self) -> NDArray[np.int64]:
+        """Batch size of each epoch, shape (epochs,); the mean over its steps, rounded, where it changes within it."""
+        sums = [sum(segment.batch_size * segment.steps for segment in epoch) for epoch in self.segments]
+        means: NDArray[np.int64] = np.rint(sums / self.steps).astype(np.int64)
+        return means
+
     @property
     def step_sizes(self) -> frozenset[int]:
         """Every number of images that a step of this run takes, what is left for an epoch's last step included."""
-        whole = {int(size) for size in self.batch_sizes}
-        return frozenset(whole | {self.images % size for size in whole} - {0})
+        found = set()
+        for epoch in set(self.segments):
+            before = sum(segment.steps * segment.batch_size for segment in epoch[:-1])
+            found |= {segment.batch_size for segment in epoch}
+            found |= {(self.images - before) % epoch[-1].batch_size} - {0}
+        return frozenset(found)
 
     @property
     def parameters(self) -> int | None:
@@ -89,6 +130,7 @@ class Plan:
                 steps=int(self.steps[i]),
                 first_rate=float(self.rates[ends[i] - self.steps[i]]),
                 last_rate=float(self.rates[ends[i] - 1]),
+                segments=self.segments[i],
             )
             for i in range(self.recipe.epochs)
         )
@@ -122,32 +164,71 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
             f"batch_size: a batch of {largest} is larger than the {images} training images. "
             f"Use at most {images}, or train on more images."
         )
-    lengths, sizes = zip(*stages, strict=True)
-    batch_sizes = np.repeat(np.array(sizes, dtype=np.int64), within(lengths, recipe.epochs))
-    steps = -(-images // batch_sizes)
-    if steps.sum() > MOST_STEPS:
+    segments, stage_steps = _lay_out(stages, images, recipe.epochs)
+    epoch_steps = tuple(sum(segment.steps for segment in epoch) for epoch in segments)
+    if sum(epoch_steps) > MOST_STEPS:
         raise RecipeError(
-            f"epochs: {recipe.epochs:,} epochs of {images:,} images take {steps.sum():,} steps; at most "
+            f"epochs: {recipe.epochs:,} epochs of {images:,} images take {sum(epoch_steps):,} steps; at most "
             f"{MOST_STEPS:,} are planned. Train fewer epochs, or with larger batches."
         )
-    timeline = Timeline(
-        epoch_steps=tuple(steps.tolist()),
-        stage_steps=tuple(length * -(-images // size) for length, size in stages),
-    )
-    begun = within(timeline.stage_steps, timeline.total_steps)
+    timeline = Timeline(epoch_steps, stage_steps)
+    begun = within(stage_steps, timeline.total_steps)
     rates = recipe.learning_rate.rates(timeline) * np.repeat(
         recipe.batch_size.rate_multiples(len(stages)), begun
     )
-    images_seen = np.concatenate(
-        [
-            epoch * images + np.minimum(np.arange(1, count + 1) * size, images)
-            for epoch, (size, count) in enumerate(zip(batch_sizes, steps, strict=True))
-        ]
-    )
+    images_seen = _images_seen(segments, images)
     if recipe.learning_rate.warmup_images:
         rates = rates * np.minimum(1, images_seen / recipe.learning_rate.warmup_images)
     shares = recipe.average_shares(rates, images_seen)
     for array in (rates, shares):
         if array is not None:
             array.setflags(write=False)
-    return Plan(recipe, image, size, images, batch_sizes, steps, rates, shares)
+    return Plan(recipe, image, size, images, segments, rates, shares)
+
+
+def _lay_out(
+    stages: Sequence[tuple[float, int]], images: int, epochs: int
+) -> tuple[tuple[tuple[Segment, ...], ...], tuple[int, ...]]:
+    """Lay stages out over epochs; give the segments of each epoch, and the steps of each stage in full.
+
+    A stage that ends within an epoch ends after the nearest whole batch.
+
+    Raises:
+        RecipeError: A stage is left without a step.
+    """
+    # Lengths are differences of shares: where they should add up to whole epochs they do.
+    ends = [round(end, 9) for end in itertools.accumulate(length for length, _ in stages)]
+    stage_steps = [0] * len(stages)
+    laid_out: list[tuple[Segment, ...]] = []
+    stage = 0
+    for epoch in range(epochs):
+        segments: list[Segment] = []
+        left = images
+        while left:
+            size, ends_here = stages[stage][1], ends[stage] < epoch + 1 and stage + 1 < len(stages)
+            due = (ends[stage] - epoch) * images - (images - left)
+            steps = max(0, min(round(due / size), left // size)) if ends_here else -(-left // size)
+            if steps:
+                segments.append(Segment(size, steps))
+            stage_steps[stage] += steps
+            left = max(0, left - steps * size)
+            if ends[stage] <= epoch + 1 and stage + 1 < len(stages):
+                stage += 1
+        laid_out.append(tuple(segments))
+    for i, (length, size) in enumerate(stages):
+        stage_steps[i] += math.ceil(min(length, max(0, ends[i] - epochs))) * -(-images // size)
+        if not stage_steps[i]:
+            raise RecipeError(
+                f"batch_size: no step of {size} images is left between two changes. Grow less often, further apart, "
+                "or train more epochs."
+            )
+    return tuple(laid_out), tuple(stage_steps)
+
+
+def _images_seen(epochs: Sequence[Sequence[Segment]], images: int) -> NDArray[np.int64]:
+    """Count the images that are seen after each step."""
+    seen = []
+    for epoch, segments in enumerate(epochs):
+        sizes = np.repeat([part.batch_size for part in segments], [part.steps for part in segments])
+        seen.append(epoch * images + np.minimum(np.cumsum(sizes), images))
+    return np.concatenate(seen)

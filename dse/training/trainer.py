@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,12 +33,10 @@ from dse.training.randomness import global_randomness, restore_randomness, seede
 from dse.training.step import as_floats
 from dse.training.step_engine import Engine, Setup
 from dse.training.stopwatch import Stopwatch
+from dse.training.stretches import epoch_stretches
 
 # The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a tenth of a GB.
 EVALUATION_BATCH = 128
-# A look at the losses waits for the device. This seldom it costs nothing, and an epoch of 60,000 steps that
-# diverges at its start still ends within seconds.
-STEPS_BETWEEN_CHECKS = 500
 # What a run must find again to go on as it would have, beside torch and the choice of data.
 RESUMED_ON = ("dse", "commit", "device", "threads", "engine", "data_fingerprint")
 
@@ -231,17 +229,18 @@ class Trainer:
 
     def _epoch(self, engine: Engine, plan: Plan, epoch: EpochPlan, clocks: _Clocks) -> EpochRow | None:
         """Train and evaluate one epoch; None if its loss is not finite."""
-        with explained_faults(self.device, epoch.batch_size), clocks.train:
+        largest = max(segment.batch_size for segment in epoch.segments)
+        with explained_faults(self.device, largest), clocks.train:
             sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-            for chosen, rates, shares in _stretches(plan, epoch, engine.generator):
-                sums += engine.train(chosen, epoch.batch_size, rates, shares)
+            for chosen, batch_size, rates, shares in epoch_stretches(plan, epoch, engine.generator):
+                sums += engine.train(chosen, batch_size, rates, shares)
                 if not sums.isfinite().all():
                     break
             losses = (sums / plan.images).tolist()
         if not all(map(math.isfinite, losses)):
             return None
         _, chosen_on, tested = self.parts
-        with explained_faults(self.device, epoch.batch_size), clocks.evaluation:
+        with explained_faults(self.device, largest), clocks.evaluation:
             validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
             test = accuracy(engine.predict, tested)
         return EpochRow(
@@ -300,25 +299,6 @@ def accuracy(predict: Callable[[Tensor], Tensor], images: DeviceImages) -> float
             batch = images[start : start + EVALUATION_BATCH]
             right += (predict(as_floats(batch.pixels)) == batch.labels).sum()
     return right.item() / len(images)
-
-
-def _stretches(
-    plan: Plan, epoch: EpochPlan, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-    """Pass once over the images in random order: give stretches of indices with the rates and shares of their steps."""
-    device = generator.device
-    steps = plan.epoch_steps(epoch.epoch)
-    rates = torch.from_numpy(plan.rates[steps].copy()).to(device)
-    shares = (
-        None
-        if plan.average_shares is None
-        else torch.from_numpy(plan.average_shares[steps].copy()).to(device)
-    )
-    order = torch.randperm(plan.images, generator=generator, device=device)
-    for first in range(0, epoch.steps, STEPS_BETWEEN_CHECKS):
-        stretch = slice(first, first + STEPS_BETWEEN_CHECKS)
-        images = slice(first * epoch.batch_size, stretch.stop * epoch.batch_size)
-        yield order[images], rates[stretch], None if shares is None else shares[stretch]
 
 
 def _divergence(plan: Plan, epoch: EpochPlan) -> str:

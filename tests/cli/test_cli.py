@@ -120,7 +120,8 @@ def test_a_plan_as_json(tmp_path: Path) -> None:
     assert set(plan) == {"recipe", "parameters", "total_steps", "epochs"}
     assert plan["parameters"] == 8_215_728
     assert [epoch["steps"] for epoch in plan["epochs"]] == [469] * 30
-    assert set(plan["epochs"][0]) == {"epoch", "batch_size", "steps", "first_rate", "last_rate"}
+    assert plan["epochs"][0].keys() == {"epoch", "batch_size", "steps", "first_rate", "last_rate", "segments"}
+    assert plan["epochs"][0]["segments"] == [{"batch_size": 128, "steps": 469}]
     assert np.load(rates).tolist() == [0.001] * plan["total_steps"]
     assert figure.read_text().startswith("<?xml")
 

@@ -10,12 +10,12 @@ from dse.errors import DataError, RecipeError
 from dse.files import write_yaml
 from dse.recipe.batch_size import SCHEDULES, Constant, Growing, Schedule, Seesaw, Stage, Stages
 from dse.recipe.conformance import check_schedule
-from dse.recipe.learning_rate import Fixed
+from dse.recipe.learning_rate import Fixed, WarmRestarts
 from dse.recipe.load import load_recipe
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.paper import PAPER_RECIPES, paper_recipe
-from dse.recipe.plan import compile_plan
+from dse.recipe.plan import Segment, compile_plan
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.recipe.weight_sharing import WeightSharing
 from tests.recipe.drawn import one_of
@@ -77,6 +77,52 @@ def test_a_growing_batch_grows_at_the_same_shares_of_any_run(epochs: int) -> Non
     assert sorted(set(sizes.tolist())) == [16, 32, 64]
 
 
+def test_a_batch_may_grow_within_an_epoch() -> None:
+    """100 images in 2 epochs: 50 of them are due at 16, 3 whole batches, and 100 at 32, until 1.48 epochs."""
+    schedule = Growing(start=16, growth=2, at=(0.25, 0.75), within_epochs=True)
+    policy = WarmRestarts(base_rate=0.001, cycle_epochs="per_stage", warmup_images=100)
+    plan = compile_plan(Recipe(batch_size=schedule, learning_rate=policy, epochs=2), MNIST, 100)
+    assert plan.segments == (
+        (Segment(16, 3), Segment(32, 2)),
+        (Segment(32, 2), Segment(64, 1)),
+    )
+    assert (plan.steps.tolist(), plan.batch_sizes.tolist()) == ([5, 3], [22, 43])
+    assert plan.step_sizes == {16, 32, 20, 64, 36}
+    # A cycle for each stage, of 3, 4 and 1 steps, behind a warm-up over the images seen.
+    cosines = [0.0055 + 0.0045 * np.cos(np.pi * t) for t in (0, 1 / 3, 2 / 3, 0, 1 / 4, 2 / 4, 3 / 4, 0)]
+    warm = np.minimum(1, np.array([16, 32, 48, 80, 100, 132, 164, 200]) / 100)
+    assert plan.rates == pytest.approx(cosines * warm)
+    assert plan.train_flops == compile_plan(Recipe(epochs=2), MNIST, 200).train_flops / 2
+    assert schedule.label == "16 ×2 at 25, 75 % within epochs"
+
+
+@pytest.mark.parametrize("images", [150, 1000])
+def test_growing_at_the_end_of_an_epoch_is_the_same_within_epochs(images: int) -> None:
+    plans = [
+        compile_plan(
+            Recipe(batch_size=Growing(at=(0.2, 0.6), within_epochs=within), epochs=15), MNIST, images
+        )
+        for within in (False, True)
+    ]
+    # Three tenths of 15 epochs are no floating-point number of their own.
+    assert plans[0].segments == plans[1].segments
+    assert plans[0].rates.tolist() == plans[1].rates.tolist()
+
+
+def test_seesaw_within_epochs_cuts_the_rate_where_the_batch_grows() -> None:
+    schedule = Seesaw(start=16, growth=4, cuts=2, within_epochs=True)
+    plan = compile_plan(Recipe(batch_size=schedule, epochs=2), MNIST, 512)
+    stages = [(segment.batch_size, segment.steps) for epoch in plan.segments for segment in epoch]
+    assert [size for size, _ in stages] == [16, 16, 64, 256]
+    sizes = np.repeat([size for size, _ in stages], [steps for _, steps in stages])
+    assert plan.rates == pytest.approx(0.001 * np.sqrt(16 / sizes))
+
+
+def test_growth_within_epochs_counts_for_the_id_where_it_is_asked_for() -> None:
+    assert "within_epochs" not in Growing().id_content()
+    assert Growing(within_epochs=True).id_content()["within_epochs"]
+
+
 def test_seesaw_keeps_the_noise_of_a_cosine_in_fewer_steps() -> None:
     recipe = Recipe(batch_size=Seesaw(start=16, growth=2, cuts=3), epochs=200)
     plan = compile_plan(recipe, MNIST, 1024)
@@ -103,7 +149,13 @@ def test_steps_add_up(schedule: Schedule, epochs: int, images: int) -> None:
     assert len(plan.epochs) == epochs
     assert plan.total_steps == plan.steps.sum() == len(plan.rates)
     for epoch in plan.epochs:
-        assert (epoch.steps - 1) * epoch.batch_size < images <= epoch.steps * epoch.batch_size
+        *whole, last = epoch.segments
+        left = images - sum(segment.steps * segment.batch_size for segment in whole)
+        assert (last.steps - 1) * last.batch_size < left <= last.steps * last.batch_size
+        assert epoch.steps == sum(segment.steps for segment in epoch.segments)
+        sizes = {segment.batch_size for segment in epoch.segments}
+        assert sizes | {left % last.batch_size} - {0} <= plan.step_sizes
+        assert min(sizes) <= epoch.batch_size <= max(sizes)
         rates = plan.rates[plan.epoch_steps(epoch.epoch)]
         assert (rates[0], rates[-1]) == (epoch.first_rate, epoch.last_rate)
     assert (
@@ -145,6 +197,8 @@ BAD = {
     "batch_size: {schedule: stages, stages: [{epochs: rest, size: 1}, {epochs: 2, size: 4}]}": r"rest stands before",
     "{epochs: 4, batch_size: {schedule: growing, at: [0.1]}}":
         r"batch_size: of 4 epochs none is left for batches of 32, from 0 to 0.1 of the run. Grow less often",
+    "{epochs: 9, batch_size: {schedule: growing, at: [0.5, 0.2], within_epochs: true}}":
+        r"none is left for batches of 64, from 0.5 to 0.2",
     "{epochs: 9, batch_size: {schedule: growing, at: [0.5, 0.2]}}": r"none is left for batches of 64, from 0.5 to 0.2",
     "batch_size: {schedule: growing, at: [1.0]}": r"batch_size.at\[0\]=1.0: .*less than 1",
     "{epochs: 10, batch_size: {schedule: seesaw, cuts: 4}}":
@@ -182,6 +236,14 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
         RecipeError, match="a batch of 128 is larger than the 100 training images. Use at most 100"
     ):
         compile_plan(Recipe(), MNIST, images=100)
+
+
+def test_a_stage_without_a_step_is_refused() -> None:
+    schedule = Growing(start=32, at=(0.1, 0.11), within_epochs=True)
+    with pytest.raises(
+        RecipeError, match="no step of 64 images is left between two changes. Grow less often"
+    ):
+        compile_plan(Recipe(batch_size=schedule, epochs=1), MNIST, images=1000)
 
 
 def test_images_too_small_for_capsules_are_refused() -> None:

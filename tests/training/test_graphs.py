@@ -23,7 +23,7 @@ from dse.errors import DeviceError
 from dse.networks.build import build_network
 from dse.networks.capsnet import CapsNet
 from dse.networks.network import PLAIN, Arithmetic, Network
-from dse.recipe.batch_size import AdaBatch
+from dse.recipe.batch_size import AdaBatch, Growing
 from dse.recipe.models.capsnet import CapsNetModel, CapsNetSize
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
@@ -33,6 +33,7 @@ from dse.training.graph_engine import GraphEngine, steps_a_graph
 from dse.training.graphs import WARM_UPS, CaptureError, GraphCapture, Work, capture_stream, restored
 from dse.training.images import DeviceImages
 from dse.training.step_engine import Engine, Setup, StepEngine
+from dse.training.stretches import epoch_stretches
 
 CPU = torch.device("cpu")
 GPU = torch.device("cuda", 0)
@@ -109,6 +110,30 @@ def test_graphs_take_the_steps_of_the_reference(plan, class_capsules, device, re
     torch.testing.assert_close(got, expected, rtol=rtol, atol=1e-4)
     # The shifts are the same draw for draw.
     assert torch.equal(graphed.generator.get_state(), reference.generator.get_state())
+    assert graphed._recordings == prepared, "a size was recorded while the clock ran"
+
+
+@pytest.mark.parametrize("device", [CPU, pytest.param(GPU, marks=pytest.mark.gpu)], ids=str)
+def test_graphs_take_the_steps_of_the_reference_where_a_batch_grows_within_an_epoch(device, request) -> None:
+    if device == GPU:
+        request.getfixturevalue("gpu")
+    schedule = Growing(start=8, growth=2, at=(0.2, 0.6), within_epochs=True)
+    plan = compile_plan(Recipe(batch_size=schedule, epochs=2), MNIST_SHAPE, 90)
+    assert [len(epoch) for epoch in plan.segments] == [2, 2]
+    data = images(90, device=device)
+    reference = StepEngine(Setup(capsnet(device=device), data, SEED), "reference")
+    graphed = graph_engine(capsnet(device=device), data)
+    graphed.prepare(plan.step_sizes)
+    prepared = dict(graphed._recordings)
+    expected, got = (
+        [
+            engine.train(chosen, size, rates).cpu()
+            for epoch in plan.epochs
+            for chosen, size, rates, _ in epoch_stretches(plan, epoch, engine.generator)
+        ]
+        for engine in (reference, graphed)
+    )
+    torch.testing.assert_close(got, expected, rtol=2e-4 if device == CPU else 5e-3, atol=1e-4)
     assert graphed._recordings == prepared, "a size was recorded while the clock ran"
 
 

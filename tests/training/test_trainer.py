@@ -10,11 +10,12 @@ import torch
 
 import dse
 from dse.errors import DataError, DeviceError
-from dse.recipe.batch_size import Constant
+from dse.recipe.batch_size import Constant, Growing
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.training.engines import engine_choices
 from dse.training.machine import Machine
+from dse.training.stretches import epoch_stretches
 from dse.training.trainer import Trainer
 from tests.small import FEW_DIGITS
 
@@ -41,6 +42,28 @@ def test_a_trainer_is_sent_without_its_images_and_trains_alike_there(trainer: Tr
     again = copy.train(copy.plan(RECIPE), 3)
     assert [row.loss for row in again.curve] == [row.loss for row in run.curve]
     assert copy.environment() == trainer.environment()
+
+
+def test_an_epoch_passes_over_each_image_once_in_stretches_of_one_batch_size(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dse.training.stretches.STEPS_BETWEEN_CHECKS", 2)
+    schedule = Growing(start=8, at=(0.3, 0.7), within_epochs=True)
+    plan = trainer.plan(Recipe(model=LeNet5Model(), batch_size=schedule, epochs=2))
+    rates_seen: list[float] = []
+    for epoch in plan.epochs:
+        found = list(epoch_stretches(plan, epoch, torch.Generator().manual_seed(0)))
+        assert sorted(torch.cat([chosen for chosen, *_ in found]).tolist()) == list(range(plan.images))
+        assert all(-(-len(chosen) // size) == len(rates) <= 2 for chosen, size, rates, _ in found)
+        # Only the last stretch may end with a smaller batch.
+        assert all(len(chosen) % size == 0 for chosen, size, _, _ in found[:-1])
+        assert {size for _, size, _, _ in found} == {segment.batch_size for segment in epoch.segments}
+        rates_seen += [rate for _, _, rates, _ in found for rate in rates.tolist()]
+    assert rates_seen == plan.rates.tolist()
+    run = trainer.train(plan, 0)
+    assert [(row.steps, row.batch_size) for row in run.curve] == [
+        (epoch.steps, epoch.batch_size) for epoch in plan.epochs
+    ]
 
 
 def test_planning_reads_no_images() -> None:

@@ -1,4 +1,4 @@
-"""A plan as a picture: the learning rate of every step, and the batch size of every epoch."""
+"""A plan as a picture: the learning rate of every step, and its batch size."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ def write_plan_figure(plan: Plan, path: Path) -> None:
 
 
 def draw_plan(plan: Plan) -> Figure:
-    """Draw the learning rate of every step above the batch size of every epoch."""
+    """Draw the learning rate of every step above its batch size."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     figure.suptitle("\n".join(textwrap.wrap(plan.recipe.label, LINE_LETTERS)), fontsize=11)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    ends = np.cumsum(plan.steps)
-    # Steps of an epoch share its width, so that the time axis reads in epochs at any batch size.
-    position = np.interp(np.arange(plan.total_steps), np.concatenate(([0], ends)), np.arange(len(ends) + 1))
-    above.plot(position, plan.rates, linewidth=1.2)
+    # In epochs, so that the axis reads alike at any batch size.
+    position = np.concatenate(([0], plan.images_seen)) / plan.images
+    above.plot(position[:-1], plan.rates, linewidth=1.2)
     above.set(ylabel="learning rate")
     above.set_ylim(bottom=0)
-    below.stairs(plan.batch_sizes, np.arange(len(ends) + 1), linewidth=1.2, baseline=None)
+    segments = [segment for epoch in plan.segments for segment in epoch]
+    changes = np.cumsum([0, *(segment.steps for segment in segments)])
+    below.stairs(
+        [segment.batch_size for segment in segments], position[changes], linewidth=1.2, baseline=None
+    )
     below.set(ylabel="batch size", xlabel="epoch", yscale="log")
     for axes in (above, below):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    sizes = sorted(set(plan.batch_sizes.tolist()))
+    sizes = sorted({segment.batch_size for segment in segments})
     below.set_yticks(sizes, [str(size) for size in sizes])
     below.minorticks_off()
     return figure
