@@ -31,6 +31,8 @@ Tell = Callable[[Measured], None]
 TOLERANCES = {"float32": 5e-3, "tf32": 2e-2, "bfloat16": 5e-2}
 # So many images or steps a stretch, and so many stretches: graphs of many steps and of one, and more than one replay.
 SMOKE_IMAGES, SMOKE_STRETCHES = 3 * IMAGES_A_GRAPH, 2
+# What a step may be captured with beside its switches.
+CAPTURED = ("fast", "fused", "fused_dots")
 PROFILED_SECONDS = 0.2
 MOST_PROFILED_STEPS = 200
 ROWS_OF_A_PROFILE = 30
@@ -48,7 +50,7 @@ def smoke(job: Job, tell: Tell) -> Measured:
     expected, _ = _lost(build_engine("reference", _setup(job, count)), count, batch_size)
     tolerance = TOLERANCES[job.precision]
     engines: dict[str, Measured] = {}
-    for name in [name for name in candidates_in(_corner(job)) if name in ("fast", "fused")]:
+    for name in [name for name in candidates_in(_corner(job)) if name in CAPTURED]:
         lost, seconds = _lost(build_candidate(name, _setup(job, count)), count, batch_size)
         difference = ((lost - expected).abs() / expected.abs().clamp(min=1e-6)).max().item()
         engines[name] = {"setup_seconds": seconds, "difference": difference}
@@ -78,7 +80,9 @@ def profile(job: Job) -> Measured:
     plain_seconds = _stepping_seconds(engine, job, steps)
     activity = torch.profiler.ProfilerActivity
     on_gpu = job.device.type == "cuda"
-    with torch.profiler.profile(activities=[activity.CUDA if on_gpu else activity.CPU]) as profiler:
+    kinds = [activity.CUDA if on_gpu else activity.CPU]
+    # Torch 2.11 warns of events that it would drop where there are several cycles.
+    with torch.profiler.profile(activities=kinds, acc_events=True) as profiler:
         _stepping_seconds(engine, job, steps)
     rows = [
         {

@@ -138,7 +138,7 @@ class CapsNet(Network):
 
             squash = self.squash.analytic if arithmetic.analytic else self.squash.plain
             with in_full(primary_BND.device):
-                return route_fused(primary_BND, matrices, bias_KE, iterations, squash)
+                return route_fused(primary_BND, matrices, bias_KE, iterations, squash, arithmetic.fused_dots)
         votes = OwnVotes(primary_BND, matrices) if own else SharedVotes(primary_BND, matrices)
         with in_full(primary_BND.device):
             if arithmetic.analytic:

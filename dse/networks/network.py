@@ -36,6 +36,7 @@ class Arithmetic:
         analytic: Whether the gradients of squashing, routing and losses are the ones written out, which take fewer
             kernels than autograd's.
         fused_routing: Whether routing without shared matrices runs as fused kernels; GPUs only.
+        fused_dots: Whether the fused kernels' votes and gradients are products of the tensor cores.
         unfold_up_to_batch: Batch size up to which the primary convolution is one matrix product over all windows; never
             if None.
         channels_last: Whether images lie with their channels together while they are convolved. Weights and their
@@ -47,6 +48,7 @@ class Arithmetic:
     spectral_from_batch: int | None = None
     analytic: bool = False
     fused_routing: bool = False
+    fused_dots: bool = False
     unfold_up_to_batch: int | None = None
     channels_last: bool = False
     kernels_by_trial: bool = False

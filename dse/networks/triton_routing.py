@@ -22,6 +22,7 @@ import triton.language as tl  # type: ignore[import-untyped,import-not-found,unu
 from torch import Tensor
 from torch.autograd import Function
 
+from dse.networks import triton_dots
 from dse.networks.routing import Squashing
 
 # A group of images shares the matrices that it fetches. Compiled for Hopper by Triton 3.8, the two kernels take 127 and
@@ -34,7 +35,12 @@ PROGRAMS = 512
 
 
 def route_fused(
-    primary_BND: Tensor, matrices_NDKE: Tensor, bias_KE: Tensor, iterations: int, squash: Squashing
+    primary_BND: Tensor,
+    matrices_NDKE: Tensor,
+    bias_KE: Tensor,
+    iterations: int,
+    squash: Squashing,
+    dots: bool = False,
 ) -> Tensor:
     """Route primary capsules to class capsules by agreement; the same as ``routing.route`` from zero logits.
 
@@ -44,6 +50,7 @@ def route_fused(
         bias_KE: Added to the weighted sums.
         iterations: At least 1.
         squash: Bounds the class capsules' lengths.
+        dots: Whether votes and gradients are products of the tensor cores, where class capsules are small enough.
 
     Returns:
         Class capsules, shape (B, K, E).
@@ -53,7 +60,7 @@ def route_fused(
     class_BKE = squash(mean_BKE.unflatten(1, bias_KE.shape) + bias_KE)  # type: ignore[no-untyped-call]
     focus_BKE = class_BKE
     for _ in range(iterations - 1):
-        summed_BKE: Tensor = _WeightedSum.apply(primary_BND, matrices_NDKE, focus_BKE)
+        summed_BKE: Tensor = _WeightedSum.apply(primary_BND, matrices_NDKE, focus_BKE, dots)
         class_BKE = squash(summed_BKE + bias_KE)
         focus_BKE = focus_BKE + class_BKE
     return class_BKE
@@ -63,23 +70,28 @@ class _WeightedSum(Function):
     """Sums the votes, each weighted by the softmax over the classes of its agreement with the focus."""
 
     @staticmethod
-    def forward(ctx: Any, primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor, dots: bool
+    ) -> Tensor:
         inputs = primary_BND.contiguous(), matrices_NDKE.contiguous(), focus_BKE.contiguous()
         ctx.save_for_backward(*inputs)
-        groups, parts, sizes = _blocks(*inputs)
+        ctx.dots = dots
+        groups, parts, sizes = _blocks(*inputs, dots=dots)
+        kernel = triton_dots.sum_kernel if "number_block" in sizes else _sum_kernel
         sums_SBKE = inputs[0].new_empty(parts, *focus_BKE.shape)
-        _sum_kernel[groups, parts](*inputs, sums_SBKE, **sizes)
+        kernel[groups, parts](*inputs, sums_SBKE, **sizes)
         return _added(sums_SBKE)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         inputs = ctx.saved_tensors
         primary_BND, matrices_NDKE, focus_BKE = inputs
-        groups, parts, sizes = _blocks(*inputs)
+        groups, parts, sizes = _blocks(primary_BND, matrices_NDKE, focus_BKE, ctx.dots)
+        kernel = triton_dots.gradient_kernel if "number_block" in sizes else _gradient_kernel
         primary_gradient_BND = torch.empty_like(primary_BND)
         matrix_gradients_GNDKE = matrices_NDKE.new_empty(groups, *matrices_NDKE.shape)
         focus_gradients_SBKE = focus_BKE.new_empty(parts, *focus_BKE.shape)
-        _gradient_kernel[groups, parts](
+        kernel[groups, parts](
             *inputs,
             gradients[0].contiguous(),
             primary_gradient_BND,
@@ -87,7 +99,7 @@ class _WeightedSum(Function):
             focus_gradients_SBKE,
             **sizes,
         )
-        return primary_gradient_BND, _added(matrix_gradients_GNDKE), _added(focus_gradients_SBKE)
+        return primary_gradient_BND, _added(matrix_gradients_GNDKE), _added(focus_gradients_SBKE), None
 
 
 def _added(parts: Tensor) -> Tensor:
@@ -100,12 +112,20 @@ def numbers_held(classes: int, size: int) -> int:
     return int(triton.next_power_of_2(classes) * triton.next_power_of_2(size))
 
 
-def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tuple[int, int, dict[str, int]]:
-    """Decide how many groups and parts there are, and the sizes that a kernel is compiled for."""
+def _blocks(
+    primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor, dots: bool = False
+) -> tuple[int, int, dict[str, int]]:
+    """Decide how many groups and parts there are, and the sizes that a kernel is compiled for.
+
+    Those of the kernels of products have a ``number_block``.
+    """
     batch, capsules, numbers = primary_BND.shape
     _, classes, size = focus_BKE.shape
     held = numbers_held(classes, size)
     group = min(LARGEST_GROUP, triton.next_power_of_2(batch), max(1, MOST_NUMBERS // held))
+    least = triton_dots.LEAST_SIDE
+    dots = dots and least * numbers_held(classes, max(least, size)) <= MOST_NUMBERS
+    group = triton_dots.LEAST_SIDE if dots else group
     groups = triton.cdiv(batch, group)
     most = max(1, PROGRAMS // groups)
     # The last part may hold fewer capsules, and none is empty.
@@ -123,6 +143,10 @@ def _blocks(primary_BND: Tensor, matrices_NDKE: Tensor, focus_BKE: Tensor) -> tu
         "part": part,
         "num_warps": 8 if group * held >= MOST_NUMBERS else 4,
     }
+    if dots:
+        sizes["number_block"] = max(triton_dots.LEAST_SIDE, triton.next_power_of_2(numbers))
+        sizes["size_block"] = max(triton_dots.LEAST_SIDE, sizes["size_block"])
+        sizes |= {"num_warps": triton_dots.WARPS, "num_stages": triton_dots.STAGES}
     return groups, parts, sizes
 
 

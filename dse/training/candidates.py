@@ -86,6 +86,10 @@ CANDIDATES: dict[str, Candidate] = {
         replace(FAST_ON_GPU, fused_routing=True),
         differs=lambda corner: _on_gpu(corner) and not corner.shared,
     ),
+    "fused_dots": Candidate(
+        replace(FAST_ON_GPU, fused_routing=True, fused_dots=True),
+        differs=lambda corner: _on_gpu(corner) and not corner.shared,
+    ),
     # A processor has an engine of its own for it.
     "compiled": Candidate(Arithmetic(compiled=True), differs=_on_gpu),
 }

@@ -59,8 +59,9 @@ def test_the_twins_agree_in_the_interpreter() -> None:
     ("batch", "capsules", "numbers", "classes", "size", "iterations"),
     [(1, 4, 8, 10, 16, 3), (5, 3, 2, 3, 5, 2), (17, 2, 2, 3, 5, 3), (3, 6, 8, 10, 16, 1), (3, 7, 2, 3, 5, 3)],
 )
+@pytest.mark.parametrize("dots", [False, True])
 def test_twin_kernels_route_alike(
-    batch, capsules, numbers, classes, size, iterations, place, request, monkeypatch
+    batch, capsules, numbers, classes, size, iterations, place, dots, request, monkeypatch
 ) -> None:
     from dse.networks import triton_routing
     from dse.networks.triton_routing import route_fused
@@ -79,7 +80,7 @@ def test_twin_kernels_route_alike(
     primary, matrices, bias = inputs
     logits = torch.zeros(batch, classes, capsules, device=device)
     plain = route(OwnVotes(primary, matrices), logits, bias, iterations, squash_exact)
-    fused = route_fused(primary, matrices, bias, iterations, squash_exact)
+    fused = route_fused(primary, matrices, bias, iterations, squash_exact, dots)
     torch.testing.assert_close(with_gradients(fused), with_gradients(plain), rtol=1e-4, atol=2e-4)
 
 
@@ -97,14 +98,15 @@ def test_parts_hold_every_capsule_and_none_is_empty(batch, capsules) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("dots", [False, True])
 @pytest.mark.parametrize("batch", [1, 16, 128])
-def test_the_full_capsnet_loses_alike_with_fused_kernels(gpu, batch) -> None:
+def test_the_full_capsnet_loses_alike_with_fused_kernels(gpu, batch, dots) -> None:
     network = build_network(Recipe(), MNIST_SHAPE, 0, gpu)
     images, labels = torch.rand(batch, 1, 28, 28, device=gpu), torch.randint(10, (batch,), device=gpu)
     results = []
     for fused in (False, True):
         network.zero_grad()
-        losses = network.losses(images, labels, Arithmetic(fused_routing=fused))
+        losses = network.losses(images, labels, Arithmetic(fused_routing=fused, fused_dots=dots))
         losses.total.backward()
         results.append([*losses, *(parameter.grad for parameter in network.parameters())])
     torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=1e-4)

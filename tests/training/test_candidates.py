@@ -46,7 +46,7 @@ def expected_of(images: int, batch_size: int) -> torch.Tensor:
 @pytest.mark.parametrize("batch_size", [1, 16, 64])
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_every_candidate_trains_as_the_reference_does(name: str, batch_size: int) -> None:
-    if name == "fused":
+    if name.startswith("fused"):
         pytest.skip("its kernels run on GPUs only; tests/networks/test_triton_routing.py compares them")
     if name == "compiled":
         pytest.skip("tests/training/test_compiling.py compares it")
@@ -81,11 +81,12 @@ def test_only_what_differs_is_a_candidate() -> None:
         batch_size: candidates_in(Corner(batch_size, "bfloat16", "cuda", shared=True))
         for batch_size in (1, 128)
     }
-    assert set(CANDIDATES) - set(on_gpu[1]) == {"spectral", "fused"}
+    assert set(CANDIDATES) - set(on_gpu[1]) == {"spectral", "fused", "fused_dots"}
     assert set(CANDIDATES) - set(on_gpu[128]) == {
         "unfold",
         "spectral",
         "fused",
+        "fused_dots",
         "graph_of_8_images",
         "graph_of_128_images",
     }
