@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.recipe.plan import Plan
+from dse.record.run import EpochRow
 
 Floats = NDArray[np.float64]
 
@@ -80,6 +82,15 @@ class Progress:
     summary: PlanSummary
     seconds: tuple[float, ...]
     accuracies: tuple[float, ...]
+
+    @classmethod
+    def of(cls, summary: PlanSummary, curve: Sequence[EpochRow]) -> Progress:
+        """Read from a run's curve how far it is."""
+        return cls(
+            summary,
+            seconds=tuple(row.train_seconds for row in curve),
+            accuracies=tuple(row.accuracy for row in curve),
+        )
 
     @property
     def complete(self) -> bool:

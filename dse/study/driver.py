@@ -82,7 +82,7 @@ class Driver:
 
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        run = _progress(trial, self._summary(self._space.plan(trial.recipe), trial))
+        run = Progress.of(self._summary(self._space.plan(trial.recipe), trial), trial.run.curve)
         self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
         self._learn_end(trial, run)
 
@@ -157,7 +157,7 @@ class Driver:
         self._watcher.trial_started(trial, plan)
         summary = self._summary(plan, trial)
         trial = self._trained(asked, trial, plan, summary)
-        run = _progress(trial, summary)
+        run = Progress.of(summary, trial.run.curve)
         self._history.record_end(run, recipe.id, counts=trial.state not in CUT_OFF)
         self._learn_end(trial, run)
         if trial.state is not Outcome.INTERRUPTED:
@@ -188,7 +188,7 @@ class Driver:
             )
             write_epoch(asked, row)
             self._watcher.epoch_ended(trial, row)
-            progress = _progress(trial, summary)
+            progress = Progress.of(summary, trial.run.curve)
             self._history.record_epoch(progress, trial.recipe.id)
             # The baseline runs to its end: every recipe is compared with it.
             if self._rule is not None and trial.recipe.id != self._baseline_id:
@@ -273,14 +273,6 @@ class Driver:
         report_end(self._study, trial, self._space.objectives)
 
 
-def _progress(trial: Trial, summary: PlanSummary) -> Progress:
-    return Progress(
-        summary,
-        seconds=tuple(row.train_seconds for row in trial.run.curve),
-        accuracies=tuple(row.accuracy for row in trial.run.curve),
-    )
-
-
 def _cut_off(trial: Trial, outcome: Outcome, reason: str) -> Trial:
     run = dataclasses.replace(trial.run, outcome=outcome, reason=clipped(reason, LONGEST_REASON))
     return dataclasses.replace(trial, run=run)
@@ -288,10 +280,8 @@ def _cut_off(trial: Trial, outcome: Outcome, reason: str) -> Trial:
 
 def _check_row(row: EpochRow, trial: Trial) -> None:
     """Refuse an epoch that no study can hold; it is the training's fault."""
-    numbers = dataclasses.asdict(row).items()
-    if wrong := [
-        f"{name}={value}" for name, value in numbers if isinstance(value, float) and not isfinite(value)
-    ]:
+    numbers = {name: value for name, value in dataclasses.asdict(row).items() if isinstance(value, float)}
+    if wrong := [f"{name}={value}" for name, value in numbers.items() if not isfinite(value)]:
         raise _NotFiniteError(f"epoch {row.epoch}: {', '.join(wrong)}")
     row.check()
     check_curve((*trial.run.curve, row), trial.recipe.epochs)

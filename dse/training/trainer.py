@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from dse.data.choice import DataChoice
 from dse.data.images import ImageData, load_images
 from dse.errors import DataError
 from dse.networks.build import build_network, sized_plan
 from dse.networks.network import Network
-from dse.networks.precision import products_in
 from dse.recipe.plan import EpochPlan, Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.record.environment import describe_environment
@@ -26,17 +23,15 @@ from dse.record.run import EpochRow, OnEpoch, Outcome, Run
 from dse.training.checkpoint import Checkpoint, Checkpoints
 from dse.training.device import device_title, find_device, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
+from dse.training.evaluation import accuracy
 from dse.training.faults import explained_faults
 from dse.training.images import DeviceImages
 from dse.training.machine import Machine
 from dse.training.randomness import global_randomness, restore_randomness, seeded
-from dse.training.step import as_floats
 from dse.training.step_engine import Engine, Setup
 from dse.training.stopwatch import Stopwatch
 from dse.training.stretches import epoch_stretches
 
-# The votes of a batch of the full CapsNet take 0.7 MB an image: this many stay below a tenth of a GB.
-EVALUATION_BATCH = 128
 # What a run must find again to go on as it would have, beside torch and the choice of data.
 RESUMED_ON = ("dse", "commit", "device", "threads", "engine", "data_fingerprint")
 
@@ -284,21 +279,6 @@ class _Clocks:
         last = start.curve[-1]
         spent = (start.setup_seconds, last.train_seconds, last.eval_seconds)
         return cls(*(Stopwatch(device, seconds) for seconds in spent))
-
-
-def accuracy(predict: Callable[[Tensor], Tensor], images: DeviceImages) -> float:
-    """Give the share of images whose class is predicted right, computed in float32.
-
-    Args:
-        predict: Gives the class of each image in [0, 1], (B, C, H, W); shape (B,), int64.
-        images: They lie on the device that predicts.
-    """
-    with torch.inference_mode(), products_in("float32", images.device):
-        right = torch.zeros((), dtype=torch.int64, device=images.device)
-        for start in range(0, len(images), EVALUATION_BATCH):
-            batch = images[start : start + EVALUATION_BATCH]
-            right += (predict(as_floats(batch.pixels)) == batch.labels).sum()
-    return right.item() / len(images)
 
 
 def _divergence(plan: Plan, epoch: EpochPlan) -> str:

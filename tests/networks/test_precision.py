@@ -16,9 +16,9 @@ from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.engines import build_engine
+from dse.training.evaluation import accuracy
 from dse.training.images import DeviceImages
 from dse.training.step_engine import Setup
-from dse.training.trainer import accuracy
 from tests.small import trained
 
 TINY = CapsNetModel(preset="tiny")

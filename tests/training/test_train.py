@@ -23,11 +23,11 @@ from dse.recipe.weight_sharing import WeightSharing
 from dse.record.run import Outcome
 from dse.training import step
 from dse.training.engines import build_engine
+from dse.training.evaluation import accuracy
 from dse.training.images import DeviceImages
 from dse.training.machine import Machine
 from dse.training.step import Step, as_floats
 from dse.training.step_engine import Setup
-from dse.training.trainer import accuracy
 from tests.small import state_of, trained
 
 TINY = CapsNetModel(preset="tiny")

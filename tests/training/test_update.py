@@ -21,11 +21,11 @@ from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.optimizer import OPTIMIZERS, Adam, Muon, Optimizer, ScheduleFree, Sgd
 from dse.recipe.recipe import Recipe
+from dse.training.evaluation import accuracy
 from dse.training.graph_engine import GraphEngine
 from dse.training.images import DeviceImages
 from dse.training.muon import MatrixMuon, orthogonal
 from dse.training.step_engine import Setup, StepEngine
-from dse.training.trainer import accuracy
 from dse.training.update import UPDATES, Update, build_update
 from tests.small import FEW_DIGITS, state_of, trained
 from tests.training.test_graphs import once_more
