@@ -312,19 +312,11 @@ def run_in(
     trials=12,
     sampler=None,
     watcher=None,
-    warm_start=(),
-    retry_failed=False,
+    **start,
 ) -> list[Trial]:
     chosen = space.model_copy(update={"trials": trials, "sampler": sampler or space.sampler})
     with quiet_optuna():
-        return explore(
-            study,
-            chosen,
-            trainer or FakeTrainer(),
-            watcher or Quiet(),
-            warm_start,
-            retry_failed=retry_failed,
-        )
+        return explore(study, chosen, trainer or FakeTrainer(), watcher or Quiet(), **start)
 
 
 def tables_of(trials: Sequence[Trial], space: SearchSpace) -> StudyTables:
