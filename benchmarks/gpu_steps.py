@@ -91,7 +91,7 @@ def profile(job: Job) -> Measured:
             "microseconds": _self_microseconds(event, on_gpu) / steps,
         }
         for event in profiler.key_averages()
-        if _self_microseconds(event, on_gpu) > 0
+        if _is_work(event, on_gpu) and _self_microseconds(event, on_gpu) > 0
     ]
     rows.sort(key=lambda row: row["microseconds"], reverse=True)
     return {
@@ -182,6 +182,12 @@ def _stepping_seconds(engine: Engine, job: Job, steps: int) -> float:
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _is_work(event: FunctionEventAvg, on_gpu: bool) -> bool:
+    """Tell a device's own work from the calls that launch it and from names given to stretches of time."""
+    device_type = torch.autograd.DeviceType.CUDA if on_gpu else torch.autograd.DeviceType.CPU
+    return event.device_type == device_type and not event.is_user_annotation
 
 
 def _self_microseconds(event: FunctionEventAvg, on_gpu: bool) -> float:

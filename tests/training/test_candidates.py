@@ -22,20 +22,23 @@ from dse.training.step_engine import Engine, Setup
 SHAPE = ImageShape(1, 20, 20, 10)
 
 
-def setup_of(count: int) -> Setup:
+def setup_of(count: int, device: torch.device = torch.device("cpu")) -> Setup:  # noqa: B008 - a constant
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (count, 1, 20, 20), dtype=torch.uint8, generator=generator)
-    images = DeviceImages(pixels, torch.randint(0, 10, (count,), generator=generator))
+    labels = torch.randint(0, 10, (count,), generator=generator)
+    images = DeviceImages(pixels.to(device), labels.to(device))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network = CapsNet(CapsNetSize(SHAPE, WeightSharing(), filters=128, types=16, decoder_hidden=(16, 16)))
-    return Setup(network, images, 7)
+    return Setup(network.to(device), images, 7)
 
 
 def trained(engine: Engine, images: int, batch_size: int) -> torch.Tensor:
     """Give the sums of losses of two passes."""
-    rates = torch.full((-(-images // batch_size),), 1e-3, dtype=torch.float64)
-    return torch.stack([engine.train(torch.arange(images), batch_size, rates) for _ in range(2)])
+    device = engine.generator.device
+    rates = torch.full((-(-images // batch_size),), 1e-3, dtype=torch.float64, device=device)
+    chosen = torch.arange(images, device=device)
+    return torch.stack([engine.train(chosen, batch_size, rates) for _ in range(2)]).cpu()
 
 
 @cache
@@ -55,6 +58,19 @@ def test_every_candidate_trains_as_the_reference_does(name: str, batch_size: int
     assert candidate.name == name
     found = trained(candidate, images, batch_size)
     torch.testing.assert_close(found, expected_of(images, batch_size), rtol=5e-4, atol=1e-4)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("batch_size", [1, 16, 64])
+@pytest.mark.parametrize("name", [name for name in CANDIDATES if name != "compiled"])
+def test_every_candidate_can_be_recorded(gpu: torch.device, name: str, batch_size: int) -> None:
+    images = 2 * batch_size + batch_size // 2
+    engines = (
+        build_engine("reference", setup_of(images, gpu)),
+        build_candidate(name, setup_of(images, gpu)),
+    )
+    expected, found = (trained(engine, images, batch_size) for engine in engines)
+    torch.testing.assert_close(found, expected, rtol=5e-3, atol=1e-3)
 
 
 def test_a_graph_passes_over_as_many_images_as_it_is_told() -> None:

@@ -322,17 +322,6 @@ def test_full_capsnet_and_mnist_take_less_than_8_gb(gpu: torch.device) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("batch_size", [1, 16])
-def test_fused_kernels_can_be_recorded(gpu, batch_size) -> None:
-    total = 3 * batch_size
-    data = images(total, device=gpu)
-    engines = [build_engine(n, Setup(capsnet(device=gpu), data, SEED)) for n in ("reference", "fused")]
-    assert engines[1].name == "fused"
-    expected, got = (stretches(engine, total, [batch_size] * 2) for engine in engines)
-    torch.testing.assert_close(got, expected, rtol=5e-3, atol=1e-3)
-
-
-@pytest.mark.gpu
 @pytest.mark.parametrize("class_capsules", ["none", "per_type"])
 @pytest.mark.parametrize("batch_size", [1, 16, 128])
 def test_the_full_capsnet_takes_the_steps_of_the_reference(gpu, batch_size, class_capsules) -> None:
