@@ -44,7 +44,19 @@ def with_a_range(content) -> None:
     content["recipe"]["learning_rate"][0]["base_rate"] = {"low": 1e-4, "high": 1e-1, "log": True}
 
 
-WIDER = [with_more_rates, with_open_routing, with_a_range]
+def with_keys_that_came_later(content) -> None:
+    """A size that the preset gave, an optimizer and a loss: what was trained had their defaults."""
+    content["recipe"]["model"]["filters"] = {"choices": [16, 32]}
+    content["recipe"]["loss"] = [{"name": "margin"}, {"name": "cross_entropy"}]
+    content["recipe"]["optimizer"] = [{"name": "adam"}, {"name": "muon"}]
+    content["baseline"] |= {
+        "model": {"filters": 32},
+        "loss": {"name": "margin"},
+        "optimizer": {"name": "adam"},
+    }
+
+
+WIDER = [with_more_rates, with_open_routing, with_a_range, with_keys_that_came_later]
 
 
 @pytest.mark.parametrize("change", WIDER, ids=lambda change: change.__name__)
