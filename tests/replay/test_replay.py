@@ -155,6 +155,7 @@ def test_stopping_saves_more_than_half_and_loses_little(table: RecordedTable) ->
     assert row["final_hypervolume_share"] > 0.98
 
 
+@pytest.mark.slow  # starts processes, each of which imports everything
 def test_a_comparison_does_not_depend_on_who_works_at_it(table: RecordedTable) -> None:
     strategies = parse_strategies(["dse", "grid"], ["none"])
     alone, together = (

@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.recipe.batch_size import AdaBatch, Constant
@@ -149,6 +149,7 @@ def test_a_study_of_one_recipe_has_one_look() -> None:
     assert choose_encoding(make_study([])).looks.empty
 
 
+@settings(max_examples=40)
 @given(
     policies=st.lists(one_of(POLICIES), min_size=1, max_size=12),
     losses=st.lists(one_of(LOSSES), min_size=1, max_size=3),

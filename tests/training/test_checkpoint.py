@@ -72,7 +72,7 @@ def test_every_optimizer_resumes(tmp_path: Path, kind: type[Optimizer], averages
     if kind is ScheduleFree and averages:
         pytest.skip("schedule_free keeps a mean of its own")
     mean = ExponentialAveraging(half_life=0.2) if averages else NoAveraging()
-    assert_resumes(tmp_path, SMALL.model_copy(update={"optimizer": kind(), "averaging": mean}))
+    assert_resumes(tmp_path, SMALL.model_copy(update={"epochs": 3, "optimizer": kind(), "averaging": mean}))
 
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])
