@@ -29,7 +29,7 @@ from dse.study.explore import explore
 from dse.study.load import load_study
 from dse.study.storage import opened
 from dse.study.watcher import Watcher
-from tests.fakes import epoch_row
+from tests.fakes import FakeTrainer, epoch_row
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "results" / "digits-table"
@@ -95,20 +95,16 @@ def test_the_default_of_optuna_is_the_one_that_is_replayed() -> None:
     assert [getattr(default, name) for name in settings] == [getattr(ours, name) for name in settings]
 
 
-class Recording:
+class Recording(FakeTrainer):
     """Trains nothing: gives back the runs of a table, seed by seed."""
 
     def __init__(self, table: RecordedTable, seeds: list[list[int]]) -> None:
+        super().__init__()
         self._table, self._seeds = table, seeds
         self._rows = {
             table.space.recipe_of(dict(each.choices)).id: row for row, each in enumerate(table.candidates)
         }
         self.epochs: list[tuple[int, int]] = []
-
-    title = "a table"
-
-    def sized(self, plan: Plan) -> Plan:
-        return plan
 
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         row = self._rows[plan.recipe.id]
