@@ -91,13 +91,25 @@ class Pretending:
 
     title = "none"
 
+    def sized(self, plan: Plan) -> Plan:
+        """Leave a plan as it is."""
+        return plan
+
+    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
+        """Give no epochs: no checkpoint is kept."""
+        return ()
+
+    def forget(self, plan: Plan, seed: int) -> None:
+        """Do nothing, likewise."""
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         """Make the curve up."""
         curve: list[EpochRow] = []
         for epoch in plan.epochs:
             seconds = epoch.epoch * (1 + 10 / epoch.batch_size)
             accuracy = 1 - 1 / (2 + epoch.epoch + 100 * float(plan.rates.mean()) ** 0.5)
-            numbers = (epoch.batch_size, epoch.steps, plan.images, epoch.first_rate, epoch.last_rate)
+            seen = epoch.epoch * plan.images
+            numbers = (epoch.batch_size, epoch.steps, seen, epoch.first_rate, epoch.last_rate)
             curve.append(EpochRow(epoch.epoch, *numbers, seconds, 0.0, 1.0, 1.0, 1.0, accuracy, accuracy))
             if on_epoch is not None and (reason := on_epoch(curve[-1])) is not None:
                 return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "pretended")
@@ -105,13 +117,14 @@ class Pretending:
 
 
 def study_gaps(recipes: int) -> list[float]:
-    """Explore so many recipes; give the seconds between trials."""
+    """Explore this many recipes; give the seconds between trials."""
     content = load_space("quickstart").dump()
     rates = [round(0.0005 * (i + 1), 6) for i in range(recipes)]
-    content["recipe"] |= {
+    content["recipe"] = {
+        "model": {"name": "capsnet", "preset": "tiny"},
+        "epochs": EPOCHS,
         "learning_rate": {"policy": "fixed", "base_rate": {"choices": rates}},
         "batch_size": {"schedule": "constant", "size": 128},
-        "weight_sharing": {"class_capsules": "none", "decoder": "full"},
     }
     content["baseline"] = {"learning_rate": {"policy": "fixed", "base_rate": rates[1]}}
     content |= {
