@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
@@ -105,13 +108,13 @@ class Recipe(Section):
                 f"{self.model.name} would normalise by the running means of others. Use another optimizer."
             )
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits that depend on the content alone; see ``Later`` for keys that are new."""
         text = json.dumps(self.id_content(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The recipe in a few words: model, policy, batch schedule, and what differs from the default of the rest."""
         parts = [self.model.label, self.learning_rate.label, f"batch {self.batch_size.label}"]
@@ -124,6 +127,14 @@ class Recipe(Section):
         parts += [] if self.averaging == NoAveraging() else [self.averaging.label]
         parts += [] if self.precision == "float32" else [self.precision]
         return " · ".join(parts)
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy the recipe; one that is changed has an id and a label of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("id", "label"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     def average_shares(self, rates: Rates, images_seen: NDArray[np.int64]) -> Rates | None:
         """Give the weight of each step's result in the mean that is evaluated; None if there is no mean.

@@ -53,6 +53,7 @@ def columns_of(recipes: Sequence[Recipe]) -> list[str]:
     Keys that came later (``dse.section.Later``) are among them where some recipe has another value than the default.
     """
     recipes = [Recipe(), *recipes]
+    recipes = list({recipe.id: recipe for recipe in recipes}.values())
     counted = {key for recipe in recipes for key in flat(recipe.id_content())}
     named = dict.fromkeys(key for recipe in recipes for key in flat(recipe.model_dump(mode="json")))
     return [key for key in named if key in counted]
@@ -148,12 +149,11 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     """Make one row an epoch of each trial."""
-    rows = [
-        {"trial": trial.number, **dataclasses.asdict(epoch), "accuracy": epoch.accuracy}
-        for trial in trials
-        for epoch in trial.run.curve
-    ]
-    frame = pd.DataFrame(rows, columns=CURVE_COLUMNS)
+    names = CURVE_COLUMNS[1:-1]
+    rows = [(trial.number, epoch) for trial in trials for epoch in trial.run.curve]
+    # A column after the other: a dictionary for each row would take several times the memory and the time.
+    columns = {name: [getattr(epoch, name) for _, epoch in rows] for name in names}
+    frame = pd.DataFrame({"trial": [number for number, _ in rows], **columns}, columns=CURVE_COLUMNS)
     frame["validation_accuracy"] = frame["validation_accuracy"].astype(float)
     frame["best_accuracy"] = frame.groupby("trial")["accuracy"].cummax() if rows else frame["accuracy"]
     return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,12 +47,22 @@ def points_frame(recipes: Mapping[str, Replicates], target: float | None = None)
         recipes: Every recipe's runs, by its id.
         target: Accuracy for ``seconds_to_target``.
     """
-    parts = [pd.DataFrame(_curve_columns(runs, target)) for runs in recipes.values()]
-    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return frame.reindex(columns=point_columns())
+    parts = [_curve_columns(runs, target) for runs in recipes.values()]
+    if not parts:
+        return pd.DataFrame().reindex(columns=point_columns())
+    lengths = [len(part["epoch"]) for part in parts]
+    columns = {name: _joined([part[name] for part in parts], lengths) for name in parts[0]}
+    return pd.DataFrame(columns).reindex(columns=point_columns())
 
 
-def _curve_columns(runs: Replicates, target: float | None) -> dict[str, object]:
+def _joined(values: Sequence[Any], lengths: Sequence[int]) -> Any:
+    """Put the same column of all recipes together; one value of a recipe stands for all its epochs."""
+    if isinstance(values[0], np.ndarray):
+        return np.concatenate(values)
+    return [value for value, length in zip(values, lengths, strict=True) for _ in range(length)]
+
+
+def _curve_columns(runs: Replicates, target: float | None) -> dict[str, Any]:
     epochs = np.arange(1, len(runs.seconds) + 1)
     recipe, measures = runs.first.recipe, runs.first.measures
     improved_E = np.diff(runs.accuracies, prepend=-np.inf) > 0

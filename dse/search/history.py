@@ -64,11 +64,16 @@ class History:
             return
         if counts:
             ended.append(run)
-        known = recipe in self._points
+        before = self._points.get(recipe)
         self._points[recipe] = mean_points(ended or [run])
-        if known:
-            points = np.concatenate(list(self._points.values()))
-            self.front = points[front_mask(points, (False, False, False))]
+        if before is None:
+            return
+        # Points that leave the front uncover others; those that were not on it leave nothing behind.
+        left_front = (self.front[:, None] == before).all(axis=2).any()
+        points = np.concatenate(
+            list(self._points.values()) if left_front else [self.front, self._points[recipe]]
+        )
+        self.front = points[front_mask(points, (False, False, False))]
 
     def refer_to(self, baseline: Progress) -> None:
         """Measure volumes and gains from the mean of the complete runs of the baseline, this one included."""

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import optuna
-from optuna.storages import RDBStorage
 
 from dse.errors import DseError, RunError, StudyError
+from dse.study.sqlite import SqliteStorage
 
 DATABASE = "study.db"
 # Of what a study's attributes hold. Studies of version 0.1 do not name theirs.
@@ -22,7 +22,7 @@ LOCK_SECONDS = 90.0
 _DAMAGE = (RuntimeError, AssertionError, LookupError, TypeError, ValueError, AttributeError)
 
 
-def storage_at(path: Path, *, create: bool = False) -> RDBStorage:
+def storage_at(path: Path, *, create: bool = False) -> SqliteStorage:
     """Give the storage in a file, of any name.
 
     Args:
@@ -30,7 +30,7 @@ def storage_at(path: Path, *, create: bool = False) -> RDBStorage:
         create: Whether it is made if it is not there; an old one is opened as it is, no table added.
     """
     # Braces, "?" and "%" of a path mean something in Optuna's and SQLAlchemy's URLs: the file is opened here.
-    return RDBStorage(
+    return SqliteStorage(
         "sqlite:///study.db",
         engine_kwargs={"creator": lambda: _connect(path.resolve(), create=create)},
         skip_table_creation=not create,

@@ -66,6 +66,7 @@ class Driver:
         self._fronts: list[Floats] = []
         self._redone = redone_trials(study)
         self._failures = 0  # of this call, one after the other
+        self._spent_seconds = 0.0
         self.done: list[Trial] = []
 
     def _summary(self, plan: Plan, trial: Trial) -> PlanSummary:
@@ -138,7 +139,7 @@ class Driver:
         recipe = self._space.draw(asked)
         seed = asked.user_attrs.get("seed")
         if seed is None:
-            seed = next_seed(recipe.id, self.done, self._space.seed)
+            seed = next_seed(self._recipes.get(recipe.id, []), self._space.seed)
         plan = self._sized(self._space.plan(recipe))
         kept = self._trainer.kept(plan, seed)
         trial = Trial(
@@ -246,6 +247,7 @@ class Driver:
     def _learn_end(self, trial: Trial, run: Progress) -> None:
         """Add a trial whose epochs are known to those that are done."""
         self.done.append(trial)
+        self._spent_seconds += trial.run.own_seconds
         runs = self._recipes.setdefault(trial.recipe.id, [])
         runs.append(trial)
         self._replicates |= by_recipe(runs)
@@ -256,10 +258,6 @@ class Driver:
         if self._listed is not None:
             self._listed.ended(trial, run)
         self._fronts.append(self._history.front)
-
-    @property
-    def _spent_seconds(self) -> float:
-        return sum(trial.run.own_seconds for trial in self.done)
 
     def _is_stable(self) -> bool:
         count = self._space.until_stable

@@ -126,11 +126,7 @@ class Listed:
         return self._order.remaining_gain()
 
 
-def next_seed(recipe_id: str, trials: Sequence[Trial], first: int) -> int:
-    """Give the first seed that this recipe has not been trained with: a repeated recipe is a new seed."""
-    used = {
-        trial.seed
-        for trial in trials
-        if trial.recipe.id == recipe_id and trial.state is not Outcome.INTERRUPTED
-    }
+def next_seed(trials: Sequence[Trial], first: int) -> int:
+    """Give the first seed that none of these trials of one recipe was trained with."""
+    used = {trial.seed for trial in trials if trial.state is not Outcome.INTERRUPTED}
     return next(seed for seed in range(first, first + len(trials) + 1) if seed not in used)

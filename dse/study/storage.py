@@ -120,9 +120,8 @@ def _create_or_resume(
         before = stored_space(study, folder)
         check_space(study, folder, before, space, widen)
         if space.explored != before.explored:
-            _replace(
+            make_database(
                 folder,
-                study.study_name,
                 space,
                 earlier,
                 carried_over(study, before, space),
@@ -134,15 +133,14 @@ def _create_or_resume(
             "Give the new study another --name."
         )
     else:
-        _replace(folder, folder.name, space, environment, [])
+        make_database(folder, space, environment, [])
         study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
 
 
-def _replace(
+def make_database(
     folder: Path,
-    name: str,
     space: SearchSpace,
     environment: Mapping[str, Any],
     trials: Sequence[FrozenTrial],
@@ -151,7 +149,8 @@ def _replace(
     unfinished = folder / f".{DATABASE}.unfinished"
     unfinished.unlink(missing_ok=True)
     storage = storage_at(unfinished, create=True)
-    new_study(storage, name, space, environment).add_trials(trials)
+    study = new_study(storage, folder.name, space, environment)
+    storage.copy_trials(study._study_id, trials)
     storage.engine.dispose()
     unfinished.replace(folder / DATABASE)
 

@@ -19,7 +19,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.recipe.recipe import parse_recipe
+from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.environment import engine_name
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import Trial
@@ -27,7 +27,16 @@ from dse.record.trial import Trial
 
 def read_trials(study: optuna.Study) -> list[Trial]:
     """Read every trial that has been drawn: its recipe and its seed are known."""
-    return [read_trial(stored) for stored in study.get_trials(deepcopy=False) if is_drawn(stored)]
+    recipes: dict[str, Recipe] = {}
+    trials = []
+    for stored in study.get_trials(deepcopy=False):
+        if is_drawn(stored):
+            # Recipes that come again, with another seed, are one object: it knows its id already.
+            content = repr(_record(stored)["recipe"])
+            trial = read_trial(stored, recipes.get(content))
+            recipes[content] = trial.recipe
+            trials.append(trial)
+    return trials
 
 
 def is_drawn(stored: FrozenTrial) -> bool:
@@ -64,8 +73,12 @@ def redone_trials(study: optuna.Study) -> frozenset[int]:
     )
 
 
-def read_trial(stored: FrozenTrial) -> Trial:
+def read_trial(stored: FrozenTrial, recipe: Recipe | None = None) -> Trial:
     """Read a trial from Optuna's record of it.
+
+    Args:
+        stored: The record.
+        recipe: What it trains, if that is read already.
 
     Raises:
         ValueError: The record is damaged.
@@ -83,7 +96,7 @@ def read_trial(stored: FrozenTrial) -> Trial:
         }
     trial = Trial(
         number=stored.number,
-        recipe=parse_recipe(record["recipe"], f"trial {stored.number}", recorded=True),
+        recipe=recipe or parse_recipe(record["recipe"], f"trial {stored.number}", recorded=True),
         seed=record["seed"],
         run=Run(
             curve=tuple(rows),
@@ -126,19 +139,15 @@ def _is_finite(content: Mapping[str, Any]) -> bool:
     return all(math.isfinite(value) for value in content.values() if isinstance(value, float))
 
 
+def trial_attributes(trial: Trial) -> dict[str, Any]:
+    """Give the attributes that keep a trial that has ended."""
+    epochs = {f"epoch {row.epoch}": dataclasses.asdict(row) for row in trial.run.curve}
+    return {"start": _start(trial), **epochs, "end": _end(trial)}
+
+
 def write_start(asked: optuna.Trial, trial: Trial) -> None:
     """Record what is known of a trial before it trains."""
-    asked.set_user_attr(
-        "start",
-        {
-            "recipe": trial.recipe.model_dump(mode="json"),
-            "seed": trial.seed,
-            "device": trial.device,
-            "measures": dict(trial.measures),
-            "attempt": trial.attempt,
-            "resumed_epochs": trial.run.resumed_epochs,
-        },
-    )
+    asked.set_user_attr("start", _start(trial))
 
 
 def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
@@ -155,6 +164,17 @@ def write_end_afterwards(study: optuna.Study, stored: FrozenTrial, trial: Trial)
     """Record how a trial ended whose process is gone."""
     # Optuna's own Trial would ask the sampler for a point.
     study._storage.set_trial_user_attr(stored._trial_id, "end", _end(trial))
+
+
+def _start(trial: Trial) -> dict[str, Any]:
+    return {
+        "recipe": trial.recipe.model_dump(mode="json"),
+        "seed": trial.seed,
+        "device": trial.device,
+        "measures": dict(trial.measures),
+        "attempt": trial.attempt,
+        "resumed_epochs": trial.run.resumed_epochs,
+    }
 
 
 def _end(trial: Trial) -> dict[str, Any]:

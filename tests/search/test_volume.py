@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dse.errors import InputError
-from dse.search.history import History
+from dse.pareto import front_mask
+from dse.search.history import History, mean_points
 from dse.search.volume import Reference, curve_volume, objective_volume, run_points
 from tests.fakes import make_progress as run
 
@@ -101,3 +102,17 @@ def test_the_reference_is_the_mean_of_the_baseline_s_runs() -> None:
     history.refer_to(run((0.6,) * 5, epoch_seconds=3.0))
     assert history.reference is not None
     assert (history.reference.seconds, history.reference.accuracy) == pytest.approx((20.0, 0.4))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_front_that_is_kept_up_to_date_is_the_front_of_all_means(seed: int) -> None:
+    random, history, runs = np.random.default_rng(seed), History(), {}
+    for _ in range(25):
+        recipe = int(random.integers(6))
+        accuracies = tuple(random.choice([0.5, 0.6, 0.7, 0.8, 0.9], 5).tolist())
+        done = run(accuracies, epoch_seconds=float(random.choice([0.5, 1.0, 2.0])))
+        history.record(done, recipe)
+        runs.setdefault(recipe, []).append(done)
+        points = np.concatenate([mean_points(each) for each in runs.values()])
+        expected = points[front_mask(points, (False, False, False))]
+        assert {*map(tuple, history.front)} == {*map(tuple, expected)}

@@ -1,0 +1,62 @@
+"""The storage's fast reading and copying give what Optuna's own do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from dse.study.quiet import quiet_optuna
+from dse.study.sqlite import SqliteStorage
+from tests.fakes import FakeTrainer, make_space, run_study
+
+URL = "sqlite:///{}"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with every state and an infinite value, one trial drawn by no more than its start."""
+    folder = tmp_path_factory.mktemp("study")
+    trainer = FakeTrainer()
+    trainer.interrupt_at = 9
+    with pytest.raises(KeyboardInterrupt):
+        run_study(folder, make_space(stopping="dominated", sampler="tpe"), trainer, trials=30)
+    path = folder / "s" / "study.db"
+    with quiet_optuna():
+        study = optuna.load_study(study_name="s", storage=URL.format(path))
+        study.enqueue_trial({"x": 1}, user_attrs={"seed": 3})
+        study.ask()
+        study.enqueue_trial({"x": 2})
+        study.add_trial(optuna.trial.create_trial(values=[float("inf"), 0.5, 1.0]))
+    return path
+
+
+def read(storage: RDBStorage) -> list[FrozenTrial]:
+    return storage.get_all_trials(1, deepcopy=False)
+
+
+def test_reading_is_as_optunas(database: Path) -> None:
+    ours, theirs = SqliteStorage(URL.format(database)), RDBStorage(URL.format(database))
+    assert read(ours) == read(theirs)
+    assert {trial.state for trial in read(ours)} >= {TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING}
+    for states in ((TrialState.WAITING,), (TrialState.COMPLETE, TrialState.RUNNING)):
+        assert ours.get_all_trials(1, states=states) == theirs.get_all_trials(1, states=states)
+    assert ours._get_trials(1, None, {2, 4}, 5) == theirs._get_trials(1, None, {2, 4}, 5)
+
+
+def test_copying_is_as_optunas(database: Path, tmp_path: Path) -> None:
+    trials = read(SqliteStorage(URL.format(database)))
+    copies = []
+    for name in ("ours", "theirs"):
+        storage = SqliteStorage(URL.format(tmp_path / name))
+        with quiet_optuna():
+            study = optuna.create_study(study_name="s", storage=storage, directions=["minimize"] * 3)
+            if name == "ours":
+                storage.copy_trials(1, trials)
+            else:
+                study.add_trials(trials)
+        copies.append(read(RDBStorage(URL.format(tmp_path / name))))
+    assert copies[0] == copies[1] == trials
