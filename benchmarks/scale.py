@@ -77,6 +77,13 @@ class Drawn:
         """Give the plan: its sizes are known."""
         return plan
 
+    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
+        """Give nothing: no run is resumed."""
+        return ()
+
+    def forget(self, plan: Plan, seed: int) -> None:
+        """Forget nothing."""
+
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         """Report an epoch after the other."""
         random = np.random.default_rng([seed, int(plan.recipe.id, 16)])
