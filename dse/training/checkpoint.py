@@ -81,7 +81,7 @@ class Checkpoints:
         try:
             return self._read(file, plan)
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as reason:
-            warnings.warn(f"{file}: the run begins anew, since {reason}.", stacklevel=2)
+            warnings.warn(f"{file}: the run begins again with its first epoch, since {reason}.", stacklevel=2)
             return None
 
     def forget(self, plan: Plan, seed: int) -> None:

@@ -32,7 +32,10 @@ def test_the_baselines_time_is_that_to_its_best_accuracy_not_of_its_whole_run() 
     assert answer.as_dict()["share"] == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("table", "share", "seeds"), [("digits-table", 0.209, 3), ("mnist-table", 0.390, 2)])
+@pytest.mark.parametrize(
+    ("table", "share", "seeds"),
+    [("digits-table", 0.209, 3), ("mnist-table", 0.390, 2), ("mnist-dimensions", 0.057, 3)],
+)
 def test_the_published_tables(table: str, share: float, seeds: int) -> None:
     answer = load_study(ROOT / "results" / table).answer
     assert answer.share == pytest.approx(share, abs=0.0005)

@@ -120,7 +120,10 @@ def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
 def test_what_would_not_go_on_alike_begins_anew_and_says_so(tmp_path: Path) -> None:
     cut_off(trainer(tmp_path), SMALL, after=2)
     other = trainer(tmp_path, "reference")
-    with pytest.warns(UserWarning, match="the run begins anew, since engine was 'fast', is 'reference'"):
+    with pytest.warns(
+        UserWarning,
+        match="the run begins again with its first epoch, since engine was 'fast', is 'reference'",
+    ):
         assert other.kept(other.plan(SMALL), 5) == ()
 
 
@@ -133,9 +136,9 @@ def test_a_damaged_checkpoint_is_not_resumed_from(tmp_path: Path, damage: str) -
         {"cut short": content[:-10], "of zeros": bytes(len(content)), "without a word": b""}[damage]
     )
     again = trainer(tmp_path)
-    with pytest.warns(UserWarning, match=f"{file.name}: the run begins anew, since"):
+    with pytest.warns(UserWarning, match=f"{file.name}: the run begins again with its first epoch, since"):
         assert again.kept(again.plan(SMALL), 5) == ()
-    with pytest.warns(UserWarning, match="begins anew"):
+    with pytest.warns(UserWarning, match="begins again with its first epoch"):
         assert len(again.train(again.plan(SMALL), 5).curve) == 4
 
 
