@@ -69,7 +69,8 @@ class Section(BaseModel):
 
     def id_content(self) -> dict[str, Any]:
         """Give what an id is made of: all values, but those of ``Later`` keys only where they are not the default."""
-        values = {key: getattr(self, key) for key in type(self).model_fields}
+        # Not dict(self), which also gives what is cached.
+        values = {key: getattr(self, key) for key in type(self).model_fields} | (self.model_extra or {})
         later, written = _later_defaults(type(self)), _aliases(type(self))
         return {
             written.get(key, key): _id_value(value)
