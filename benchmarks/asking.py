@@ -29,6 +29,7 @@ from dse.search.surrogate import Candidate, Surrogate
 from dse.space.load import load_space, parse_space
 from dse.study.explore import explore
 from dse.study.storage import opened
+from dse.study.trainer import Trainer
 from dse.study.watcher import Standing, Watcher
 
 EPOCHS = 10
@@ -86,21 +87,10 @@ class Gaps(Watcher):
         self._ended = time.perf_counter()
 
 
-class Pretending:
+class Pretending(Trainer):
     """Trains nothing: seconds and accuracy follow from the plan."""
 
     title = "none"
-
-    def sized(self, plan: Plan) -> Plan:
-        """Leave a plan as it is."""
-        return plan
-
-    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
-        """Give no epochs: no checkpoint is kept."""
-        return ()
-
-    def forget(self, plan: Plan, seed: int) -> None:
-        """Do nothing, likewise."""
 
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         """Make the curve up."""

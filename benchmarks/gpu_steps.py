@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch.autograd.profiler_util import FunctionEventAvg
 
-from dse.bench.contest import Contestant, ratio, summarise, take_turns
+from dse.bench.contest import ratio, summarise, take_turns
 from dse.bench.entries import RATE, SEED, Job, engine_entry, random_images
-from dse.bench.worker import Worker, peak_memory
+from dse.bench.worker import Worker, contestants_of, peak_memory
 from dse.data.datasets import MNIST_SHAPE
 from dse.errors import DseError
 from dse.networks.build import build_network
@@ -127,13 +127,7 @@ def alternatives(job: Job, seconds: float, repeats: int) -> Measured:
             )
             for name in candidates_in(_corner(job))
         }
-        contestants: list[Contestant] = []
-        for name, worker in workers.items():
-            try:
-                contestants += worker.contestants()
-            except DseError as error:
-                failed(name, error)
-        turns = take_turns(contestants, seconds, repeats, failed)
+        turns = take_turns(contestants_of(workers, failed), seconds, repeats, failed)
     if "fast" in failures:
         raise RuntimeError(failures["fast"])
     taken = {name: [turn[name] for turn in turns] for name in turns[0]}

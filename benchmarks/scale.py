@@ -33,6 +33,7 @@ from dse.study.explore import explore
 from dse.study.load import load_study
 from dse.study.quiet import quiet_optuna
 from dse.study.storage import make_database, opened
+from dse.study.trainer import Trainer
 from dse.study.trials import trial_attributes
 from dse.study.watcher import Watcher
 
@@ -68,21 +69,10 @@ def space(epochs: int, trials: int, sampler: str, *, wider: bool = False) -> Sea
     )
 
 
-class Drawn:
+class Drawn(Trainer):
     """Trains nothing: curves out of a generator."""
 
     title = "none"
-
-    def sized(self, plan: Plan) -> Plan:
-        """Give the plan: its sizes are known."""
-        return plan
-
-    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
-        """Give nothing: no run is resumed."""
-        return ()
-
-    def forget(self, plan: Plan, seed: int) -> None:
-        """Forget nothing."""
 
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         """Report an epoch after the other."""

@@ -28,6 +28,7 @@ from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.quiet import quiet_optuna
 from dse.study.storage import new_study, opened
+from dse.study.trainer import Trainer
 from dse.study.watcher import Standing, Watcher
 
 TINY = CapsNetModel(preset="tiny")
@@ -224,7 +225,7 @@ def make_space(**changes: object) -> SearchSpace:
     return parse_space(SPACE | changes, "test")
 
 
-class FakeTrainer:
+class FakeTrainer(Trainer):
     """Trains nothing: seconds and accuracy follow from the plan, and some recipes misbehave."""
 
     title = "a test"
@@ -232,14 +233,6 @@ class FakeTrainer:
     def __init__(self) -> None:
         self.trained: list[tuple[str, int]] = []
         self.interrupt_at: int | None = None
-
-    def sized(self, plan: Plan) -> Plan:
-        return plan
-
-    def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
-        return ()
-
-    def forget(self, plan: Plan, seed: int) -> None: ...
 
     def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
         self.trained.append((plan.recipe.id, seed))

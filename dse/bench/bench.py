@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from dse.bench.contest import Contestant, Spread, ratio, summarise, take_turns
+from dse.bench.contest import Spread, ratio, summarise, take_turns
 from dse.bench.entries import Job, engine_entry, limit_entry, peer_entry
 from dse.bench.limit import limit_seconds, step_cost
 from dse.bench.peer import import_peer
-from dse.bench.worker import Worker
+from dse.bench.worker import Worker, contestants_of
 from dse.errors import DseError
 from dse.networks.precision import check_precision
 from dse.training.device import device_title
@@ -129,13 +129,7 @@ def _row(job: Job, seconds: float, repeats: int, peer: Path | None) -> BenchRow:
         workers = {
             name: stack.enter_context(Worker(build, job.batch_size)) for name, build in builders.items()
         }
-        contestants: list[Contestant] = []
-        for name, worker in workers.items():
-            try:
-                contestants += worker.contestants()
-            except DseError as error:
-                failed(name, error)
-        turns = take_turns(contestants, seconds, repeats, failed)
+        turns = take_turns(contestants_of(workers, failed), seconds, repeats, failed)
     cost = step_cost(job.size, job.batch_size, job.precision)
     for turn in turns if "limit" not in failures else []:
         turn["limit"] = limit_seconds(cost, turn)

@@ -168,3 +168,21 @@ def does_not_fit(batch_size: int, reason: str) -> InputError:
         f"batch size {batch_size} does not fit in memory: {reason.rstrip('.')}. "
         "Leave it out of --batch-sizes, or choose a smaller --preset."
     )
+
+
+def contestants_of(
+    workers: Mapping[str, Worker], on_failure: Callable[[str, DseError], None]
+) -> list[Contestant]:
+    """Give the contestants of all workers, in their order; one that fails to start is left out.
+
+    Args:
+        workers: By name.
+        on_failure: Called with the name of one that fails, and why.
+    """
+    contestants: list[Contestant] = []
+    for name, worker in workers.items():
+        try:
+            contestants += worker.contestants()
+        except DseError as error:
+            on_failure(name, error)
+    return contestants

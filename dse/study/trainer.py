@@ -9,7 +9,10 @@ from dse.record.run import EpochRow, OnEpoch, Run
 
 
 class Trainer(Protocol):
-    """Trains plans; ``dse.training.trainer`` has the real one, tests have fakes."""
+    """Trains plans; ``dse.training.trainer`` has the real one.
+
+    One that is derived from this class has only its ``title`` and ``train`` to give: it keeps nothing of a run.
+    """
 
     @property
     def title(self) -> str:
@@ -21,9 +24,11 @@ class Trainer(Protocol):
         Raises:
             RecipeError: The user's own network cannot be imported or built.
         """
+        return plan
 
     def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
         """Give the rows of the epochs that ``train`` would not train again: it resumes after them."""
+        return ()
 
     def forget(self, plan: Plan, seed: int) -> None:
         """Called when a run has ended for good: nothing of it need be kept."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,13 +76,19 @@ class Checkpoints:
     def find(self, plan: Plan, seed: int) -> Checkpoint | None:
         """Read a run's checkpoint; None if there is none, or, with a warning, none that it can resume from."""
         file = self.file_of(plan, seed)
-        if not file.exists():
-            return None
-        try:
-            return self._read(file, plan)
-        except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as reason:
-            warnings.warn(f"{file}: the run begins again with its first epoch, since {reason}.", stacklevel=2)
-            return None
+        with _warned(file):
+            if file.exists():
+                return self._read(file, plan)
+        return None
+
+    def curve(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
+        """Read the rows of a run's checkpoint alone; none where ``find`` gives none."""
+        file = self.file_of(plan, seed)
+        with _warned(file):
+            if file.exists():
+                with safetensors.safe_open(file, framework="pt") as content:
+                    return self._told(content.metadata(), plan)[0]
+        return ()
 
     def forget(self, plan: Plan, seed: int) -> None:
         """Remove a run's checkpoint, if it has one."""
@@ -92,17 +98,28 @@ class Checkpoints:
 
     def _read(self, file: Path, plan: Plan) -> Checkpoint:
         with safetensors.safe_open(file, framework="pt") as content:
-            about = json.loads((content.metadata() or {})["dse"])
-            then, now = about["machine"] | about["plan"], {**self.machine, **_about(plan)}
-            differ = [
-                f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in now if then.get(key) != now[key]
-            ]
-            if differ:
-                raise ValueError(", ".join(differ))
-            curve = tuple(EpochRow.parse(row) for row in about["curve"])
-            check_curve(curve, plan.recipe.epochs)
+            curve, setup_seconds = self._told(content.metadata(), plan)
             state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 (not a dict)
-        return Checkpoint(curve, float(about["setup_seconds"]), state)
+        return Checkpoint(curve, setup_seconds, state)
+
+    def _told(self, metadata: dict[str, str] | None, plan: Plan) -> tuple[tuple[EpochRow, ...], float]:
+        about = json.loads((metadata or {})["dse"])
+        then, now = about["machine"] | about["plan"], {**self.machine, **_about(plan)}
+        differ = [f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in now if then.get(key) != now[key]]
+        if differ:
+            raise ValueError(", ".join(differ))
+        curve = tuple(EpochRow.parse(row) for row in about["curve"])
+        check_curve(curve, plan.recipe.epochs)
+        return curve, float(about["setup_seconds"])
+
+
+@contextmanager
+def _warned(file: Path) -> Iterator[None]:
+    """Say why a file is not resumed from."""
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as reason:
+        warnings.warn(f"{file}: the run begins again with its first epoch, since {reason}.", stacklevel=4)
 
 
 def _about(plan: Plan) -> dict[str, object]:

@@ -101,15 +101,15 @@ class Trainer:
     def _checkpoints(self) -> Checkpoints | None:
         if self.kept_in is None:
             return None
-        here = {key: self.environment()[key] for key in RESUMED_ON}
+        environment = self.environment()
+        here = {key: environment[key] for key in RESUMED_ON}
         return Checkpoints(
             self.kept_in, here | {"torch": torch.__version__, "data": self.data.model_dump(mode="json")}
         )
 
     def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
         """Give the rows of the epochs that ``train`` would not train again: a checkpoint holds what came of them."""
-        checkpoint = None if self._checkpoints is None else self._checkpoints.find(plan, seed)
-        return () if checkpoint is None else checkpoint.curve
+        return () if self._checkpoints is None else self._checkpoints.curve(plan, seed)
 
     def forget(self, plan: Plan, seed: int) -> None:
         """Remove a run's checkpoint: it has ended for good."""

@@ -32,6 +32,7 @@ def find_npz(path: Path) -> Found:
             check_unzipped(path, sum(part.file_size for part in parts.infolist()))
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: _array(path, file, name) for name in ARRAYS if name in file}
+    # zipfile raises NotImplementedError for a compression or an encryption that it does not know.
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path}: is no sound .npz file ({error}). "
