@@ -13,6 +13,8 @@ from dse.record.tables import write_tables
 from dse.study.load import load_study
 from tests.fakes import small_study
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -121,3 +123,11 @@ def test_front_csv_is_made_again_and_never_trusted(folder: Path) -> None:
     (folder / "front.csv").write_text("trial,epoch\n99,1\n")
     pd.testing.assert_frame_equal(load_study(folder).front, before)
     assert json.loads((folder / "environment.json").read_text())
+
+
+def test_the_published_start_of_shared_matrices_is_what_the_findings_say() -> None:
+    tables = load_study(ROOT / "results" / "per-type-start")
+    first = tables.curves[tables.curves["epoch"] == 1].set_index("trial")["validation_accuracy"]
+    start = tables.trials.set_index("trial")["initialisation.class_matrices"].astype(str)
+    assert first[start == "balanced"].min() > 0.91
+    assert (first[start == "1.0"] < 0.13).sum() == 5
