@@ -186,6 +186,7 @@ class Trainer:
             DeviceError: The device does not compute in the recipe's precision, or the engine cannot run there.
             RecipeError: A batch does not fit in the device's memory.
             DeviceLostError: The device stopped answering.
+            CheckpointError: A checkpoint cannot be written.
         """
         self._check_fit(plan)
         with seeded(seed, self.device):
