@@ -14,6 +14,7 @@ import pandas as pd
 from dse.errors import InputError, StudyError
 from dse.files import read_text
 from dse.recipe.recipe import parse_recipe
+from dse.record.cells import unescaped
 from dse.record.environment import check_environment, engine_name
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
@@ -71,14 +72,14 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
             run=Run(
                 curve=curves.get(number, ()),
                 outcome=Outcome(row["state"]),
-                reason=row.get("reason", ""),
+                reason=_text(row, "reason"),
                 setup_seconds=_maybe(_real, row, "setup_seconds"),
-                engine=engine_name(row.get("engine", "")),
+                engine=engine_name(_text(row, "engine")),
                 resumed_epochs=_maybe(_whole, row, "resumed_epochs") or 0,
             ),
             measures={name: _maybe(_measure, row, name) for name in OBJECTIVES},
-            started=row.get("started", ""),
-            device=row.get("device", ""),
+            started=_text(row, "started"),
+            device=_text(row, "device"),
             possible_accuracy=_maybe(_real, row, "possible_accuracy"),
             possible_seconds=_maybe(_real, row, "possible_seconds"),
             attempt=_whole(row, "attempt") if row.get("attempt") else 1,
@@ -150,6 +151,10 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def _maybe(read: Callable[[Row, str], Value], row: Row, name: str) -> Value | None:
     return read(row, name) if row.get(name) else None
+
+
+def _text(row: Row, name: str) -> str:
+    return unescaped(row.get(name, ""))
 
 
 def _real(row: Row, name: str) -> float:

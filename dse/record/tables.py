@@ -13,6 +13,7 @@ import pandas as pd
 from dse.errors import StudyError
 from dse.files import write_atomically
 from dse.record.answer import Answer, complete_runs, find_answer
+from dse.record.cells import to_csv
 from dse.record.frames import curves_frame, trials_frame, typed
 from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
@@ -103,7 +104,7 @@ def write_tables(tables: StudyTables, folder: Path) -> list[Path]:
     written = []
     for name in ("trials", "curves", "front"):
         path = folder / f"{name}.csv"
-        write_view(path, getattr(tables, name).to_csv(index=False, lineterminator="\n"))
+        write_view(path, to_csv(getattr(tables, name)))
         written.append(path)
     write_view(folder / "environment.json", json.dumps(tables.environment, indent=2) + "\n")
     return written

@@ -8,6 +8,7 @@ from typing import Literal
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dse.record.cells import to_csv
 from dse.record.tables import write_view
 from dse.replay.compare import Comparison
 from dse.report.figures.figures import save_figures
@@ -33,7 +34,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
         "searches": comparison.searches,
     }
     for name, table in tables.items():
-        write_view(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        write_view(folder / f"{name}.csv", to_csv(table))
     figures = save_figures(lambda: {"growth": draw_growth(comparison)}, folder)
     return [*(folder / f"{name}.csv" for name in tables), *figures]
 

@@ -1,0 +1,53 @@
+"""Text in CSV files: what a spreadsheet would take for a formula is written as text, and read back as it was."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pandas as pd
+
+# What begins a formula, in its wide form too; leading white space of these kinds hides one.
+_BEGINS = "=+\\-@\t\r\n＝＋－＠"
+_FORMULA = re.compile(f"'*[{_BEGINS}]")
+_ESCAPED = re.compile(f"'+[{_BEGINS}]")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+def escaped(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would compute; numbers stay what they are.
+
+    >>> escaped("=1+1"), escaped("-0.5"), escaped("'=1"), escaped("plain")
+    ("'=1+1", '-0.5', "''=1", 'plain')
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def unescaped(text: str) -> str:
+    """Undo ``escaped``.
+
+    >>> unescaped("'=1+1"), unescaped("-0.5"), unescaped("'tis")
+    ('=1+1', '-0.5', "'tis")
+    """
+    return text[1:] if _ESCAPED.match(text) else text
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """Write a frame as CSV, without its index."""
+    texts = [str(name) for name, kind in frame.dtypes.items() if pd.api.types.is_string_dtype(kind)]
+    written = frame.assign(**{name: frame[name].map(_cell) for name in texts})
+    lines = _Lines()
+    written.to_csv(lines, index=False, lineterminator="\r\n")
+    return lines.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return escaped(value) if isinstance(value, str) else value
+
+
+class _Lines(io.StringIO):
+    r"""Ends each row with ``\n``: the writer quotes what holds a part of the end that it knows, and ``\r`` must be."""
+
+    def write(self, text: str) -> int:
+        return super().write(text.removesuffix("\r\n") + "\n")
