@@ -19,6 +19,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
+from pydantic_core import from_json
 from sqlalchemy.orm import InstrumentedAttribute
 from typing_extensions import override
 
@@ -47,44 +48,39 @@ class SqliteStorage(RDBStorage):
         if len(wanted) > FEW:
             return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
 
-        def of(column: InstrumentedAttribute[Any]) -> sql.ColumnElement[bool]:
-            return sql.or_(column > trial_id_greater_than, column.in_(wanted))
-
         distribution = lru_cache(maxsize=None)(json_to_distribution)
         with self.engine.connect() as connection:
+            asked = sql.select(TRIALS.trial_id).where(
+                TRIALS.study_id == study_id,
+                sql.or_(TRIALS.trial_id > trial_id_greater_than, TRIALS.trial_id.in_(wanted)),
+            )
             trials = connection.execute(
-                sql.select(
-                    TRIALS.trial_id,
-                    TRIALS.number,
-                    TRIALS.state,
-                    TRIALS._datetime_start_utc,
-                    TRIALS._datetime_complete_utc,
-                )
-                .where(TRIALS.study_id == study_id, of(TRIALS.trial_id))
-                .order_by(TRIALS.trial_id)
+                asked.add_columns(
+                    TRIALS.number, TRIALS.state, TRIALS._datetime_start_utc, TRIALS._datetime_complete_utc
+                ).order_by(TRIALS.trial_id)
             ).all()
-            ids = {row.trial_id for row in trials}
+            ids = [row.trial_id for row in trials] if len(trials) <= FEW else asked
 
             def grouped(
-                model: Any, *columns: InstrumentedAttribute[Any], order: InstrumentedAttribute[Any]
+                model: Any, order: InstrumentedAttribute[Any], *columns: InstrumentedAttribute[Any]
             ) -> dict[int, list[tuple[Any, ...]]]:
                 found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
                 rows = connection.execute(
-                    sql.select(model.trial_id, *columns).where(of(model.trial_id)).order_by(order)
+                    sql.select(model.trial_id, order, *columns).where(model.trial_id.in_(ids))
                 )
                 for trial_id, *rest in rows:
-                    if trial_id in ids:
-                        found[trial_id].append(tuple(rest))
-                return found
+                    found[trial_id].append(tuple(rest))
+                # Asked to sort, SQLite reads whole tables in that order to find the rows of one trial.
+                return {trial_id: [row[1:] for row in sorted(rows)] for trial_id, rows in found.items()}
 
             params = grouped(
-                PARAMS, PARAMS.param_name, PARAMS.param_value, PARAMS.distribution_json, order=PARAMS.param_id
+                PARAMS, PARAMS.param_id, PARAMS.param_name, PARAMS.param_value, PARAMS.distribution_json
             )
-            values = grouped(VALUES, VALUES.value, VALUES.value_type, order=VALUES.objective)
-            user = grouped(USER_ATTRIBUTES, USER_ATTRIBUTES.key, USER_ATTRIBUTES.value_json,
-                           order=USER_ATTRIBUTES.trial_user_attribute_id)  # fmt: skip
-            system = grouped(SYSTEM_ATTRIBUTES, SYSTEM_ATTRIBUTES.key, SYSTEM_ATTRIBUTES.value_json,
-                             order=SYSTEM_ATTRIBUTES.trial_system_attribute_id)  # fmt: skip
+            values = grouped(VALUES, VALUES.objective, VALUES.value, VALUES.value_type)
+            user = grouped(USER_ATTRIBUTES, USER_ATTRIBUTES.trial_user_attribute_id, USER_ATTRIBUTES.key,
+                           USER_ATTRIBUTES.value_json)  # fmt: skip
+            system = grouped(SYSTEM_ATTRIBUTES, SYSTEM_ATTRIBUTES.trial_system_attribute_id, SYSTEM_ATTRIBUTES.key,
+                             SYSTEM_ATTRIBUTES.value_json)  # fmt: skip
         found = []
         for trial_id, number, state, started, completed in trials:
             if states is not None and state not in states:
@@ -100,8 +96,8 @@ class SqliteStorage(RDBStorage):
                     datetime_complete=_local(completed),
                     params={name: kind.to_external_repr(value) for name, value, kind in drawn},
                     distributions={name: kind for name, _, kind in drawn},
-                    user_attrs={key: json.loads(text) for key, text in user.get(trial_id, ())},
-                    system_attrs={key: json.loads(text) for key, text in system.get(trial_id, ())},
+                    user_attrs={key: parsed(text) for key, text in user.get(trial_id, ())},
+                    system_attrs={key: parsed(text) for key, text in system.get(trial_id, ())},
                     intermediate_values={},
                     trial_id=trial_id,
                 )
@@ -173,6 +169,14 @@ def _in_parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     iterator = iter(rows)
     while part := list(islice(iterator, 10_000)):
         yield part
+
+
+def parsed(text: str) -> Any:
+    """Read JSON as ``json.loads`` does, in a quarter of its time, and with one object for each key that comes again."""
+    try:
+        return from_json(text, cache_strings="keys")
+    except ValueError:
+        return json.loads(text)  # which takes half of a surrogate pair, as in the name of a file
 
 
 def _local(stored: datetime | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import optuna
@@ -10,7 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from dse.study.quiet import quiet_optuna
-from dse.study.sqlite import SqliteStorage
+from dse.study.sqlite import FEW, SqliteStorage, parsed
 from tests.fakes import FakeTrainer, make_space, run_study
 
 URL = "sqlite:///{}"
@@ -45,6 +46,39 @@ def test_reading_is_as_optunas(database: Path) -> None:
     for states in ((TrialState.WAITING,), (TrialState.COMPLETE, TrialState.RUNNING)):
         assert ours.get_all_trials(1, states=states) == theirs.get_all_trials(1, states=states)
     assert ours._get_trials(1, None, {2, 4}, 5) == theirs._get_trials(1, None, {2, 4}, 5)
+
+
+def test_many_trials_are_read_as_few_are(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = SqliteStorage(URL.format(database))
+    few = read(storage)
+    assert 10 < len(few) <= FEW
+    monkeypatch.setattr("dse.study.sqlite.FEW", 10)
+    assert read(storage) == few
+    assert storage._get_trials(1, None, {2, 4}, 5) == [few[1], few[3], *few[5:]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {
+            "loss": 0.1 + 0.2,
+            "steps": 10**25,
+            "rate": 5e-324,
+            "none": None,
+            "flag": True,
+            "text": 'a"\u00e9\n',
+        },
+        [float("inf"), float("-inf"), -0.0, 1e300, [], {}],
+        "a file named \udce9, which is no text",
+        {"a": {"a": {"a": [1, 1.0]}}},
+    ],
+)
+def test_json_is_read_as_python_reads_it(value: object) -> None:
+    text = json.dumps(value)
+    assert repr(parsed(text)) == repr(json.loads(text)) == repr(value)
+    assert repr(parsed('{"a": NaN, "a": [NaN]}')) == "{'a': [nan]}"
+    with pytest.raises(ValueError, match="delimiter"):
+        parsed('{"a" 1}')
 
 
 def test_copying_is_as_optunas(database: Path, tmp_path: Path) -> None:
