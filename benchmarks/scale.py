@@ -25,8 +25,9 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from dse.api import write_views
 from dse.recipe.plan import Plan
 from dse.record.objectives import measure
-from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.run import EpochRow, Outcome, Run, Training, finished
 from dse.record.trial import Trial
+from dse.runners.inline import Inline
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
@@ -74,7 +75,7 @@ class Drawn(Trainer):
 
     title = "none"
 
-    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+    def epochs(self, plan: Plan, seed: int) -> Training:
         """Report an epoch after the other."""
         random = np.random.default_rng([seed, int(plan.recipe.id, 16)])
         rate, size = plan.recipe.learning_rate.base_rate, plan.epochs[0].batch_size
@@ -92,8 +93,7 @@ class Drawn(Trainer):
                 validation_accuracy=accuracy, test_accuracy=accuracy,
             )  # fmt: skip
             rows.append(row)
-            if on_epoch is not None:
-                on_epoch(row)
+            yield row
         return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "none")
 
 
@@ -106,7 +106,7 @@ def stored_trials(of: SearchSpace, count: int) -> Iterator[FrozenTrial]:
         drawn = FixedTrial(point)
         recipe = of.draw(drawn)
         plan = of.plan(recipe)
-        run = Drawn().train(plan, seed)
+        run = finished(Drawn().epochs(plan, seed))
         trial = Trial(number, recipe, seed, run, measure(run, plan), now.isoformat(), "none")
         values = [float(trial.measures[name] or 0) for name in of.objectives]
         yield FrozenTrial(
@@ -137,7 +137,7 @@ def resume(folder: Path, of: SearchSpace, **how: bool) -> dict[str, float]:
     """Open a study and run a few trials more."""
     begin, watcher = time.perf_counter(), Clocked()
     with opened(folder.parent, folder.name, of, ENVIRONMENT, **how) as study, quiet_optuna():
-        explore(study, of, Drawn(), watcher)
+        explore(study, of, Inline(Drawn()), watcher)
     first = watcher.ends[0] - begin if watcher.ends else time.perf_counter() - begin
     return {"first_trial_after": first, "ask_and_tell_ms": 1000 * median(watcher.gaps or [0.0])}
 

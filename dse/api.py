@@ -89,6 +89,7 @@ def explore(
         RunError: The database stayed locked, the disk is full, the device is lost, or trials fail one after the other.
     """
     from dse.networks.precision import check_precision
+    from dse.runners.inline import Inline
     from dse.study.explore import explore as run_study
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
@@ -113,7 +114,7 @@ def explore(
         widen=start.widen,
         any_device=start.any_device,
     ) as study:
-        run_study(study, space, trainer, watcher, start.warm_start, retry_failed=start.retry_failed)
+        run_study(study, space, Inline(trainer), watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder)
 
 

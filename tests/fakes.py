@@ -19,9 +19,10 @@ from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.record.objectives import measure
-from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.run import EpochRow, Outcome, Run, Training
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial
+from dse.runners.inline import Inline
 from dse.search.progress import PlanSummary, Progress
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
@@ -234,7 +235,7 @@ class FakeTrainer(Trainer):
         self.trained: list[tuple[str, int]] = []
         self.interrupt_at: int | None = None
 
-    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+    def epochs(self, plan: Plan, seed: int) -> Training:
         self.trained.append((plan.recipe.id, seed))
         sharing = plan.recipe.weight_sharing
         diverges = sharing.decoder == "reduced" and plan.recipe.learning_rate.base_rate == 0.003
@@ -244,7 +245,7 @@ class FakeTrainer(Trainer):
             accuracy = 0.8 + 0.02 * epoch.epoch + 0.1 / (5 + epoch.batch_size) + seed * 1e-3
             row = epoch_row(epoch.epoch, seconds, accuracy, batch_size=epoch.batch_size)
             rows.append(row)
-            enough = None if on_epoch is None else on_epoch(row)
+            enough = yield row
             if enough is not None:
                 return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "fake")
             if self.interrupt_at == len(self.trained) and epoch.epoch == 2:
@@ -309,7 +310,7 @@ def run_in(
 ) -> list[Trial]:
     chosen = space.model_copy(update={"trials": trials, "sampler": sampler or space.sampler})
     with quiet_optuna():
-        return explore(study, chosen, trainer or FakeTrainer(), watcher or Quiet(), **start)
+        return explore(study, chosen, Inline(trainer or FakeTrainer()), watcher or Quiet(), **start)
 
 
 def tables_of(trials: Sequence[Trial], space: SearchSpace) -> StudyTables:

@@ -18,6 +18,7 @@ LAYERS = [
     "networks",
     "training",
     "study",
+    "runners",
     "replay",
     "report bench",
     "api",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -175,3 +175,23 @@ class Run:
 
 OnEpoch = Callable[[EpochRow], str | None]
 """Called with every row as its epoch ends; what it returns, unless None, is why the run ends there."""
+
+Training = Generator[EpochRow, str | None, Run]
+"""A training at work: yields every row as its epoch ends, is sent why it ends there or None, and returns its run."""
+
+
+def finished(training: Training, on_epoch: OnEpoch | None = None) -> Run:
+    """Train to the end.
+
+    Args:
+        training: What is trained.
+        on_epoch: Called with every row; the training ends where it returns a reason.
+    """
+    enough: str | None = None
+    while True:
+        try:
+            row = training.send(enough)
+        except StopIteration as end:
+            run: Run = end.value
+            return run
+        enough = None if on_epoch is None else on_epoch(row)

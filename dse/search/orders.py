@@ -38,20 +38,37 @@ class Grid:
 
     def __init__(self, rows: Sequence[int], passes: int = 1) -> None:
         self._passes = [list(rows) for _ in range(passes)]
+        self._begun: set[tuple[int, int]] = set()
 
     @property
     def at(self) -> int:
         """Which pass the next row belongs to, counted from 0."""
-        return next((i for i, rows in enumerate(self._passes) if rows), len(self._passes))
+        return next((i for i in range(len(self._passes)) if self._free(i)), len(self._passes))
 
     @property
     def left(self) -> list[int]:
         """The rows that this pass has still to run."""
         return next((rows for rows in self._passes if rows), [])
 
+    @property
+    def free(self) -> list[int]:
+        """The rows of the pass of the next row that are still to be run, and not at work."""
+        return self._free(self.at) if self.at < len(self._passes) else []
+
+    def _free(self, at: int) -> list[int]:
+        return [row for row in self._passes[at] if (at, row) not in self._begun]
+
     def next(self) -> int | None:
-        """Give the first row that is left; the same one until a run of it has ended."""
-        return self.left[0] if self.left else None
+        """Give the first row that is free; the same one until a run of it has begun or ended."""
+        return self.free[0] if self.free else None
+
+    def begun(self, row: int, at: int) -> None:
+        """Learn that a row is at work, in a pass: it is not free until that ends."""
+        self._begun.add((at, row))
+
+    def given_up(self, row: int, at: int) -> None:
+        """Learn that a row is at work no more."""
+        self._begun.discard((at, row))
 
     def ended(self, row: int, run: Progress, at: int | None = None) -> None:
         """Learn that a row was run.
@@ -86,7 +103,8 @@ class ExpectedGain(Grid):
     @override
     def next(self) -> int | None:
         """Give the row whose run is expected to add most to the front for each second."""
-        return self._surrogate.best(self.left) if self.left else None
+        with self._surrogate.expecting([row for _, row in sorted(self._begun)]):
+            return self._surrogate.best(self.free) if self.free else None
 
     @override
     def ended(self, row: int, run: Progress, at: int | None = None) -> None:

@@ -15,7 +15,8 @@ an error, Q of them the nodes of a quadrature.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,7 @@ class Surrogate:
         self.variance_N = np.diagonal(self._prior_NN).copy()
         self.mean_NE = np.zeros((len(candidates), 2 * PARTS))
         self.level_E: Floats | None = None
+        self._expected_M3: Floats = np.empty((0, 3))
 
     def record(self, row: int, run: Progress) -> None:
         """Learn from a run that has ended.
@@ -93,6 +95,29 @@ class Surrogate:
         if self.level_E is None:
             self.level_E = seen_E
         self._condition(row, seen_E - self.level_E)
+
+    @contextmanager
+    def expecting(self, rows: Sequence[int]) -> Iterator[None]:
+        """Take runs of candidates that are at work for what is expected of them, as long as the context lasts.
+
+        Source: Ginsbourger, Le Riche & Carraro 2010, "kriging believer".
+        """
+        recorded, variance_N = self._recorded, self.variance_N.copy()
+        try:
+            if self.level_E is not None:
+                for row in rows:
+                    self._condition(row, self.mean_NE[row].copy())
+                self._expected_M3 = self._points(rows)
+            yield
+        finally:
+            self._recorded, self.variance_N = recorded, variance_N
+            self._expected_M3 = np.empty((0, 3))
+
+    def _points(self, rows: Sequence[int]) -> Floats:
+        """Give what the candidates are expected to add to the front, in its columns."""
+        errors_RE, seconds_RE = np.split(np.exp(self._expected(np.array(rows, dtype=int))), 2, axis=1)
+        parameters_RE = np.broadcast_to(self._parameters_N[rows, None], errors_RE.shape)
+        return np.stack([seconds_RE, errors_RE, parameters_RE], axis=2).reshape(-1, 3)
 
     def best(self, rows: Sequence[int]) -> int:
         """Choose the candidate with the largest expected gain per second; among equals the cheapest.
@@ -147,11 +172,10 @@ class Surrogate:
         start = min(clocks_RE[:, 0].min(), np.log(max(self._history.front[:, 0].min(), LEAST_SECONDS)))
         instants_S = np.linspace(start, np.log(reference.seconds), INSTANTS, endpoint=False)
         parameters_R = self._parameters_N[rows_R]
+        front_M3 = np.concatenate([self._history.front, self._expected_M3])
         front_RS = np.empty((len(rows_R), INSTANTS))
         for parameters in np.unique(parameters_R):
-            front_RS[parameters_R == parameters] = _least_errors(
-                self._history.front, instants_S, parameters, reference
-            )
+            front_RS[parameters_R == parameters] = _least_errors(front_M3, instants_S, parameters, reference)
         passed_RS = np.count_nonzero(clocks_RE[:, :, None] <= instants_S, axis=1)
         # Before its first part is through, a run has nothing to show.
         best_RE = np.full((len(rows_R), PARTS + 1), np.inf)

@@ -6,38 +6,31 @@ import dataclasses
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
 
 import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import CheckpointError, DeviceError, DeviceLostError, RecipeError, TrialsFailedError
+from dse.errors import DseError, RecipeError, TrialsFailedError
 from dse.recipe.plan import Plan
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
-from dse.record.objectives import measure
 from dse.record.replicates import CUT_OFF, Replicates, by_recipe
-from dse.record.run import EpochRow, Outcome, Run, check_curve
+from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Floats, PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
-from dse.study.queue import queued_recipe
+from dse.study.queue import failed_by_deaths, queue_again, queued_recipe
+from dse.study.runner import Ended, EpochEnded, Event, Job, Lost, Runner, Started
+from dse.study.running import Running
 from dse.study.sampling import Listed, next_seed
-from dse.study.trainer import Trainer
 from dse.study.trials import redone_trials, report_end, write_end, write_epoch, write_start
 from dse.study.watcher import Standing, Watcher
-from dse.units import clipped
 
 # A cause of the surroundings (a full disk, a missing library, a sick device) fails them all; recipes seldom do.
 FAILURES_IN_A_ROW = 5
-LONGEST_REASON = 2_000
-
-
-class _NotFiniteError(Exception):
-    """A training reported an epoch that holds what is no finite number."""
 
 
 class Driver:
@@ -47,14 +40,15 @@ class Driver:
         self,
         study: optuna.Study,
         space: SearchSpace,
-        trainer: Trainer,
+        runner: Runner,
         watcher: Watcher,
         history: History,
         listed: Listed | None,
     ) -> None:
         self._study = study
         self._space = space
-        self._trainer = trainer
+        self._runner = runner
+        self._running: dict[int, Running] = {}
         self._watcher = watcher
         self._history = history
         self._listed = listed
@@ -77,7 +71,7 @@ class Driver:
 
     def _sized(self, plan: Plan) -> Plan:
         try:
-            return self._trainer.sized(plan)
+            return self._runner.trainer.sized(plan)
         except RecipeError:
             return plan  # its training fails for the same reason, and records it
 
@@ -93,9 +87,9 @@ class Driver:
         Raises:
             TrialsFailedError: The last trials all failed, or the baseline did with every seed.
         """
-        if len(self._fronts) >= self._space.trials:
+        if len(self._fronts) + len(self._running) >= self._space.trials:
             return f"{len(self._fronts)} trials are done"
-        if self._spent_seconds >= self._space.budget_seconds:
+        if self._seconds_so_far() >= self._space.budget_seconds:
             return f"the budget of {self._space.budget} is spent"
         if self._is_stable():
             return (
@@ -127,44 +121,161 @@ class Driver:
         ]
         if not baselines or any(trial.state is not Outcome.FAILED for trial in baselines):
             return
+        if any(each.trial.recipe.id == self._baseline_id for each in self._running.values()):
+            return
         queued = (queued_recipe(stored, self._space) for stored in waiting)
         if all(recipe is None or recipe.id != self._baseline_id for recipe in queued):
             raise TrialsFailedError(
                 f"the baseline failed, and every recipe is compared with it: {baselines[-1].run.reason}. {cure}."
             )
 
-    def run_trial(self) -> None:
-        """Ask for a trial, train it, and record all of it."""
+    def run(self) -> str:
+        """Have trials trained until the study ends.
+
+        Returns:
+            Why it ended.
+        """
+        try:
+            ending = self._submit_more()
+            for event in self._runner.events():
+                self._take(event)
+                if isinstance(event, Ended | Lost):
+                    ending = self._submit_more()
+        except KeyboardInterrupt:
+            self._give_up("interrupted")
+            raise
+        except DseError:
+            self._give_up("the study ended")
+            raise
+        except Exception as fault:
+            # What keeps or shows a study failed, and no training.
+            with suppress(Exception):
+                self._give_up(f"its record could not be kept or shown ({type(fault).__name__}: {fault})")
+            raise
+        finally:
+            self._runner.close()
+        return ending
+
+    def _submit_more(self) -> str:
+        """Keep the runner busy; say why it gets no more, if that is so."""
+        while len(self._running) < self._runner.workers + self._runner.ahead:
+            if (ending := self.ending()) is not None:
+                return ending
+            self._submit()
+        return ""
+
+    def _submit(self) -> None:
+        """Ask for a trial, and have it trained."""
         asked = self._study.ask()
         recipe = self._space.draw(asked)
         seed = asked.user_attrs.get("seed")
         if seed is None:
-            seed = next_seed(self._recipes.get(recipe.id, []), self._space.seed)
+            at_work = [each.trial for each in self._running.values() if each.trial.recipe.id == recipe.id]
+            seed = next_seed([*self._recipes.get(recipe.id, []), *at_work], self._space.seed)
         plan = self._sized(self._space.plan(recipe))
-        kept = self._trainer.kept(plan, seed)
         trial = Trial(
             number=asked.number,
             recipe=recipe,
             seed=seed,
-            run=Run(kept, resumed_epochs=len(kept)),
+            run=Run(),
             measures={"parameters": plan.parameters, "train_flops": plan.train_flops},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
-            device=self._trainer.title,
             attempt=asked.user_attrs.get("attempt", 1),
         )
-        write_start(asked, trial)
-        for row in kept:
-            write_epoch(asked, row)
-        self._watcher.trial_started(trial, plan)
-        summary = self._summary(plan, trial)
-        trial = self._trained(asked, trial, plan, summary)
-        run = Progress.of(summary, trial.run.curve)
-        self._history.record_end(run, recipe.id, counts=trial.state not in CUT_OFF)
-        self._learn_end(trial, run)
+        self._running[trial.number] = Running(asked, plan, self._summary(plan, trial), trial)
+        if self._listed is not None:
+            self._listed.begun(trial)
+        self._runner.submit(Job(trial.number, plan, seed))
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._begin(event)
+            case EpochEnded():
+                self._learn_epoch(self._running[event.number], event.row)
+            case Ended():
+                if not self._running[event.number].begun:
+                    self._begin(Started(event.number, "", ()))
+                self._end(event)
+            case Lost():
+                self._lose(event)
+
+    def _begin(self, event: Started) -> None:
+        running = self._running[event.number]
+        running.begin(event)
+        write_start(running.asked, running.trial)
+        for row in event.kept:
+            write_epoch(running.asked, row)
+        self._watcher.trial_started(running.trial, running.plan)
+        self._check_budget(running)
+
+    def _learn_epoch(self, running: Running, row: EpochRow) -> None:
+        running.add(row)
+        write_epoch(running.asked, row)
+        self._watcher.epoch_ended(running.trial, row)
+        progress = running.progress
+        self._history.record_epoch(progress, running.trial.recipe.id)
+        # The baseline runs to its end: every recipe is compared with it.
+        if self._rule is not None and running.trial.recipe.id != self._baseline_id:
+            verdict = self._rule.verdict(progress)
+            if verdict is not None:
+                running.trial = dataclasses.replace(
+                    running.trial,
+                    possible_accuracy=verdict.possible_accuracy,
+                    possible_seconds=verdict.possible_seconds,
+                )
+                self._runner.cancel(running.trial.number, str(verdict))
+                return
+        if not progress.complete:
+            self._check_budget(running)
+
+    def _check_budget(self, running: Running) -> None:
+        if self._seconds_so_far() >= self._space.budget_seconds:
+            running.cut_off = (
+                f"after epoch {len(running.trial.run.curve)}: the budget of {self._space.budget} is spent"
+            )
+            self._runner.cancel(running.trial.number, running.cut_off)
+
+    def _seconds_so_far(self) -> float:
+        return self._spent_seconds + sum(each.trial.run.own_seconds for each in self._running.values())
+
+    def _end(self, event: Ended) -> None:
+        running = self._running.pop(event.number)
+        trial = running.end(event.run, self._space)
+        self._report(running.asked, trial)
+        if event.fault is not None:
+            raise event.fault
+        self._close(running, trial)
+
+    def _lose(self, event: Lost) -> None:
+        """Queue a trial again whose worker is gone; one that may have killed it not for ever."""
+        running = self._running.pop(event.number)
+        if not running.begun:
+            running.begin(Started(event.number, "", ()))
+            write_start(running.asked, running.trial)
+        trial = failed_by_deaths(self._study, running.trial) or running.give_up(event.reason)
+        self._report(running.asked, trial, lost=True)
+        if trial.state is Outcome.INTERRUPTED:
+            queue_again(self._study, self._space, self._study.get_trials(deepcopy=False)[trial.number])
+        self._close(running, trial)
+
+    def _close(self, running: Running, trial: Trial) -> None:
+        self._history.record_end(running.progress, trial.recipe.id, counts=trial.state not in CUT_OFF)
+        self._learn_end(trial, running.progress)
         if trial.state is not Outcome.INTERRUPTED:
-            self._trainer.forget(plan, seed)
-        self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
+            self._runner.trainer.forget(running.plan, trial.seed)
+        if trial.state is not Outcome.INTERRUPTED:
+            self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
         self._watcher.trial_ended(trial, self.done, self._standing())
+
+    def _give_up(self, reason: str) -> None:
+        """Record every trial that is at work as interrupted; one that never began is as if it were never asked for."""
+        while self._running:
+            number, running = self._running.popitem()
+            if running.begun:
+                self._report(running.asked, running.give_up(reason))
+            else:
+                self._study.tell(number, state=OptunaState.FAIL)
 
     def _standing(self) -> Standing:
         answer = find_answer(
@@ -176,74 +287,6 @@ class Driver:
         gain = None if self._listed is None else self._listed.remaining_gain()
         return Standing(len(self._fronts), self._spent_seconds, gain, answer)
 
-    def _trained(self, asked: optuna.Trial, trial: Trial, plan: Plan, summary: PlanSummary) -> Trial:
-        inherited = trial.run.train_seconds - trial.run.own_seconds
-        left_seconds = self._space.budget_seconds - self._spent_seconds + inherited
-        cut_off = ""
-        fault: Exception | None = None
-
-        def learn(row: EpochRow) -> str | None:
-            nonlocal trial, cut_off
-            trial = dataclasses.replace(
-                trial, run=dataclasses.replace(trial.run, curve=(*trial.run.curve, row))
-            )
-            write_epoch(asked, row)
-            self._watcher.epoch_ended(trial, row)
-            progress = Progress.of(summary, trial.run.curve)
-            self._history.record_epoch(progress, trial.recipe.id)
-            # The baseline runs to its end: every recipe is compared with it.
-            if self._rule is not None and trial.recipe.id != self._baseline_id:
-                verdict = self._rule.verdict(progress)
-                if verdict is not None:
-                    trial = dataclasses.replace(
-                        trial,
-                        possible_accuracy=verdict.possible_accuracy,
-                        possible_seconds=verdict.possible_seconds,
-                    )
-                    return str(verdict)
-            if row.train_seconds >= left_seconds and not progress.complete:
-                cut_off = f"after epoch {row.epoch}: the budget of {self._space.budget} is spent"
-                return cut_off
-            return None
-
-        def record(row: EpochRow) -> str | None:
-            nonlocal fault
-            _check_row(row, trial)
-            try:
-                return learn(row)
-            except Exception as error:
-                fault = error
-                raise
-
-        try:
-            run = self._trainer.train(plan, trial.seed, record)
-        except KeyboardInterrupt:
-            self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, "interrupted"))
-            raise
-        except CheckpointError as error:
-            self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, str(error)))
-            raise
-        except (DeviceError, DeviceLostError) as error:
-            # No further trial could train either.
-            self._report(asked, _cut_off(trial, Outcome.FAILED, str(error)))
-            raise
-        except _NotFiniteError as error:
-            trial = _cut_off(trial, Outcome.DIVERGED, str(error))
-        except Exception as error:
-            trial = _cut_off(trial, Outcome.FAILED, f"{type(error).__name__}: {error}")
-        else:
-            trial = _ended(trial, run, plan, self._space)
-            if cut_off:
-                trial = _cut_off(trial, Outcome.INTERRUPTED, cut_off)
-        if fault is not None:
-            # What keeps or shows a study failed, not the training, whatever that made of it.
-            with suppress(Exception):
-                reason = f"its record could not be kept or shown ({type(fault).__name__}: {fault})"
-                self._report(asked, _cut_off(trial, Outcome.INTERRUPTED, reason))
-            raise fault
-        self._report(asked, trial)
-        return trial
-
     def _learn_end(self, trial: Trial, run: Progress) -> None:
         """Add a trial whose epochs are known to those that are done."""
         self.done.append(trial)
@@ -253,10 +296,11 @@ class Driver:
         self._replicates |= by_recipe(runs)
         if trial.complete and trial.recipe.id == self._baseline_id:
             self._history.refer_to(run)
-        if trial.state is Outcome.INTERRUPTED or trial.number in self._redone:
-            return
+        counts = trial.state is not Outcome.INTERRUPTED and trial.number not in self._redone
         if self._listed is not None:
-            self._listed.ended(trial, run)
+            self._listed.ended(trial, run, counts=counts)
+        if not counts:
+            return
         self._fronts.append(self._history.front)
 
     def _is_stable(self) -> bool:
@@ -266,32 +310,6 @@ class Driver:
         before, now = (self._history.volume_of(self._fronts[at]) for at in (-1 - count, -1))
         return before is not None and now is not None and now - before <= self._space.stable_growth * now
 
-    def _report(self, asked: optuna.Trial, trial: Trial) -> None:
-        write_end(asked, trial)
+    def _report(self, asked: optuna.Trial, trial: Trial, *, lost: bool = False) -> None:
+        write_end(asked, trial, lost=lost)
         report_end(self._study, trial, self._space.objectives)
-
-
-def _cut_off(trial: Trial, outcome: Outcome, reason: str) -> Trial:
-    run = dataclasses.replace(trial.run, outcome=outcome, reason=clipped(reason, LONGEST_REASON))
-    return dataclasses.replace(trial, run=run)
-
-
-def _check_row(row: EpochRow, trial: Trial) -> None:
-    """Refuse an epoch that no study can hold; it is the training's fault."""
-    numbers = {name: value for name, value in dataclasses.asdict(row).items() if isinstance(value, float)}
-    if wrong := [f"{name}={value}" for name, value in numbers.items() if not isfinite(value)]:
-        raise _NotFiniteError(f"epoch {row.epoch}: {', '.join(wrong)}")
-    row.check()
-    check_curve((*trial.run.curve, row), trial.recipe.epochs)
-
-
-def _ended(trial: Trial, run: Run, plan: Plan, space: SearchSpace) -> Trial:
-    run = dataclasses.replace(run, curve=trial.run.curve, resumed_epochs=trial.run.resumed_epochs)
-    if run.outcome is Outcome.COMPLETE and len(run.curve) < trial.recipe.epochs:
-        reason = f"the training ended after {len(run.curve)} of {trial.recipe.epochs} epochs"
-        run = dataclasses.replace(run, outcome=Outcome.FAILED, reason=reason)
-    measures = measure(run, plan, space.target)
-    if run.outcome is Outcome.COMPLETE and any(measures[name] is None for name in space.objectives):
-        reason = f"target={space.target} not reached: the best accuracy was {measures['accuracy']:.4f}"
-        run = dataclasses.replace(run, outcome=Outcome.MISSED_TARGET, reason=reason)
-    return dataclasses.replace(trial, run=run, measures=measures)

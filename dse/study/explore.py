@@ -12,8 +12,8 @@ from dse.search.history import History
 from dse.space.search_space import SearchSpace
 from dse.study.driver import Driver
 from dse.study.queue import fill_queue
+from dse.study.runner import Runner
 from dse.study.sampling import LISTING, Listed, choose_sampler, make_sampler
-from dse.study.trainer import Trainer
 from dse.study.trials import read_trials
 from dse.study.watcher import Watcher
 
@@ -21,7 +21,7 @@ from dse.study.watcher import Watcher
 def explore(
     study: optuna.Study,
     space: SearchSpace,
-    trainer: Trainer,
+    runner: Runner,
     watcher: Watcher,
     warm_start: Sequence[Recipe] = (),
     *,
@@ -38,7 +38,7 @@ def explore(
     Args:
         study: From ``dse.study.storage.opened``.
         space: What is explored, how, and for how many trials: earlier ones included, interrupted ones not.
-        trainer: Trains plans.
+        runner: Has the trials trained; it is closed at the end.
         watcher: Sees every step.
         warm_start: Recipes to train next, after the baseline; those that the study has are left out.
         retry_failed: Whether trials that failed are trained again; they then no longer count.
@@ -53,14 +53,12 @@ def explore(
         TrialsFailedError: The baseline failed, or so many trials in a row that the cause lies elsewhere.
     """
     sampler, history = choose_sampler(space), History()
-    listed = Listed(sampler, space, history, trainer) if sampler in LISTING else None
+    listed = Listed(sampler, space, history, runner.trainer) if sampler in LISTING else None
     trials_before = len(study.get_trials(deepcopy=False))
     fill_queue(study, space, warm_start, retry_failed=retry_failed)
     study.sampler = make_sampler(sampler, space.seed, trials_before)
-    driver = Driver(study, space, trainer, watcher, history, listed)
+    driver = Driver(study, space, runner, watcher, history, listed)
     for trial in read_trials(study):
         driver.take_in(trial)
-    while (ending := driver.ending()) is None:
-        driver.run_trial()
-    watcher.study_ended(ending)
+    watcher.study_ended(driver.run())
     return driver.done

@@ -15,9 +15,11 @@ from optuna.trial import TrialState as OptunaState
 from dse.errors import SpaceError
 from dse.recipe.recipe import Recipe
 from dse.record.run import Outcome
+from dse.record.trial import Trial
 from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
 from dse.study.trials import (
+    epochs_reached,
     has_died,
     has_ended,
     has_failed,
@@ -31,7 +33,7 @@ from dse.study.trials import (
     write_end_afterwards,
 )
 
-# A trial whose process died with it so often is taken to have killed it.
+# A trial whose process died with it so often, at the same epoch, is taken to have killed it.
 MOST_DEATHS = 3
 
 
@@ -81,26 +83,34 @@ def _is_point(assignment: Assignment, space: SearchSpace) -> bool:
 def _close_left_running(study: optuna.Study, space: SearchSpace) -> None:
     """Report to Optuna the end of trials whose process was killed: as recorded, else as failed."""
     for stored in study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
-        deaths = 1 + _deaths_before(stored, study)
         if has_ended(stored):
             report_end(study, read_trial(stored), space.objectives)
-        elif is_drawn(stored) and deaths >= MOST_DEATHS:
-            trial = read_trial(stored)
-            reason = f"its process ended {deaths} times before the trial did; --retry-failed trains it again"
-            run = dataclasses.replace(trial.run, outcome=Outcome.FAILED, reason=reason)
-            failed = dataclasses.replace(trial, run=run)
+        elif is_drawn(stored) and (failed := failed_by_deaths(study, read_trial(stored))) is not None:
             write_end_afterwards(study, stored, failed)
             report_end(study, failed, space.objectives)
         else:
             study.tell(stored.number, state=OptunaState.FAIL)
 
 
-def _deaths_before(stored: FrozenTrial, study: optuna.Study) -> int:
-    """Count in how many attempts before this one, without a break, the process died."""
-    everything, deaths = study.get_trials(deepcopy=False), 0
-    while (number := stored.user_attrs.get("redoes")) is not None:
-        stored = everything[number]
-        if not has_died(stored):
+def failed_by_deaths(study: optuna.Study, trial: Trial) -> Trial | None:
+    """Give a trial whose process died as failed, if it died so often at the same epoch that the trial may kill it."""
+    deaths = _deaths(study, trial.number)
+    if deaths < MOST_DEATHS:
+        return None
+    reason = f"its process ended {deaths} times before the trial did; --retry-failed trains it again"
+    return dataclasses.replace(
+        trial, run=dataclasses.replace(trial.run, outcome=Outcome.FAILED, reason=reason)
+    )
+
+
+def _deaths(study: optuna.Study, number: int) -> int:
+    """Count in how many attempts up to this one, without a break, the process died, and came no further."""
+    everything, deaths = study.get_trials(deepcopy=False), 1
+    stored = everything[number]
+    reached = epochs_reached(stored)
+    while (earlier := stored.user_attrs.get("redoes")) is not None:
+        stored = everything[earlier]
+        if not has_died(stored) or epochs_reached(stored) < reached:
             break
         deaths += 1
     return deaths
@@ -123,12 +133,17 @@ def _queue_undone(study: optuna.Study, space: SearchSpace, *, retry_failed: bool
         undone = was_interrupted(stored) or (retry_failed and has_failed(stored))
         if stored.number in redone or not undone:
             continue
-        # What was queued is known whole; what was drawn so far may be a part.
-        point = _queued_point(stored, space) or (stored.params if _is_point(stored.params, space) else None)
-        seed = recorded_seed(stored)
-        if point is not None and seed is not None:
-            again = {"seed": seed, "redoes": stored.number, "attempt": recorded_attempt(stored) + 1}
-            study.enqueue_trial(point, user_attrs=again)
+        queue_again(study, space, stored)
+
+
+def queue_again(study: optuna.Study, space: SearchSpace, stored: FrozenTrial) -> None:
+    """Queue a trial again, with its seed; one of which no whole point is known is left."""
+    # What was queued is known whole; what was drawn so far may be a part.
+    point = _queued_point(stored, space) or (stored.params if _is_point(stored.params, space) else None)
+    seed = recorded_seed(stored)
+    if point is not None and seed is not None:
+        again = {"seed": seed, "redoes": stored.number, "attempt": recorded_attempt(stored) + 1}
+        study.enqueue_trial(point, user_attrs=again)
 
 
 def _queue_baseline(study: optuna.Study, space: SearchSpace) -> None:

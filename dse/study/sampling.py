@@ -115,11 +115,19 @@ class Listed:
         row = self._order.next()
         return None if row is None else Point(self._points[row], self._first_seed + self._order.at)
 
-    def ended(self, trial: Trial, run: Progress) -> None:
-        """Learn from a trial that has ended."""
+    def begun(self, trial: Trial) -> None:
+        """Leave out a trial that is at work, until it has ended."""
         row = self._rows.get(trial.recipe.id)
         if row is not None:
-            self._order.ended(row, run, trial.seed - self._first_seed)
+            self._order.begun(row, trial.seed - self._first_seed)
+
+    def ended(self, trial: Trial, run: Progress, *, counts: bool = True) -> None:
+        """Learn from a trial that has ended; from one that does not count only that it is at work no more."""
+        row = self._rows.get(trial.recipe.id)
+        if row is not None:
+            self._order.given_up(row, trial.seed - self._first_seed)
+            if counts:
+                self._order.ended(row, run, trial.seed - self._first_seed)
 
     def remaining_gain(self) -> float | None:
         """Expect by what share the front's volume grows if all that is left is trained; None if it is not judged."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, OnEpoch, Run
+from dse.record.run import EpochRow, Training
 
 
 class Trainer(Protocol):
     """Trains plans; ``dse.training.trainer`` has the real one.
 
-    One that is derived from this class has only its ``title`` and ``train`` to give: it keeps nothing of a run.
+    One that is derived from this class has only its ``title`` and ``epochs`` to give: it keeps nothing of a run. One
+    that is to work in other processes can be pickled.
     """
 
     @property
@@ -27,17 +28,22 @@ class Trainer(Protocol):
         return plan
 
     def kept(self, plan: Plan, seed: int) -> tuple[EpochRow, ...]:
-        """Give the rows of the epochs that ``train`` would not train again: it resumes after them."""
+        """Give the rows of the epochs that ``epochs`` would not train again: it resumes after them."""
         return ()
 
     def forget(self, plan: Plan, seed: int) -> None:
         """Called when a run has ended for good: nothing of it need be kept."""
 
-    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
-        """Train a plan with a seed.
+    def epochs(self, plan: Plan, seed: int) -> Training:
+        """Train a plan with a seed, an epoch each time that the generator is resumed.
 
         Args:
             plan: What to train.
             seed: Decides weights, order and shifts.
-            on_epoch: Called with each new row of the curve; what it returns, unless None, ends the run.
+
+        Yields:
+            Each new row of the curve; if a reason is sent, the run ends there.
+
+        Returns:
+            The run.
         """

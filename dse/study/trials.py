@@ -56,8 +56,15 @@ def was_interrupted(stored: FrozenTrial) -> bool:
 
 
 def has_died(stored: FrozenTrial) -> bool:
-    """Tell whether a trial's process died before it could say anything."""
-    return stored.state is OptunaState.FAIL and is_drawn(stored) and not has_ended(stored)
+    """Tell whether a trial's process died before it could say anything, or its worker did."""
+    if stored.state is not OptunaState.FAIL or not is_drawn(stored):
+        return False
+    return not has_ended(stored) or stored.user_attrs.get("end", {}).get("lost", False)
+
+
+def epochs_reached(stored: FrozenTrial) -> int:
+    """Give how many epochs are recorded of a trial."""
+    return sum(key.startswith("epoch ") for key in stored.user_attrs)
 
 
 def has_failed(stored: FrozenTrial) -> bool:
@@ -155,9 +162,9 @@ def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
     asked.set_user_attr(f"epoch {row.epoch}", dataclasses.asdict(row))
 
 
-def write_end(asked: optuna.Trial, trial: Trial) -> None:
-    """Record how a trial ended; its curve is recorded already."""
-    asked.set_user_attr("end", _end(trial))
+def write_end(asked: optuna.Trial, trial: Trial, *, lost: bool = False) -> None:
+    """Record how a trial ended, and whether its worker died; its curve is recorded already."""
+    asked.set_user_attr("end", _end(trial) | ({"lost": True} if lost else {}))
 
 
 def write_end_afterwards(study: optuna.Study, stored: FrozenTrial, trial: Trial) -> None:

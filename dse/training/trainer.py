@@ -19,7 +19,7 @@ from dse.networks.network import Network
 from dse.recipe.plan import EpochPlan, Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.record.environment import describe_environment
-from dse.record.run import EpochRow, OnEpoch, Outcome, Run
+from dse.record.run import EpochRow, OnEpoch, Outcome, Run, Training, finished
 from dse.training.checkpoint import Checkpoint, Checkpoints
 from dse.training.device import device_title, find_device, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
@@ -164,18 +164,32 @@ class Trainer:
     def train(
         self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None, network: Network | None = None
     ) -> Run:
-        """Train a network as planned.
-
-        On the processor, the same plan, data, seed and number of threads give the same curve bit for bit, all but the
-        seconds; a run that resumes from a checkpoint too. Each epoch leaves a checkpoint before ``on_epoch`` is called.
+        """Train a network as planned, to its end; see ``epochs``.
 
         Args:
             plan: Every batch size, step and rate.
             seed: Decides the initial weights, the order of the images and their shifts.
-            on_epoch: Called with every new row as soon as it is complete; its time is on no clock. The run ends as
-                ``stopped`` if it returns a reason.
+            on_epoch: Called with every new row as soon as it is complete; the run ends as ``stopped`` if it returns a
+                reason.
+            network: As for ``epochs``.
+        """
+        return finished(self.epochs(plan, seed, network), on_epoch)
+
+    def epochs(self, plan: Plan, seed: int, network: Network | None = None) -> Training:
+        """Train a network as planned, an epoch each time that the generator is resumed.
+
+        On the processor, the same plan, data, seed and number of threads give the same curve bit for bit, all but the
+        seconds; a run that resumes from a checkpoint too. Each epoch leaves a checkpoint before its row is yielded.
+
+        Args:
+            plan: Every batch size, step and rate.
+            seed: Decides the initial weights, the order of the images and their shifts.
             network: Trained in place, and holds in the end the weights that were evaluated; lives on the device.
                 The plan's own if None.
+
+        Yields:
+            Every new row as soon as it is complete; what happens until the generator is resumed is on no clock. The
+            run ends as ``stopped`` if a reason is sent.
 
         Returns:
             The run; its ``engine`` is what really ran. If a loss is not finite, it ends there as ``diverged``, with
@@ -190,9 +204,9 @@ class Trainer:
         """
         self._check_fit(plan)
         with seeded(seed, self.device):
-            return self._run(plan, seed, on_epoch, network)
+            return (yield from self._run(plan, seed, network))
 
-    def _run(self, plan: Plan, seed: int, on_epoch: OnEpoch | None, network: Network | None) -> Run:
+    def _run(self, plan: Plan, seed: int, network: Network | None) -> Training:
         checkpoints = self._checkpoints
         start = None if checkpoints is None else checkpoints.find(plan, seed)
         clocks = _Clocks.of(self.device, start)
@@ -218,7 +232,7 @@ class Trainer:
                 state = engine.state() | global_randomness(self.device)
                 kept = Checkpoint(tuple(curve), clocks.setup.seconds, state)
                 checkpoints.keep(plan, seed, kept)
-            enough = None if on_epoch is None else on_epoch(row)
+            enough = yield row
             if enough is not None:
                 return ended(Outcome.STOPPED, enough)
         return ended(Outcome.COMPLETE, "")

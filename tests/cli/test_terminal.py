@@ -16,7 +16,7 @@ from dse.cli import terminal as module
 from dse.cli.progress import LiveView
 from dse.cli.terminal import LastingStream, console, plain_table, say, visible
 from dse.recipe.plan import Plan
-from dse.record.run import OnEpoch, Run
+from dse.record.run import Training
 from dse.study.watcher import Standing
 from tests.fakes import BASELINE, FakeTrainer, make_space, make_trial, run_study
 
@@ -30,10 +30,10 @@ SHOWN = (
 
 
 class Raising(FakeTrainer):
-    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+    def epochs(self, plan: Plan, seed: int) -> Training:
         if self.trained:
             raise RuntimeError(HOSTILE)
-        return super().train(plan, seed, on_epoch)
+        return (yield from super().epochs(plan, seed))
 
 
 def test_controls_are_written_out() -> None:

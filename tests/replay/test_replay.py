@@ -18,12 +18,13 @@ import dse
 from dse.cli import commands
 from dse.errors import InputError, SpaceError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import OnEpoch, Outcome, Run
+from dse.record.run import Outcome, Run, Training
 from dse.replay.compare import Setting, compare_strategies, search
 from dse.replay.score import score, share_at
 from dse.replay.simulate import Replay
 from dse.replay.strategies import ORDERS, Strategy, parse_strategies, usual_samplers
 from dse.replay.table import RecordedTable, record_table
+from dse.runners.inline import Inline
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.load import load_study
@@ -104,16 +105,16 @@ class Recording(FakeTrainer):
         self._rows = {
             table.space.recipe_of(dict(each.choices)).id: row for row, each in enumerate(table.candidates)
         }
-        self.epochs: list[tuple[int, int]] = []
+        self.seen: list[tuple[int, int]] = []
 
-    def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+    def epochs(self, plan: Plan, seed: int) -> Training:
         row = self._rows[plan.recipe.id]
         whole = self._table.runs[row][self._seeds[row][seed]][-1]
         curve = []
         for epoch, (seconds, accuracy) in enumerate(zip(whole.seconds, whole.accuracies, strict=True), 1):
             curve.append(epoch_row(epoch, seconds, accuracy))
-            self.epochs.append((row, epoch))
-            if on_epoch is not None and (reason := on_epoch(curve[-1])) is not None:
+            self.seen.append((row, epoch))
+            if (reason := (yield curve[-1])) is not None:
                 return Run(tuple(curve), Outcome.STOPPED, reason, 0.0, "fake")
         return Run(tuple(curve), Outcome.COMPLETE, "", 0.0, "fake")
 
@@ -128,7 +129,7 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
     )
     train = Recording(table, seeds)
     with opened(tmp_path, "twin", space, {}) as study:
-        explore(study, space, train, Watcher())
+        explore(study, space, Inline(train), Watcher())
 
     class FirstSeeds(np.random.Generator):
         """Draws nothing: every recipe's first run has the first seed."""
@@ -140,8 +141,8 @@ def test_a_replay_of_dse_runs_what_a_study_runs(stops: bool, table: RecordedTabl
         table, Strategy("dse", "expected_gain", stops), FirstSeeds(np.random.PCG64(0)), table.seconds
     )
     pairs = list(zip(replayed.rows.tolist(), replayed.epochs.tolist(), strict=True))
-    assert len(train.epochs) > 80
-    assert pairs[: len(train.epochs)] == train.epochs
+    assert len(train.seen) > 80
+    assert pairs[: len(train.seen)] == train.seen
 
 
 def test_stopping_saves_more_than_half_and_loses_little(table: RecordedTable) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from dse.errors import DeviceError, DeviceLostError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import OnEpoch, Outcome, Run
+from dse.record.run import Outcome, Training
 from dse.record.tables import write_tables
 from dse.study.database import open_database
 from dse.study.load import find_study, load_study
@@ -79,11 +79,11 @@ def test_a_killed_process_leaves_a_trial_that_is_trained_again(tmp_path: Path) -
         """What no handler of the study sees."""
 
     class Killer(FakeTrainer):
-        def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+        def epochs(self, plan: Plan, seed: int) -> Training:
             if len(self.trained) == 2:
                 self.trained.append((plan.recipe.id, seed))
                 raise Killed
-            return super().train(plan, seed, on_epoch)
+            return (yield from super().epochs(plan, seed))
 
     killer = Killer()
     with pytest.raises(Killed):
@@ -210,8 +210,9 @@ def test_a_study_that_is_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [DeviceError, DeviceLostError])
 def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception]) -> None:
     class Lost(FakeTrainer):
-        def train(self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None) -> Run:
+        def epochs(self, plan: Plan, seed: int) -> Training:
             raise kind("cuda:0 is gone")
+            yield
 
     study = study_in_memory(make_space())
     with pytest.raises(kind, match="cuda:0 is gone"):

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from dse.record.run import Outcome
 from dse.record.trial import Trial
+from dse.runners.inline import Inline
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.database import open_database
@@ -97,7 +98,7 @@ def check_resumed(database: Path, folder: Path, space: SearchSpace) -> None:
     shutil.copyfile(database, folder / "study.db")
     with opened(folder.parent, folder.name, space, ENVIRONMENT) as study:
         before = {(trial.recipe.id, trial.seed) for trial in read_trials(study)}
-        after = trained(explore(study, space, FakeTrainer(), Quiet()))
+        after = trained(explore(study, space, Inline(FakeTrainer()), Quiet()))
         assert not study.get_trials(states=(OptunaState.WAITING, OptunaState.RUNNING)), database
     assert len(after) == len(set(after)) == TRIALS, database
     assert {(space.baseline_recipe.id, seed) for seed in (0, 1)} <= set(after), database

@@ -1,0 +1,1 @@
+"""Runners: who has the runs of a study trained."""
