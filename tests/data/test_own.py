@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import pickle
 import re
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +224,33 @@ def test_pickles_are_never_read(tmp_path: Path, arrays: OwnArrays, monkeypatch: 
     with pytest.raises(DataError, match="bad.npz: is no sound .npz file"):
         DataSection(path=str(path))
     assert not (tmp_path / "exploded").exists()
+
+
+def npy(header: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+
+
+HEADERS = {
+    "bytes": (b"no array", "train_images is no array in NumPy's format. Write it as numpy.savez_compressed"),
+    "half": (npy("{'shape': (30, 9, 8), |"), "train_images cannot be read .*EOF in multi-line statement"),
+    "digits": (npy(f"{{'shape': {'9' * 9_000}}}"), r"train_images cannot be read .*\.\.\.\). Replace"),
+    "terabytes": (
+        npy("{'descr': '|u1', 'fortran_order': False, 'shape': (9999999999999,), }"),
+        "train_images cannot be read .Unable to allocate",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), HEADERS.values(), ids=HEADERS)
+def test_what_is_no_array_in_a_zip_file_is_refused(
+    npz: Path, arrays: OwnArrays, content: bytes, message: str
+) -> None:
+    np.savez(npz, **{name: array for name, array in arrays.items() if name != "train_images"})
+    with zipfile.ZipFile(npz, "a") as archive:
+        archive.writestr("train_images.npy", content)
+    with pytest.raises(DataError, match=f"^{npz}: {message}") as raised:
+        DataSection(path=str(npz))
+    assert len(str(raised.value)) < 500
 
 
 @pytest.mark.parametrize("cut", [10, 300, -40])

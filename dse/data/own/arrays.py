@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dse.data.idx import check_unzipped, read_idx
 from dse.data.own.found import Found, Part, Pixels
 from dse.data.strata import Labels
 from dse.errors import DataError
+from dse.units import clipped
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -32,10 +32,11 @@ def find_npz(path: Path) -> Found:
             check_unzipped(path, sum(part.file_size for part in parts.infolist()))
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: _array(path, file, name) for name in ARRAYS if name in file}
-    # zipfile raises NotImplementedError for a compression or an encryption that it does not know.
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and its kinds of compression raise more than they say
         raise DataError(
-            f"{path}: is no sound .npz file ({error}). "
+            f"{path}: is no sound .npz file ({clipped(str(error))}). "
             f"Write one with numpy.savez_compressed({', '.join(f'{name}=...' for name in ARRAYS)})."
         ) from None
     test_names = [name for name in ARRAYS[2:] if name in arrays]
@@ -57,16 +58,22 @@ def find_npz(path: Path) -> Found:
 
 def _array(path: Path, file: Any, name: str) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = file[name]
-    except (ValueError, zlib.error, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:
+        array = file[name]
+    except (
+        Exception
+    ) as error:  # NumPy parses a header as Python, and unzips: each part raises errors of its own
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path}: {name} is an array of objects, which are pickles, and a pickle can run any program. "
                 "They are never read. Write an array of uint8 (images) or of whole numbers (labels)."
             ) from None
         raise DataError(
-            f"{path}: {name} cannot be read ({error}). Replace the file by a sound copy."
+            f"{path}: {name} cannot be read ({clipped(str(error))}). Replace the file by a sound copy."
         ) from None
+    if not isinstance(array, np.ndarray):  # NumPy gives the bytes of what is no array
+        raise DataError(
+            f"{path}: {name} is no array in NumPy's format. Write it as numpy.savez_compressed does."
+        )
     return array
 
 
