@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
@@ -35,8 +36,12 @@ def trials_frame(
         baseline: Its complete runs.
     """
     trials = list(trials)
-    rows = [_trial_row(trial, on_front, baseline_id, baseline) for trial in trials]
-    recipe_columns = columns_of([trial.recipe for trial in trials])
+    recipes = {trial.recipe.id: trial.recipe for trial in trials}
+    contents = {recipe_id: _recipe_columns(recipe) for recipe_id, recipe in recipes.items()}
+    rows = [
+        contents[trial.recipe.id] | _trial_row(trial, on_front, baseline_id, baseline) for trial in trials
+    ]
+    recipe_columns = columns_of(list(recipes.values()))
     columns = [
         *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "attempt", "resumed_epochs", "state", "reason"),
         *(*OBJECTIVES, *MEASURED, "possible_accuracy", "possible_seconds", *COMPARED),
@@ -69,15 +74,21 @@ def _type_of(values: Iterable[object]) -> str:
     return "str" if str in kinds else ""
 
 
+def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
+    content = recipe.model_dump(mode="json")
+    return {
+        **recipe_words(recipe),
+        **flat(content),
+        "recipe": json.dumps(content, separators=(",", ":")),
+    }
+
+
 def _trial_row(
     trial: Trial, on_front: frozenset[str], baseline_id: str, baseline: Replicates | None
 ) -> dict[str, Any]:
     recipe = trial.recipe
-    content = recipe.model_dump(mode="json")
     row: dict[str, Any] = {
         "trial": trial.number,
-        **recipe_words(recipe),
-        **flat(content),
         "seed": trial.seed,
         "attempt": trial.attempt,
         "resumed_epochs": trial.run.resumed_epochs,
@@ -91,7 +102,6 @@ def _trial_row(
         "engine": trial.run.engine,
         "possible_accuracy": trial.possible_accuracy,
         "possible_seconds": trial.possible_seconds,
-        "recipe": json.dumps(content, separators=(",", ":")),
         **trial.measures,
     }
     if trial.run.curve:
@@ -149,11 +159,12 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     """Make one row an epoch of each trial."""
-    names = CURVE_COLUMNS[1:-1]
-    rows = [(trial.number, epoch) for trial in trials for epoch in trial.run.curve]
+    trials = list(trials)
+    rows = [row for trial in trials for row in trial.run.curve]
     # A column after the other: a dictionary for each row would take several times the memory and the time.
-    columns = {name: [getattr(epoch, name) for _, epoch in rows] for name in names}
-    frame = pd.DataFrame({"trial": [number for number, _ in rows], **columns}, columns=CURVE_COLUMNS)
+    numbers = [trial.number for trial in trials for _ in trial.run.curve]
+    columns = {name: list(map(attrgetter(name), rows)) for name in CURVE_COLUMNS[1:-1]}
+    frame = pd.DataFrame({"trial": numbers, **columns}, columns=CURVE_COLUMNS)
     frame["validation_accuracy"] = frame["validation_accuracy"].astype(float)
     frame["best_accuracy"] = frame.groupby("trial")["accuracy"].cummax() if rows else frame["accuracy"]
     return frame

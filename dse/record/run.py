@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 
 class Outcome(StrEnum):
@@ -110,6 +110,38 @@ _FIELDS = tuple(each.name for each in dataclasses.fields(EpochRow))
 _WHOLE = ("epoch", "batch_size", "steps", "images_seen")
 _SHARES = ("validation_accuracy", "test_accuracy")
 _REAL = tuple(name for name in _FIELDS if name not in (*_WHOLE, *_SHARES))
+_NUMBERS = {int, float}
+
+
+def parse_rows(contents: Sequence[Mapping[str, object]]) -> tuple[EpochRow, ...]:
+    """Make rows of what a storage holds, as ``EpochRow.parse`` makes each: a column is checked in one go.
+
+    Raises:
+        ValueError: As ``EpochRow.parse``.
+    """
+    if not contents:
+        return ()
+    columns = {name: [content.get(name) for content in contents] for name in _FIELDS}
+    if not _are_sound(columns):
+        return tuple(EpochRow.parse(content) for content in contents)
+    return tuple(EpochRow(*values) for values in zip(*columns.values(), strict=True))
+
+
+def _are_sound(columns: Mapping[str, list[Any]]) -> bool:
+    """Tell whether every row has what ``EpochRow.check`` asks for."""
+    if None in columns["validation_accuracy"]:
+        known = [value for value in columns["validation_accuracy"] if value is not None]
+        columns = {**columns, "validation_accuracy": known}
+    return (
+        all({int}.issuperset(map(type, columns[name])) and min(columns[name]) >= 1 for name in _WHOLE)
+        and all(
+            _NUMBERS.issuperset(map(type, columns[name])) and all(map(math.isfinite, columns[name]))
+            for name in (*_REAL, *_SHARES)
+        )
+        and min(columns["train_seconds"]) > 0
+        and min(columns["eval_seconds"]) >= 0
+        and all(min(columns[name], default=0) >= 0 and max(columns[name], default=0) <= 1 for name in _SHARES)
+    )
 
 
 def check_curve(rows: Iterable[EpochRow], epochs: int) -> None:

@@ -148,7 +148,7 @@ def queue_again(study: optuna.Study, space: SearchSpace, stored: FrozenTrial) ->
 
 def _queue_baseline(study: optuna.Study, space: SearchSpace) -> None:
     """Queue the baseline with every seed, unless trials were drawn already."""
-    if read_trials(study):
+    if any(is_drawn(stored) for stored in study.get_trials(deepcopy=False)):
         return
     queued = {
         stored.user_attrs.get("seed")
@@ -161,6 +161,8 @@ def _queue_baseline(study: optuna.Study, space: SearchSpace) -> None:
 
 def _queue_recipes(study: optuna.Study, space: SearchSpace, recipes: Sequence[Recipe]) -> None:
     """Queue recipes that the study neither has nor has queued."""
+    if not recipes:
+        return
     waiting = study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
     known = {trial.recipe.id for trial in read_trials(study)}
     known |= {recipe.id for stored in waiting if (recipe := queued_recipe(stored, space)) is not None}

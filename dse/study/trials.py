@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 import optuna
@@ -21,7 +22,7 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.environment import engine_name
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.run import EpochRow, Outcome, Run, parse_rows
 from dse.record.trial import Trial
 
 
@@ -93,20 +94,22 @@ def read_trial(stored: FrozenTrial, recipe: Recipe | None = None) -> Trial:
     record = _record(stored)
     cut_off = was_interrupted(stored)
     contents = [value for key, value in stored.user_attrs.items() if key.startswith("epoch ")]
-    # Version 0.1 wrote down what a training of the user's own gave, be it NaN: from there on it had diverged.
-    sound = list(takewhile(_is_finite, sorted(contents, key=lambda each: each["epoch"])))
-    rows = [EpochRow.parse(content) for content in sound]
-    if len(sound) < len(contents):
+    contents.sort(key=itemgetter("epoch"))
+    try:
+        rows = parse_rows(contents)
+    except ValueError:
+        # Version 0.1 wrote down what a training of the user's own gave, be it NaN: from there on it had diverged.
+        rows = parse_rows(list(takewhile(_is_finite, contents)))
         record |= {
             "state": Outcome.DIVERGED,
-            "reason": f"epoch {len(sound) + 1} holds what is no finite number",
+            "reason": f"epoch {len(rows) + 1} holds what is no finite number",
         }
     trial = Trial(
         number=stored.number,
         recipe=recipe or parse_recipe(record["recipe"], f"trial {stored.number}", recorded=True),
         seed=record["seed"],
         run=Run(
-            curve=tuple(rows),
+            curve=rows,
             outcome=Outcome.INTERRUPTED if cut_off else Outcome(record["state"]),
             reason=record.get("reason", "") or ("the process ended before the trial did" if cut_off else ""),
             setup_seconds=record.get("setup_seconds"),
