@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from dse.data.choice import DataChoice, named_data
 from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
+from dse.record.answer import shared_machine
 from dse.record.run import OnEpoch, Run
 from dse.record.tables import StudyTables
 from dse.space.load import load_space, own_networks, parse_space
@@ -65,6 +66,7 @@ def explore(
     machine: Machine = MACHINE,
     watcher: Watcher | None = None,
     start: Start = Start(),
+    workers: int = 1,
     **changes: Unpack[Spending],
 ) -> StudyTables:
     """Explore a search space, or resume its study, until its trials are done or its budget is spent.
@@ -78,6 +80,9 @@ def explore(
         machine: What trains.
         watcher: Sees every step.
         start: What the study starts with.
+        workers: How many trials train at once, each in a process of its own if there are several. They share the
+            processor's cores, or have a GPU each. A script that asks for several guards its own work by
+            ``if __name__ == "__main__"``, as every user of ``multiprocessing`` does.
         **changes: ``trials``, ``sampler``, ``stopping``, ``budget``, ``until_stable`` and ``seed``, instead of the
             space's own.
 
@@ -90,6 +95,8 @@ def explore(
     """
     from dse.networks.precision import check_precision
     from dse.runners.inline import Inline
+    from dse.runners.processes import Processes
+    from dse.runners.shares import shares
     from dse.study.explore import explore as run_study
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
@@ -100,21 +107,26 @@ def explore(
     check_name(folder.name)
     watcher = Watcher() if watcher is None else watcher
     kept_in = folder / ".checkpoints" if start.checkpoints else None
-    trainer, reason = Trainer(machine, space.data_choice, kept_in).settled(space.plan(space.baseline_recipe))
+    machines = shares(machine, workers)
+    trainer, reason = Trainer(machines[0], space.data_choice, kept_in).settled(
+        space.plan(space.baseline_recipe)
+    )
     for recipe in own_networks(space):
         trainer.plan(recipe)
     check_precision(space.precisions, trainer.device)
-    if reason:
-        watcher.engine_chosen(reason)
+    for note in (reason, shared_machine(workers) if workers > 1 else ""):
+        if note:
+            watcher.noted(note)
     with opened(
         folder.parent,
         folder.name,
         space,
-        trainer.environment(),
+        trainer.environment() | {"workers": workers},
         widen=start.widen,
         any_device=start.any_device,
     ) as study:
-        run_study(study, space, Inline(trainer), watcher, start.warm_start, retry_failed=start.retry_failed)
+        runner = Inline(trainer) if workers == 1 else Processes([trainer.on(each) for each in machines])
+        run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder)
 
 

@@ -61,6 +61,7 @@ class ExploreOptions(MachineOptions):
     budget: str | None
     until_stable: int | None
     seed: int | None
+    workers: int
     widen: bool
     any_device: bool
     retry_failed: bool
@@ -105,6 +106,15 @@ class ExploreOptions(MachineOptions):
     type=click.IntRange(min=1),
     metavar="N",
     help="No more trials once N have hardly raised the volume of the front. [default: the space's]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Train N trials at once, each in a process with its share of the cores, or with a GPU of its own. Trials "
+    "that share a machine hold each other up: their measured seconds compare less well.",
 )
 @click.option(
     "--widen",
@@ -189,7 +199,14 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     with ended_by_signals():
         with make_view(output, name, parsed) as watcher:
             try:
-                run(parsed, folder=folder, machine=machine(options), watcher=watcher, start=start)
+                run(
+                    parsed,
+                    folder=folder,
+                    machine=machine(options),
+                    watcher=watcher,
+                    start=start,
+                    workers=options["workers"],
+                )
             except (KeyboardInterrupt, RunError) as reason:
                 if not (folder / DATABASE).is_file():
                     raise

@@ -136,8 +136,8 @@ class LineView(StudyView):
         self._last_line = time.monotonic()
 
     @override
-    def engine_chosen(self, reason: str) -> None:
-        self._print(reason)
+    def noted(self, what: str) -> None:
+        self._print(what)
 
     @override
     def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
@@ -162,11 +162,11 @@ class LineView(StudyView):
 
 
 class LiveView(StudyView):
-    """The running trial, the latest ones, the front and the answer, drawn again at each epoch."""
+    """The running trials, the latest ones, the front and the answer, drawn again at each epoch."""
 
     def __init__(self, console: Console, name: str, space: SearchSpace) -> None:
         super().__init__(console, name, space)
-        self._running: Trial | None = None
+        self._running: dict[int, Trial] = {}
         self._trials: list[Trial] = []
         self._front = front_so_far([], space)
         self._live = Live(self.view(), console=console, auto_refresh=False, transient=True)
@@ -183,22 +183,22 @@ class LiveView(StudyView):
         self._live.stop()
 
     @override
-    def engine_chosen(self, reason: str) -> None:
-        self._live.console.print(reason)
+    def noted(self, what: str) -> None:
+        self._live.console.print(what)
 
     @override
     def trial_started(self, trial: Trial, plan: Plan) -> None:
-        self._running = trial
+        self._running[trial.number] = trial
         self._refresh()
 
     @override
     def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
-        self._running = trial
+        self._running[trial.number] = trial
         self._refresh()
 
     @override
     def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
-        self._running = None
+        self._running.pop(trial.number, None)
         self._trials = list(trials)
         self._front = front_so_far(trials, self._space)
         self._clock.count(trial, standing)
@@ -216,8 +216,8 @@ class LiveView(StudyView):
         recent = plain_table("trial", "result", "recipe", title="trials")
         for trial in self._trials[-RECENT:]:
             recent.add_row(str(trial.number), describe(trial, self._space), trial.recipe.label)
-        if self._running is not None:
-            recent.add_row(str(self._running.number), _reached(self._running), self._running.recipe.label)
+        for trial in list(self._running.values())[:RECENT]:
+            recent.add_row(str(trial.number), _reached(trial), trial.recipe.label)
         footer = f"{self._name}: {self._clock}. Ctrl-C ends cleanly; the same command resumes."
         return Group(self._clock.answer, recent, self._front_table(), footer)
 

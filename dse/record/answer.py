@@ -109,6 +109,7 @@ def find_answer(
     *,
     images: int | None = None,
     protocol: str = Protocol.HOLDOUT,
+    workers: int = 1,
 ) -> Answer:
     """Find the recipe that reaches the baseline's best accuracy in the least train seconds.
 
@@ -119,6 +120,7 @@ def find_answer(
         baseline: The complete runs of the baseline.
         images: Images that the accuracies are measured on, if known.
         protocol: Which images choose.
+        workers: How many runs were trained at once, at most.
     """
     if baseline is None:
         return Answer(None, None, _no_baseline(recipes))
@@ -135,10 +137,19 @@ def find_answer(
         missing = _nobody(reference, others=len(others), reaching=len(reaching))
         fastest = None
     caveats = (
+        *([shared_machine(workers)] if workers > 1 else []),
         *_caveats(reference, images, protocol),
         *_caveats_of(fastest, reference, len(recipes), protocol),
     )
     return Answer(reference, fastest, missing, caveats)
+
+
+def shared_machine(workers: int) -> str:
+    """Say what seconds are worth that were measured beside other runs."""
+    return (
+        f"Up to {workers} runs are trained at once, and runs that share a machine hold each other up: their seconds "
+        "compare less well than those of one run after the other. Train what matters again with one worker."
+    )
 
 
 def _best_epoch(runs: Replicates) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def check_environment(content: object) -> dict[str, object]:
     if not isinstance(content.get("versions", {}), dict):
         raise ValueError("versions is no group of keys")
     return content
+
+
+def workers_of(environment: Mapping[str, object]) -> int:
+    """Give how many runs a study trained at once, at most."""
+    workers = environment.get("workers", 1)
+    return workers if isinstance(workers, int) else 1
 
 
 def engine_name(recorded: str) -> str:

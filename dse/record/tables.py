@@ -14,6 +14,7 @@ from dse.errors import StudyError
 from dse.files import write_atomically
 from dse.record.answer import Answer, complete_runs, find_answer
 from dse.record.cells import to_csv
+from dse.record.environment import workers_of
 from dse.record.frames import curves_frame, trials_frame, typed
 from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
@@ -89,7 +90,13 @@ def make_tables(
         curves=curves_frame(trials),
         points=typed(points),
         front=typed(front),
-        answer=find_answer(recipes, baseline, images=choosing_images(space, protocol), protocol=protocol),
+        answer=find_answer(
+            recipes,
+            baseline,
+            images=choosing_images(space, protocol),
+            protocol=protocol,
+            workers=workers_of(environment),
+        ),
         environment=dict(environment),
         space=dict(space),
     )

@@ -26,8 +26,11 @@ def work(trainer: Trainer, job: Job) -> Work:
     """Train a job, an epoch each time that the generator is resumed; whatever the training raises is its outcome."""
     try:
         kept = trainer.kept(job.plan, job.seed)
-        yield Started(job.number, trainer.title, kept)
-        run = yield from _trained(trainer, job, kept)
+        enough = yield Started(job.number, trainer.title, kept)
+        if enough is None:
+            run = yield from _trained(trainer, job, kept)
+        else:
+            run = Run(kept, Outcome.STOPPED, enough)
     except (CheckpointError, DeviceError, DeviceLostError) as fault:
         outcome = Outcome.INTERRUPTED if isinstance(fault, CheckpointError) else Outcome.FAILED
         yield Ended(job.number, Run(outcome=outcome, reason=_clipped(str(fault))), fault)

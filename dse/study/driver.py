@@ -283,6 +283,7 @@ class Driver:
             complete_runs(self._recipes.get(self._baseline_id, []), self._baseline_id),
             images=self._images,
             protocol=self._space.protocol,
+            workers=self._runner.workers,
         )
         gain = None if self._listed is None else self._listed.remaining_gain()
         return Standing(len(self._fronts), self._spent_seconds, gain, answer)

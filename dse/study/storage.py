@@ -117,6 +117,9 @@ def _create_or_resume(
             read_trials(study)
             earlier = check_environment(study.user_attrs.get("environment", {}))
         check_compares(folder, earlier, environment, any_device=any_device)
+        if environment.get("workers", 1) > earlier.get("workers", 1):
+            earlier = earlier | {"workers": environment["workers"]}
+            study.set_user_attr("environment", earlier)
         before = stored_space(study, folder)
         check_space(study, folder, before, space, widen)
         if space.explored != before.explored:

@@ -31,8 +31,8 @@ class Standing:
 class Watcher:
     """Sees a study grow; every method does nothing until it is overridden."""
 
-    def engine_chosen(self, reason: str) -> None:
-        """Called with what the engine ``auto`` is, and why, before the first trial."""
+    def noted(self, what: str) -> None:
+        """Called before the first trial with what is to be known: an engine chosen, workers that share a machine."""
 
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Called when a trial begins."""

@@ -145,6 +145,11 @@ class Trainer:
         engine, reason = choose_engine(self.machine.engine, plan, self.device.type)
         return Trainer(dataclasses.replace(self.machine, engine=engine), self.data, self.kept_in), reason
 
+    def on(self, machine: Machine) -> Trainer:
+        """Give a trainer of the same data and engine on another machine."""
+        machine = dataclasses.replace(machine, engine=self.machine.engine)
+        return Trainer(machine, self.data, self.kept_in)
+
     def network(self, plan: Plan, seed: int) -> Network:
         """Build a plan's network on the device, with initial weights that depend on the seed alone."""
         return build_network(plan.recipe, plan.image, seed, self.device)

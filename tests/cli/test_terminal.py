@@ -70,7 +70,7 @@ def test_the_live_view_survives_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     watcher = LiveView(console(), "hostile", make_space())
     failed = make_trial(0, BASELINE, [], reason=HOSTILE)
     with watcher:
-        watcher.engine_chosen(HOSTILE)
+        watcher.noted(HOSTILE)
         watcher.trial_ended(failed, [failed], Standing(1, 0.0, None))
         watcher.study_ended(HOSTILE)
     assert output.getvalue().count("[/usr/lib/x]") >= 2

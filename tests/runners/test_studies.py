@@ -1,0 +1,187 @@
+"""Studies with several workers: the same trials as with one, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import dse
+from dse.errors import DeviceError
+from dse.record.run import EpochRow, Outcome
+from dse.record.trial import Trial
+from dse.runners.processes import Processes
+from dse.runners.shares import shares
+from dse.space.load import parse_space
+from dse.study.database import open_database
+from dse.study.explore import explore
+from dse.study.queue import MOST_DEATHS
+from dse.study.trials import read_trials
+from dse.study.watcher import Watcher
+from dse.training.machine import Machine
+from tests.fakes import Quiet, make_space, run_in_memory, study_in_memory
+from tests.runners.trainers import DIES, Scripted
+
+pytestmark = pytest.mark.slow
+
+SPACE = make_space(
+    recipe={
+        "model": {"name": "capsnet", "preset": "tiny"},
+        "batch_size": {"schedule": "constant", "size": {"choices": [16, 32, 64, 128]}},
+        "epochs": 4,
+    },
+    baseline={"batch_size": {"size": 128}},
+    sampler="grid",
+    seeds=2,
+    trials=8,
+)
+TINY = {
+    "name": "s",
+    "recipe": {
+        "model": {"name": "capsnet", "preset": "tiny"},
+        "batch_size": {"schedule": "constant", "size": {"choices": [64, 128]}},
+        "epochs": 3,
+    },
+    "baseline": {"batch_size": {"size": 128}},
+    "data": {"images": 300, "test_images": 100, "validation_images": 100},
+    "trials": 4,
+    "seeds": 2,
+    "sampler": "grid",
+}
+
+
+def with_two_workers(space, trainer=None, watcher=None, study=None) -> list[Trial]:
+    study = study_in_memory(space) if study is None else study
+    trainer = Scripted() if trainer is None else trainer
+    return explore(study, space, Processes([trainer, trainer]), watcher or Quiet())
+
+
+def curves(trials: list[Trial]) -> dict[tuple[str, int], list[tuple[float, float]]]:
+    return {
+        (trial.recipe.id, trial.seed): [(row.loss, row.accuracy) for row in trial.run.curve]
+        for trial in trials
+        if trial.state is not Outcome.INTERRUPTED
+    }
+
+
+@pytest.mark.parametrize("sampler", ["grid", "expected_gain"])
+def test_a_finished_study_is_the_same_set_of_trials_as_inline(sampler: str) -> None:
+    space = SPACE.model_copy(update={"sampler": sampler})
+    trials, inline = with_two_workers(space), run_in_memory(space, Scripted())
+    assert curves(trials) == curves(inline)
+    assert len(trials) == len(inline) == 8
+    assert all(trial.device == "a script, 2 runs at once" for trial in trials)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_two_workers_are_not_given_the_same_point_and_seed(sampler: str) -> None:
+    space = SPACE.model_copy(update={"sampler": sampler, "trials": 12})
+    trials = with_two_workers(space)
+    assert len(curves(trials)) == len(trials) == 12
+
+
+def test_a_trial_whose_worker_dies_is_tried_again_and_not_without_end() -> None:
+    space = SPACE.model_copy(update={"seed": DIES, "seeds": 1, "trials": 8})
+
+    class Counting(Quiet):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ends: list[Trial] = []
+
+        def trial_ended(self, trial, trials, standing) -> None:
+            self.ends.append(trial)
+
+    watcher = Counting()
+    with pytest.raises(dse.DseError, match="the baseline failed.*its process ended 3 times"):
+        with_two_workers(space, watcher=watcher)
+    of_baseline = [trial for trial in watcher.ends if trial.recipe.id == space.baseline_recipe.id]
+    assert [str(trial.state) for trial in of_baseline] == ["interrupted"] * (MOST_DEATHS - 1) + ["failed"]
+    assert [trial.attempt for trial in of_baseline] == [1, 2, 3]
+    assert "SIGKILL" in of_baseline[0].run.reason
+
+
+class Killing(Watcher):
+    """Kills a worker after some epochs of real trainings."""
+
+    def __init__(self, *epochs: int) -> None:
+        self.epochs, self.seen = epochs, 0
+
+    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+        self.seen += 1
+        if self.seen in self.epochs:
+            os.kill(children()[0], signal.SIGKILL)
+
+
+def children() -> list[int]:
+    listed = subprocess.run(
+        ["pgrep", "-P", str(os.getpid()), "-f", "spawn_main"], capture_output=True, text=True
+    )
+    return [int(number) for number in listed.stdout.split()]
+
+
+def test_a_killed_workers_trial_resumes_with_the_same_curve(tmp_path: Path) -> None:
+    space, machine = parse_space(TINY, "test"), Machine(device="cpu", threads=1)
+    dse.explore(space, folder=tmp_path / "undisturbed", machine=machine)
+    dse.explore(space, folder=tmp_path / "s", machine=machine, workers=2, watcher=Killing(3, 7))
+    undisturbed, killed = (read_trials(open_database(tmp_path / name)) for name in ("undisturbed", "s"))
+    assert curves(undisturbed) == curves(killed)
+    cut_off = [trial for trial in killed if trial.state is Outcome.INTERRUPTED]
+    assert len(cut_off) == 2
+    assert any(trial.run.resumed_epochs for trial in killed if trial.attempt == 2)
+    tables = dse.load_study(tmp_path / "s")
+    assert "Up to 2 runs are trained at once" in tables.answer.caveats[0]
+    assert not children()
+    assert not (tmp_path / "s" / ".checkpoints").exists()
+
+
+def test_workers_end_with_their_driver(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from dse.runners.processes import Processes\n"
+        "from dse.study.explore import explore\n"
+        "from tests.fakes import Quiet, study_in_memory\n"
+        "from tests.runners.test_studies import SPACE\n"
+        "from tests.runners.trainers import Scripted\n"
+        "trainer = Scripted(Path(sys.argv[1]), seconds=30)\n"
+        "explore(study_in_memory(SPACE), SPACE, Processes([trainer, trainer]), Quiet())\n"
+    )
+    (tmp_path / "began").mkdir()
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "began")]) as driver:
+        until(lambda: len(list((tmp_path / "began").iterdir())) == 2)
+        workers = [int(file.read_text()) for file in (tmp_path / "began").iterdir()]
+        driver.kill()
+    until(lambda: not any(is_alive(worker) for worker in workers))
+
+
+def until(true, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{process}/stat").read_text().split(") ")[1][0] != "Z"
+
+
+def test_threads_are_divided_and_too_many_workers_refused() -> None:
+    cores = os.cpu_count() or 1
+    assert [each.threads for each in shares(Machine("cpu"), 1)] == [None]
+    assert [each.threads for each in shares(Machine("cpu"), cores)] == [1] * cores
+    with pytest.raises(
+        DeviceError, match=f"workers: {cores + 1} with 1 thread each, but this machine has {cores}"
+    ):
+        shares(Machine("cpu"), cores + 1)
+    with pytest.raises(
+        DeviceError, match=f"workers: {cores} with 2 threads each.*Use at most {max(1, cores // 2)}"
+    ):
+        shares(Machine("cpu", threads=2), cores)

@@ -1,0 +1,61 @@
+"""Trainers that workers can be sent: what they do follows from the recipe and the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dse.errors import DeviceLostError
+from dse.recipe.plan import Plan
+from dse.record.run import Outcome, Run, Training
+from dse.study.trainer import Trainer
+from tests.fakes import epoch_row
+
+# Seeds whose training misbehaves in its second epoch.
+RAISES, NOT_FINITE, DIES, HANGS, DEVICE = 901, 902, 903, 904, 905
+
+
+@dataclass
+class Scripted(Trainer):
+    """Seconds and accuracy follow from recipe and seed; some seeds misbehave.
+
+    Attributes:
+        folder: Where it notes what it began, if anywhere.
+        seconds: What each epoch takes on the wall.
+    """
+
+    folder: Path | None = None
+    seconds: float = 0.0
+
+    title = "a script"
+
+    def epochs(self, plan: Plan, seed: int) -> Training:
+        if self.folder is not None:
+            (self.folder / f"{plan.recipe.id}-{seed}-{time.monotonic_ns()}").write_text(str(os.getpid()))
+        rows = []
+        for epoch in plan.epochs:
+            time.sleep(self.seconds)
+            if epoch.epoch == 2:
+                misbehave(seed)
+            accuracy = 0.5 + int(plan.recipe.id[:4], 16) / 2**18 + 0.01 * epoch.epoch + 1e-4 * (seed % 900)
+            row = epoch_row(epoch.epoch, epoch.epoch * (1 + 10 / epoch.batch_size), accuracy)
+            spoilt = seed == NOT_FINITE and epoch.epoch == 2
+            rows.append(dataclasses.replace(row, loss=float("nan")) if spoilt else row)
+            if (enough := (yield rows[-1])) is not None:
+                return Run(tuple(rows), Outcome.STOPPED, enough, 0.1, "script")
+        return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "script")
+
+
+def misbehave(seed: int) -> None:
+    if seed == RAISES:
+        raise RuntimeError("a fault of its own")
+    if seed == DEVICE:
+        raise DeviceLostError("cuda:0 is gone")
+    if seed == DIES:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if seed == HANGS:
+        time.sleep(3_600)
