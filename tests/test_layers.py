@@ -33,6 +33,7 @@ ONLY_IN = {
     "PIL": {"data", "bench"},
     "safetensors": {"networks", "training"},
     "optuna": {"study"},
+    "ray": {"runners"},
     "plotly": {"report"},
     "matplotlib": {"report"},
     "click": {"cli"},

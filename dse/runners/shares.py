@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 
-import torch
-
 from dse.errors import DeviceError
-from dse.training.device import find_device
+from dse.training.device import find_device, gpus_here
 from dse.training.machine import Machine
 
 
@@ -33,7 +31,7 @@ def shares(machine: Machine, workers: int) -> list[Machine]:
                 f"cores. Use at most {max(1, cores // threads)}."
             )
         return [dataclasses.replace(machine, threads=threads)] * workers
-    gpus = torch.cuda.device_count()
+    gpus = gpus_here()
     if ":" in machine.device or workers > gpus:
         raise DeviceError(
             f"workers: {workers} on device {machine.device!r}, but a GPU trains one run at a time, and there are "

@@ -24,7 +24,7 @@ def find_device(name: str) -> torch.device:
     >>> find_device("cpu")
     device(type='cpu')
     """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = gpus_here()
     if name == "cpu" or (name == "auto" and not gpus):
         return torch.device("cpu")
     number = re.fullmatch(r"cuda(?::(\d+))?", "cuda" if name == "auto" else name)
@@ -38,6 +38,11 @@ def find_device(name: str) -> torch.device:
             + ("." if gpus else ", or install a CUDA build of torch and the GPU's driver.")
         )
     return torch.device("cuda", index)
+
+
+def gpus_here() -> int:
+    """Count the GPUs that torch sees."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def use_threads(threads: int | None) -> None:
