@@ -1,8 +1,8 @@
-# demo: a first study on built-in data.  test: all tests.  lint: style and types.
+# demo: a first study on built-in data.  test: all tests.  lint: style and types.  chaos: a study under fifty kills.
 PYTHON ?= python3
 DSE := .venv/bin/dse
 
-.PHONY: demo test lint format clean
+.PHONY: demo chaos test lint format clean
 
 demo: .venv/.installed
 	$(DSE) explore quickstart
@@ -10,6 +10,9 @@ demo: .venv/.installed
 
 test: .venv/.installed
 	.venv/bin/python -m pytest -n 2 --dist loadscope
+
+chaos: .venv/.installed
+	.venv/bin/python -m tests.runners.chaos --rounds 50
 
 lint: .venv/.installed
 	.venv/bin/ruff check .

@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DseError, RecipeError, TrialsFailedError
+from dse.errors import DseError, RecipeError, RunError, TrialsFailedError
 from dse.recipe.plan import Plan
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
@@ -60,6 +60,7 @@ class Driver:
         self._fronts: list[Floats] = []
         self._redone = redone_trials(study)
         self._failures = 0  # of this call, one after the other
+        self._stillborn = 0  # workers, likewise
         self._spent_seconds = 0.0
         self.done: list[Trial] = []
 
@@ -202,6 +203,7 @@ class Driver:
 
     def _begin(self, event: Started) -> None:
         running = self._running[event.number]
+        self._stillborn = 0
         running.begin(event)
         write_start(running.asked, running.trial)
         for row in event.kept:
@@ -251,13 +253,30 @@ class Driver:
         """Queue a trial again whose worker is gone; one that may have killed it not for ever."""
         running = self._running.pop(event.number)
         if not running.begun:
-            running.begin(Started(event.number, "", ()))
-            write_start(running.asked, running.trial)
+            self._lose_unbegun(running, event)
+            return
         trial = failed_by_deaths(self._study, running.trial) or running.give_up(event.reason)
         self._report(running.asked, trial, lost=True)
         if trial.state is Outcome.INTERRUPTED:
             queue_again(self._study, self._space, self._study.get_trials(deepcopy=False)[trial.number])
         self._close(running, trial)
+
+    def _lose_unbegun(self, running: Running, event: Lost) -> None:
+        """Queue a trial again whose worker was gone before it began: that is no fault of the trial."""
+        self._forget_asked(running)
+        queue_again(self._study, self._space, self._study.get_trials(deepcopy=False)[event.number])
+        self._stillborn += 1
+        if self._stillborn >= FAILURES_IN_A_ROW:
+            raise RunError(
+                f"{self._stillborn} workers in a row were gone before a trial began; of the last one is known: "
+                f"{event.reason}. What it printed says more. Mend the cause, or train with one worker."
+            )
+
+    def _forget_asked(self, running: Running) -> None:
+        """Leave a trial that never began as if it had not been asked for."""
+        self._study.tell(running.trial.number, state=OptunaState.FAIL)
+        if self._listed is not None:
+            self._listed.ended(running.trial, running.progress, counts=False)
 
     def _close(self, running: Running, trial: Trial) -> None:
         self._history.record_end(running.progress, trial.recipe.id, counts=trial.state not in CUT_OFF)
@@ -271,11 +290,11 @@ class Driver:
     def _give_up(self, reason: str) -> None:
         """Record every trial that is at work as interrupted; one that never began is as if it were never asked for."""
         while self._running:
-            number, running = self._running.popitem()
+            _, running = self._running.popitem()
             if running.begun:
                 self._report(running.asked, running.give_up(reason))
             else:
-                self._study.tell(number, state=OptunaState.FAIL)
+                self._forget_asked(running)
 
     def _standing(self) -> Standing:
         answer = find_answer(

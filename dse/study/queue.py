@@ -110,6 +110,8 @@ def _deaths(study: optuna.Study, number: int) -> int:
     reached = epochs_reached(stored)
     while (earlier := stored.user_attrs.get("redoes")) is not None:
         stored = everything[earlier]
+        if not is_drawn(stored):
+            continue  # its worker was gone before it began
         if not has_died(stored) or epochs_reached(stored) < reached:
             break
         deaths += 1

@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import dse
-from dse.errors import DeviceError
+from dse.errors import DeviceError, RunError
 from dse.record.run import EpochRow, Outcome
 from dse.record.trial import Trial
 from dse.runners.processes import Processes
@@ -25,7 +26,7 @@ from dse.study.trials import read_trials
 from dse.study.watcher import Watcher
 from dse.training.machine import Machine
 from tests.fakes import Quiet, make_space, run_in_memory, study_in_memory
-from tests.runners.trainers import DIES, Scripted
+from tests.runners.trainers import DIES, Scripted, Unborn
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +106,15 @@ def test_a_trial_whose_worker_dies_is_tried_again_and_not_without_end() -> None:
     assert "SIGKILL" in of_baseline[0].run.reason
 
 
+def test_workers_that_do_not_even_begin_end_the_study(capfd: pytest.CaptureFixture[str]) -> None:
+    study = study_in_memory(SPACE)
+    with pytest.raises(RunError, match="5 workers in a row were gone before a trial began.*status 1"):
+        with_two_workers(SPACE, Unborn(), study=study)
+    assert "no number" in capfd.readouterr().err
+    assert not read_trials(study)
+    assert curves(with_two_workers(SPACE, study=study)) == curves(run_in_memory(SPACE, Scripted()))
+
+
 class Killing(Watcher):
     """Kills a worker after some epochs of real trainings."""
 
@@ -118,10 +128,8 @@ class Killing(Watcher):
 
 
 def children() -> list[int]:
-    listed = subprocess.run(
-        ["pgrep", "-P", str(os.getpid()), "-f", "spawn_main"], capture_output=True, text=True
-    )
-    return [int(number) for number in listed.stdout.split()]
+    found = psutil.Process().children()
+    return [each.pid for each in found if any("spawn_main" in part for part in each.cmdline())]
 
 
 def test_a_killed_workers_trial_resumes_with_the_same_curve(tmp_path: Path) -> None:

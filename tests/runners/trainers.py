@@ -59,3 +59,10 @@ def misbehave(seed: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if seed == HANGS:
         time.sleep(3_600)
+
+
+class Unborn(Scripted):
+    """Cannot be unpickled, as where a worker has not what the driver has."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return int, ("no number",)

@@ -1,0 +1,13 @@
+"""A few rounds of chaos; `make chaos` runs fifty."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.runners.chaos import chaos
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    counts = chaos(tmp_path, rounds=3)
+    assert counts["studies"] >= 1
