@@ -16,7 +16,7 @@ class Patience:
 
     Attributes:
         least_seconds: What every epoch is granted beside that: other programs, evaluation, a first compilation.
-        first_seconds: What it is granted while no epoch was seen.
+        first_seconds: What it is granted while no epoch was seen, and a worker before it begins its job.
         slack: How many times its share of the others an epoch may take.
     """
 

@@ -70,6 +70,7 @@ class _Desk:
     def __init__(self, worker: Worker, job: Job) -> None:
         self.worker = worker
         self.job = job
+        self.begun = False
         self.epoch = 0
         self.since = time.monotonic()
 
@@ -114,7 +115,7 @@ class Pool(Runner):
                 if desk.worker in replied:
                     yield self._event(place, desk)
                     self._go_on(place, desk)
-                elif time.monotonic() - desk.since > (limit := self._patience.limit(desk.job, desk.epoch)):
+                elif time.monotonic() - desk.since > (limit := self._limit(desk)):
                     yield self._lost(place, f"its worker gave no sign for {limit:,.0f} s, and was ended")
             self._begin()
 
@@ -135,6 +136,10 @@ class Pool(Runner):
             self._busy[place] = _Desk(worker, job)
             self._send(self._busy[place], job)
 
+    def _limit(self, desk: _Desk) -> float:
+        # A worker that has not begun may be looking for its place, or reading its data.
+        return self._patience.limit(desk.job, desk.epoch) if desk.begun else self._patience.first_seconds
+
     def _event(self, place: int, desk: _Desk) -> Event:
         try:
             event = desk.worker.reply()
@@ -144,6 +149,8 @@ class Pool(Runner):
         if isinstance(event, EpochEnded):
             desk.epoch = event.row.epoch
             self._patience.learn(desk.job, desk.epoch, now - desk.since)
+        if isinstance(event, Started):
+            desk.begun = True
         if isinstance(event, Started) and self.workers > 1:
             event = dataclasses.replace(event, device=f"{event.device}, {self.workers} runs at once")
         if isinstance(event, Ended):

@@ -11,7 +11,7 @@ from dse.record.trial import Trial
 from dse.search.history import History
 from dse.space.search_space import SearchSpace
 from dse.study.driver import Driver
-from dse.study.queue import fill_queue
+from dse.study.queue import fill_queue, resumable_runs
 from dse.study.runner import Runner
 from dse.study.sampling import LISTING, Listed, choose_sampler, make_sampler
 from dse.study.trials import read_trials
@@ -60,5 +60,8 @@ def explore(
     driver = Driver(study, space, runner, watcher, history, listed)
     for trial in read_trials(study):
         driver.take_in(trial)
-    watcher.study_ended(driver.run())
+    runner.trainer.forget_others(resumable_runs(study, space))
+    ending = driver.run()
+    runner.trainer.forget_others(resumable_runs(study, space))
+    watcher.study_ended(ending)
     return driver.done

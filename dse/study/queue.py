@@ -80,6 +80,25 @@ def _is_point(assignment: Assignment, space: SearchSpace) -> bool:
     return True
 
 
+def resumable_runs(study: optuna.Study, space: SearchSpace) -> set[tuple[str, int]]:
+    """Give the runs that may be resumed, by id of their recipe and seed: those queued, and those cut off."""
+    everything = study.get_trials(deepcopy=False)
+    redone = {stored.user_attrs.get("redoes") for stored in everything}
+    waiting = [stored for stored in everything if stored.state is OptunaState.WAITING]
+    runs = {
+        (recipe.id, recorded_seed(stored))
+        for stored in waiting
+        if (recipe := queued_recipe(stored, space)) is not None
+    }
+    cut_off = [
+        read_trial(stored)
+        for stored in everything
+        if stored.number not in redone and is_drawn(stored) and was_interrupted(stored)
+    ]
+    runs |= {(trial.recipe.id, trial.seed) for trial in cut_off}
+    return {(recipe_id, seed) for recipe_id, seed in runs if seed is not None}
+
+
 def _close_left_running(study: optuna.Study, space: SearchSpace) -> None:
     """Report to Optuna the end of trials whose process was killed: as recorded, else as failed."""
     for stored in study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):

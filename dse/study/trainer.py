@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from dse.recipe.plan import Plan
@@ -33,6 +34,9 @@ class Trainer(Protocol):
 
     def forget(self, plan: Plan, seed: int) -> None:
         """Called when a run has ended for good: nothing of it need be kept."""
+
+    def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
+        """Called with the runs that may be resumed, by id of their recipe and seed: nothing else need be kept."""
 
     def epochs(self, plan: Plan, seed: int) -> Training:
         """Train a plan with a seed, an epoch each time that the generator is resumed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,11 @@ class Checkpoints:
 
     def file_of(self, plan: Plan, seed: int) -> Path:
         """Give where a run's checkpoint lies, if it has one."""
-        return self.folder / f"{plan.recipe.id}-{seed}.safetensors"
+        return self.folder / self._name(plan.recipe.id, seed)
+
+    @staticmethod
+    def _name(recipe_id: str, seed: int) -> str:
+        return f"{recipe_id}-{seed}.safetensors"
 
     def keep(self, plan: Plan, seed: int, checkpoint: Checkpoint) -> None:
         """Write a run's checkpoint in place of its last one.
@@ -94,6 +98,15 @@ class Checkpoints:
         """Remove a run's checkpoint, if it has one."""
         self.file_of(plan, seed).unlink(missing_ok=True)
         with suppress(OSError):  # others are kept there, or nothing ever was
+            self.folder.rmdir()
+
+    def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
+        """Remove whatever is kept here, or half written, but of these runs: a kill may come before ``forget``."""
+        wanted = {self._name(recipe_id, seed) for recipe_id, seed in runs}
+        with suppress(OSError):  # there is no such folder
+            for file in self.folder.iterdir():
+                if file.name not in wanted:
+                    file.unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _read(self, file: Path, plan: Plan) -> Checkpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +116,11 @@ class Trainer:
         """Remove a run's checkpoint: it has ended for good."""
         if self._checkpoints is not None:
             self._checkpoints.forget(plan, seed)
+
+    def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
+        """Remove all checkpoints but those of these runs, by id of their recipe and seed."""
+        if self._checkpoints is not None:
+            self._checkpoints.forget_others(runs)
 
     def plan(self, recipe: Recipe) -> Plan:
         """Compile a recipe for the data.

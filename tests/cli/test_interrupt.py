@@ -17,12 +17,15 @@ from tests.fakes import SMALL_SPACE
 
 
 def start(
-    folder: Path, output: int = subprocess.PIPE, *, trials: int = 4, epochs: int = 30
+    folder: Path, output: int = subprocess.PIPE, *, trials: int = 4, epochs: int = 30, workers: int = 1
 ) -> subprocess.Popen[str]:
     space = {**SMALL_SPACE, "recipe": {**SMALL_SPACE["recipe"], "epochs": epochs}, "trials": trials}
     (folder / "mini.yaml").write_text(yaml.safe_dump(space))
     command = [sys.executable, "-m", "dse", "explore", "mini.yaml", "--device", "cpu"]
-    return subprocess.Popen(command, cwd=folder, text=True, stdout=output, stderr=subprocess.STDOUT)
+    command += ["--workers", "2"] if workers == 2 else []
+    return subprocess.Popen(
+        command, cwd=folder, text=True, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    )
 
 
 def wait_for_epochs(folder: Path, process: subprocess.Popen[str], trial: int) -> None:
@@ -44,12 +47,14 @@ def check_ended_cleanly(folder: Path, status: int, output: str, how: signal.Sign
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=lambda how: how.name)
-def test_a_signal_ends_a_study_with_its_report(how: signal.Signals, tmp_path: Path) -> None:
-    with start(tmp_path) as process:
+def test_a_signal_ends_a_study_with_its_report(how: signal.Signals, workers: int, tmp_path: Path) -> None:
+    with start(tmp_path, workers=workers) as process:
         wait_for_epochs(tmp_path, process, trial=0)
-        process.send_signal(how)
+        os.killpg(process.pid, how)  # as a terminal does: to everything that was begun there
         output = process.communicate(timeout=120)[0]
+    assert set(dse.load_study(tmp_path / "results" / "mini").trials["state"]) <= {"interrupted", "complete"}
     check_ended_cleanly(tmp_path, process.returncode, output, how)
 
 

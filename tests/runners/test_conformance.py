@@ -17,7 +17,7 @@ from dse.runners.processes import Processes
 from dse.study.runner import Ended, EpochEnded, Event, Job, Lost, Runner, Started
 from dse.study.trainer import Trainer
 from tests.fakes import make_space
-from tests.runners.trainers import DEVICE, DIES, HANGS, NOT_FINITE, RAISES, Scripted
+from tests.runners.trainers import DEVICE, DIES, GPU_FULL, HANGS, HOST_FULL, NOT_FINITE, RAISES, Scripted
 
 pytestmark = pytest.mark.slow  # a process begins with its imports
 
@@ -100,6 +100,18 @@ def test_what_a_training_raises_is_its_outcome_and_others_go_on(kind: str) -> No
         (Outcome.FAILED, "cuda:0 is gone", DeviceLostError),
         (Outcome.COMPLETE, "", type(None)),
     ]
+
+
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_memory_that_runs_out_fails_the_trial_alone(kind: str) -> None:
+    with running(kind) as runner:
+        events = events_of(runner, GPU_FULL, HOST_FULL, 0)
+    ends = [mine[-1].run for mine in events.values() if isinstance(mine[-1], Ended)]
+    message = (
+        "RecipeError: batch_size: training with batches of 128 does not fit in the memory of device 'cpu': "
+    )
+    assert all(run.reason.startswith(message) for run in ends[:2])
+    assert [run.outcome for run in ends] == [Outcome.FAILED, Outcome.FAILED, Outcome.COMPLETE]
 
 
 @pytest.mark.parametrize("kind", OTHERS)

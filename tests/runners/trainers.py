@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from dse.errors import DeviceLostError
 from dse.recipe.plan import Plan
 from dse.record.run import Outcome, Run, Training
 from dse.study.trainer import Trainer
+from dse.training.faults import explained_faults
 from tests.fakes import epoch_row
 
 # Seeds whose training misbehaves in its second epoch.
-RAISES, NOT_FINITE, DIES, HANGS, DEVICE = 901, 902, 903, 904, 905
+RAISES, NOT_FINITE, DIES, HANGS, DEVICE, GPU_FULL, HOST_FULL = 901, 902, 903, 904, 905, 906, 907
 
 
 @dataclass
@@ -57,8 +61,25 @@ def misbehave(seed: int) -> None:
         raise DeviceLostError("cuda:0 is gone")
     if seed == DIES:
         os.kill(os.getpid(), signal.SIGKILL)
+    if seed == GPU_FULL:
+        with explained_faults(torch.device("cpu"), 128):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    if seed == HOST_FULL:
+        fill_memory()
     if seed == HANGS:
         time.sleep(3_600)
+
+
+def fill_memory() -> None:
+    """Ask the system for more memory than this process is allowed: for real, but in a small way."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, limits[1]))
+    try:
+        with explained_faults(torch.device("cpu"), 128):
+            torch.ones(2**28)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 class Unborn(Scripted):

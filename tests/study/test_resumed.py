@@ -107,3 +107,16 @@ def test_without_checkpoints_it_begins_with_the_first_epoch(tmp_path: Path) -> N
     again = Interrupting(-1, -1)
     explore(tmp_path, again, checkpoints=False)
     assert again.seen == [(2, epoch) for epoch in (1, 2, 3, 4)]
+
+
+def test_checkpoints_that_a_kill_left_behind_are_removed_and_those_still_wanted_kept(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        explore(tmp_path, Interrupting(1, 2))
+    (wanted,) = (tmp_path / ".checkpoints").iterdir()
+    for name in (wanted.name.replace("-", "-9"), f".{wanted.name}.7.unfinished"):
+        (tmp_path / ".checkpoints" / name).write_bytes(wanted.read_bytes())
+    with pytest.raises(KeyboardInterrupt):
+        explore(tmp_path, Interrupting(2, 3))
+    assert [file.name for file in (tmp_path / ".checkpoints").iterdir()] == [wanted.name]
+    explore(tmp_path)
+    assert not (tmp_path / ".checkpoints").exists()
