@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from dse.errors import StudyError
+from dse.files import write_yaml
 from dse.record.tables import write_tables
 from dse.study.load import load_study
-from tests.fakes import small_study
+from tests.fakes import make_space, small_study
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,6 +103,14 @@ def test_two_baselines(folder: Path) -> None:
     frame.to_csv(folder / "trials.csv", index=False)
     with pytest.raises(StudyError, match="is_baseline names . recipes, but there is one"):
         load_study(folder)
+
+
+def test_a_published_space_has_no_other_files_read(folder: Path) -> None:
+    (folder / "elsewhere.npz").write_bytes(b"not to be read")
+    space = make_space().dump() | {"data": {"path": str(folder / "elsewhere.npz")}}
+    (folder / "space.yaml").write_text(write_yaml(space))
+    data = load_study(folder).space["data"]
+    assert (data["path"], data["counts"]) == (str(folder / "elsewhere.npz"), None)
 
 
 @pytest.mark.parametrize("content", ["[1]", "{", '{"versions": [1]}', '{"device": {"a": 1}}', "[" * 100_000])
