@@ -10,7 +10,7 @@ from pathlib import Path
 
 import optuna
 
-from dse.errors import DseError, RunError, StudyError
+from dse.errors import DseError, RecipeError, RunError, StudyError
 from dse.study.sqlite import SqliteStorage
 
 DATABASE = "study.db"
@@ -80,6 +80,8 @@ def readable(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except RecipeError as reason:
+        raise StudyError(f"{path}: {reason}") from None  # of a trial, by its number
     except DseError:
         raise
     except Exception as reason:

@@ -110,6 +110,8 @@ DAMAGE = {
     'replace(value_json, \'"parameters": \', \'"parameters": "x", "more": \')',
     "an environment that is a list": "UPDATE study_user_attributes SET value_json = '[1]' "
     "WHERE key = 'environment'",
+    "a recipe of unknown keys": "UPDATE trial_user_attributes SET value_json = "
+    """replace(value_json, '"preset"', '"presets"')""",
     "a state that is none": "UPDATE trials SET state = 'LOST'",
 }
 
