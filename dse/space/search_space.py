@@ -21,7 +21,7 @@ from dse.space.assignment import Assigned, Assignment, Suggest
 from dse.space.parse import parse_recipe_tree
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 from dse.space.tree import Group, Joined, plain_groups
-from dse.units import parse_duration
+from dse.units import clipped, parse_duration
 
 StoppingName = Annotated[str, NameIn(STOPPINGS)]
 SamplerName = Annotated[str, NameIn(SAMPLERS)]
@@ -121,7 +121,7 @@ class SearchSpace(Section):
                 f"{list(value)} is too few: a front needs at least two. Choose from {', '.join(OBJECTIVES)}."
             )
         if len(set(value)) < len(value):
-            raise ValueError(f"{list(value)} names one twice. Remove it.")
+            raise ValueError(f"{clipped(str(list(value)))} names one twice. Remove it.")
         return value
 
     @model_validator(mode="after")
