@@ -1,8 +1,9 @@
 # demo: a first study on built-in data.  test: all tests.  lint: style and types.  chaos: a study under fifty kills.
+# fuzz: twenty times the spoilt files of the tests.
 PYTHON ?= python3
 DSE := .venv/bin/dse
 
-.PHONY: demo chaos test lint format clean
+.PHONY: demo chaos test fuzz lint format clean
 
 demo: .venv/.installed
 	$(DSE) explore quickstart
@@ -13,6 +14,9 @@ test: .venv/.installed
 
 chaos: .venv/.installed
 	.venv/bin/python -m tests.runners.chaos --rounds 50
+
+fuzz: .venv/.installed
+	.venv/bin/python -m pytest -n 2 tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 lint: .venv/.installed
 	.venv/bin/ruff check .
