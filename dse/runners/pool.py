@@ -151,8 +151,8 @@ class Pool(Runner):
             self._patience.learn(desk.job, desk.epoch, now - desk.since)
         if isinstance(event, Started):
             desk.begun = True
-        if isinstance(event, Started) and self.workers > 1:
-            event = dataclasses.replace(event, device=f"{event.device}, {self.workers} runs at once")
+            beside = f", {self.workers} runs at once" if self.workers > 1 else ""
+            event = dataclasses.replace(event, device=event.device + beside, shielded=True)
         if isinstance(event, Ended):
             del self._busy[place]
             self._cancelled.pop(desk.job.number, None)

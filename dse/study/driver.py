@@ -205,7 +205,7 @@ class Driver:
         running = self._running[event.number]
         self._stillborn = 0
         running.begin(event)
-        write_start(running.asked, running.trial)
+        write_start(running.asked, running.trial, shielded=event.shielded)
         for row in event.kept:
             write_epoch(running.asked, row)
         self._watcher.trial_started(running.trial, running.plan)

@@ -24,6 +24,7 @@ from dse.study.trials import (
     has_ended,
     has_failed,
     is_drawn,
+    is_shielded,
     read_trial,
     read_trials,
     recorded_attempt,
@@ -104,7 +105,11 @@ def _close_left_running(study: optuna.Study, space: SearchSpace) -> None:
     for stored in study.get_trials(deepcopy=False, states=(OptunaState.RUNNING,)):
         if has_ended(stored):
             report_end(study, read_trial(stored), space.objectives)
-        elif is_drawn(stored) and (failed := failed_by_deaths(study, read_trial(stored))) is not None:
+        elif (
+            is_drawn(stored)
+            and not is_shielded(stored)
+            and (failed := failed_by_deaths(study, read_trial(stored))) is not None
+        ):
             write_end_afterwards(study, stored, failed)
             report_end(study, failed, space.objectives)
         else:

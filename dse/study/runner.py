@@ -35,11 +35,13 @@ class Started:
         number: Of the job.
         device: What trains it, for the record.
         kept: Rows of the epochs that an attempt before it has trained.
+        shielded: Whether the driver outlives whoever trains it.
     """
 
     number: int
     device: str
     kept: tuple[EpochRow, ...]
+    shielded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

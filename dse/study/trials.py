@@ -60,7 +60,16 @@ def has_died(stored: FrozenTrial) -> bool:
     """Tell whether a trial's process died before it could say anything, or its worker did."""
     if stored.state is not OptunaState.FAIL or not is_drawn(stored):
         return False
-    return not has_ended(stored) or stored.user_attrs.get("end", {}).get("lost", False)
+    if has_ended(stored):
+        lost: bool = stored.user_attrs.get("end", {}).get("lost", False)
+        return lost
+    return not is_shielded(stored)
+
+
+def is_shielded(stored: FrozenTrial) -> bool:
+    """Tell whether a trial is trained by a process of its own: it is not to blame for the driver's end."""
+    shielded: bool = stored.user_attrs.get("start", {}).get("shielded", False)
+    return shielded
 
 
 def epochs_reached(stored: FrozenTrial) -> int:
@@ -155,9 +164,9 @@ def trial_attributes(trial: Trial) -> dict[str, Any]:
     return {"start": _start(trial), **epochs, "end": _end(trial)}
 
 
-def write_start(asked: optuna.Trial, trial: Trial) -> None:
-    """Record what is known of a trial before it trains."""
-    asked.set_user_attr("start", _start(trial))
+def write_start(asked: optuna.Trial, trial: Trial, *, shielded: bool = False) -> None:
+    """Record what is known of a trial before it trains, and whether it has a process of its own."""
+    asked.set_user_attr("start", _start(trial) | ({"shielded": True} if shielded else {}))
 
 
 def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:

@@ -44,7 +44,7 @@ SPACE: dict[str, Any] = {
     "seeds": 2,
     "sampler": "grid",
 }
-LONGEST_WAIT = 12.0  # seconds; a start with its imports takes about half of it
+LONGEST_WAIT = 20.0  # seconds; a start with its imports takes about half of it
 Epochs = dict[tuple[str, int, int], tuple[float, float]]
 
 
@@ -133,7 +133,12 @@ def check_ended(folder: Path, undisturbed: Path) -> None:
         (trial.recipe.id, trial.seed) for trial in trials if trial.state is not Outcome.INTERRUPTED
     )
     assert ended == Counter((trial.recipe.id, trial.seed) for trial in expected)
-    assert all(trial.complete for trial in trials if trial.state is not Outcome.INTERRUPTED)
+    failed = [
+        (trial.number, trial.run.reason)
+        for trial in trials
+        if trial.state not in (Outcome.INTERRUPTED, Outcome.COMPLETE)
+    ]
+    assert not failed
     assert epochs_of(trials) == epochs_of(expected), "a curve differs from the undisturbed one"
     columns = ["recipe_id", "train_flops", "accuracy"]
     fronts = [dse.load_study(each).front[columns].reset_index(drop=True) for each in (folder, undisturbed)]
