@@ -116,7 +116,7 @@ def test_workers_that_do_not_even_begin_end_the_study(capfd: pytest.CaptureFixtu
 
 
 class Killing(Watcher):
-    """Kills a worker after some epochs of real trainings."""
+    """Kills all workers after some epochs of real trainings."""
 
     def __init__(self, *epochs: int) -> None:
         self.epochs, self.seen = epochs, 0
@@ -124,7 +124,8 @@ class Killing(Watcher):
     def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
         self.seen += 1
         if self.seen in self.epochs:
-            os.kill(children()[0], signal.SIGKILL)
+            for worker in children():
+                os.kill(worker, signal.SIGKILL)
 
 
 def children() -> list[int]:
@@ -139,7 +140,7 @@ def test_a_killed_workers_trial_resumes_with_the_same_curve(tmp_path: Path) -> N
     undisturbed, killed = (read_trials(open_database(tmp_path / name)) for name in ("undisturbed", "s"))
     assert curves(undisturbed) == curves(killed)
     cut_off = [trial for trial in killed if trial.state is Outcome.INTERRUPTED]
-    assert len(cut_off) == 2
+    assert 2 <= len(cut_off) <= 4
     assert any(trial.run.resumed_epochs for trial in killed if trial.attempt == 2)
     tables = dse.load_study(tmp_path / "s")
     assert "Up to 2 runs are trained at once" in tables.answer.caveats[0]
