@@ -84,11 +84,7 @@ class Study:
     def kill(self, choice: random.Random) -> str:
         """Kill the driver or a worker; say which."""
         assert self._driver is not None
-        workers = [
-            child
-            for child in self._driver.children()
-            if any("spawn_main" in part for part in child.cmdline())
-        ]
+        workers = [child for child in self._driver.children() if is_worker(child)]
         target = choice.choice([self._driver, *workers[:2]])
         target.kill()
         if target is self._driver:
@@ -98,6 +94,14 @@ class Study:
             assert not any(worker.is_running() for worker in workers), "a worker outlived its driver"
             return "driver"
         return "worker"
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Tell whether a process is one of ``dse.runners.processes``, and alive."""
+    try:
+        return any("spawn_main" in part for part in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def trials_of(folder: Path) -> list[Trial]:
