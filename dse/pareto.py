@@ -7,7 +7,7 @@ look dominated. Duplicates are kept: two recipes with the same figures are two a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import moocore
 import numpy as np
@@ -31,6 +31,28 @@ def front_mask(points: ArrayLike, maximise: Sequence[bool]) -> NDArray[np.bool_]
     if not len(losses):
         return np.zeros(0, dtype=bool)
     return np.asarray(moocore.is_nondominated(losses, keep_weakly=True), dtype=bool)
+
+
+def front_after(
+    front: NDArray[np.float64],
+    before: NDArray[np.float64] | None,
+    after: NDArray[np.float64],
+    everything: Iterable[NDArray[np.float64]],
+    maximise: Sequence[bool],
+) -> NDArray[np.float64]:
+    """Give the front after some points took the place of others; it is looked for among all only if it must be.
+
+    Args:
+        front: As it was; shape (points, objectives), as of all that follow.
+        before: The points that are gone; None if there were none.
+        after: The points that came.
+        everything: All points as they are now, group by group, those that came included.
+        maximise: Whether more is better, for each objective.
+    """
+    # Points that leave the front uncover others; those that were not on it leave nothing behind.
+    uncovers = before is not None and (front[:, None] == before).all(axis=2).any()
+    points = np.concatenate(list(everything) if uncovers else [front, after])
+    return points[front_mask(points, maximise)]
 
 
 def rank(points: ArrayLike, maximise: Sequence[bool]) -> NDArray[np.int64]:

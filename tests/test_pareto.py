@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dse.errors import InputError
-from dse.pareto import front_mask, hypervolume, rank
+from dse.pareto import front_after, front_mask, hypervolume, rank
 
 points_3d = arrays(float, st.tuples(st.integers(1, 30), st.just(3)), elements=st.integers(0, 5).map(float))
 signs_3d = st.tuples(st.booleans(), st.booleans(), st.booleans())
@@ -72,3 +72,22 @@ def test_non_finite_values_are_refused(bad: float) -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(InputError, match=r"points have shape \(1, 3\), but 2 objectives"):
         front_mask([[1, 2, 3]], (False, True))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.lists(st.tuples(*2 * [st.integers(0, 5)]), min_size=1, max_size=4)),
+        max_size=12,
+    )
+)
+def test_a_front_that_is_kept_is_that_of_all_points(
+    changes: list[tuple[int, list[tuple[int, int]]]],
+) -> None:
+    groups: dict[int, np.ndarray] = {}
+    front = np.empty((0, 2))
+    for group, points in changes:
+        before, groups[group] = groups.get(group), np.array(points, dtype=float)
+        front = front_after(front, before, groups[group], groups.values(), (False, True))
+        everything = np.concatenate(list(groups.values()))
+        expected = everything[front_mask(everything, (False, True))]
+        assert sorted(front.tolist()) == sorted(expected.tolist())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dse.pareto import front_after, front_mask
+from dse.record.objectives import directions
 from dse.record.replicates import CUT_OFF, over_common_epochs
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
@@ -39,29 +42,35 @@ def volume_growth(tables: StudyTables) -> Growth:
     It falls where another seed of a recipe shows that the first was lucky.
     """
     names = _traded(tables)
+    maximise = directions(names)
     known = _points_of_trials(tables, names)
     trials = tables.trials.sort_values("trial")
     columns = (trials[name] for name in ("trial", "recipe_id", "state", "is_baseline"))
     runs: dict[str, list[_Run]] = {}
     baseline: list[_Run] = []
     means: dict[str, Points] = {}
-    covered: list[list[Points]] = []
+    front = np.empty((0, len(names)))
+    fronts: list[Points] = []
     for number, recipe_id, state, is_baseline in zip(*columns, strict=True):
         if number in known:
             run = _Run(known[number], state in CUT_OFF)
             runs.setdefault(recipe_id, []).append(run)
-            means[recipe_id] = _mean(runs[recipe_id])
+            mean = _mean(runs[recipe_id])
+            before, means[recipe_id] = means.get(recipe_id), mean[front_mask(mean, maximise)]
+            front = front_after(front, before, means[recipe_id], means.values(), maximise)
             if is_baseline and state == Outcome.COMPLETE:
                 baseline.append(run)
-        covered.append(list(means.values()))
+        fronts.append(front)
     if not baseline:
         return Growth(names, (), pd.DataFrame({"trial": [], "share": []}))
     reference = _mean(baseline)[-1]
-    nothing = np.empty((0, len(names)))
-    volumes = [objective_volume(np.concatenate([nothing, *points]), reference, names) for points in covered]
+    volumes = [0.0]
+    for earlier, now in pairwise([np.empty((0, len(names))), *fronts]):
+        same = np.array_equal(earlier, now)
+        volumes.append(volumes[-1] if same else objective_volume(now, reference, names))
     last = volumes[-1] or 1.0
     rows = pd.DataFrame(
-        {"trial": trials["trial"].astype(int), "share": [volume / last for volume in volumes]}
+        {"trial": trials["trial"].astype(int), "share": [volume / last for volume in volumes[1:]]}
     )
     return Growth(names, tuple(objective_corner(reference, names)), rows.reset_index(drop=True))
 

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from dse.pareto import front_mask
+from dse.pareto import front_after
 from dse.record.replicates import over_common_epochs
 from dse.search.progress import Floats, Progress
 from dse.search.volume import Reference, curve_volume
@@ -68,12 +68,8 @@ class History:
         self._points[recipe] = mean_points(ended or [run])
         if before is None:
             return
-        # Points that leave the front uncover others; those that were not on it leave nothing behind.
-        left_front = (self.front[:, None] == before).all(axis=2).any()
-        points = np.concatenate(
-            list(self._points.values()) if left_front else [self.front, self._points[recipe]]
-        )
-        self.front = points[front_mask(points, (False, False, False))]
+        everything = self._points.values()
+        self.front = front_after(self.front, before, self._points[recipe], everything, (False, False, False))
 
     def refer_to(self, baseline: Progress) -> None:
         """Measure volumes and gains from the mean of the complete runs of the baseline, this one included."""
