@@ -11,26 +11,21 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DseError, RecipeError, RunError, TrialsFailedError
+from dse.errors import DseError, RecipeError, RunError
 from dse.recipe.plan import Plan
-from dse.record.answer import complete_runs, find_answer
-from dse.record.noise import choosing_images
-from dse.record.replicates import CUT_OFF, Replicates, by_recipe
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import Trial
 from dse.search.history import History
-from dse.search.progress import Floats, PlanSummary, Progress
+from dse.search.progress import PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
+from dse.study.ledger import FAILURES_IN_A_ROW, Ledger
 from dse.study.queue import failed_by_deaths, queue_again, queued_recipe
 from dse.study.runner import Ended, EpochEnded, Event, Job, Lost, Runner, Started
 from dse.study.running import Running
-from dse.study.sampling import Listed, next_seed
+from dse.study.sampling import Listed
 from dse.study.trials import redone_trials, report_end, write_end, write_epoch, write_start
-from dse.study.watcher import Standing, Watcher
-
-# A cause of the surroundings (a full disk, a missing library, a sick device) fails them all; recipes seldom do.
-FAILURES_IN_A_ROW = 5
+from dse.study.watcher import Watcher
 
 
 class Driver:
@@ -54,15 +49,8 @@ class Driver:
         self._listed = listed
         self._rule = DominanceRule(history, space.confidence) if space.stopping == "dominated" else None
         self._baseline_id = space.baseline_recipe.id
-        self._images = choosing_images(space.dump(), space.protocol)
-        self._recipes: dict[str, list[Trial]] = {}
-        self._replicates: dict[str, Replicates] = {}
-        self._fronts: list[Floats] = []
-        self._redone = redone_trials(study)
-        self._failures = 0  # of this call, one after the other
-        self._stillborn = 0  # workers, likewise
-        self._spent_seconds = 0.0
-        self.done: list[Trial] = []
+        self._stillborn = 0  # workers, one after the other
+        self.ledger = Ledger(space, history, listed, redone_trials(study))
 
     def _summary(self, plan: Plan, trial: Trial) -> PlanSummary:
         parameters = (
@@ -78,27 +66,27 @@ class Driver:
 
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        run = Progress.of(self._summary(self._space.plan(trial.recipe), trial), trial.run.curve)
-        self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
-        self._learn_end(trial, run)
+        plan = self._space.plan(trial.recipe)
+        self.ledger.add_earlier(trial, Progress.of(self._summary(plan, trial), trial.run.curve))
 
     def ending(self) -> str | None:
-        """Say why the study is to end here, or None; what comes next is queued then.
+        """Say why no further trial is to begin, or None; what comes next is queued then.
 
         Raises:
             TrialsFailedError: The last trials all failed, or the baseline did with every seed.
         """
-        if len(self._fronts) + len(self._running) >= self._space.trials:
-            return f"{len(self._fronts)} trials are done"
+        counted = self.ledger.counted
+        if counted + len(self._running) >= self._space.trials:
+            return f"{counted} trials are done"
         if self._seconds_so_far() >= self._space.budget_seconds:
             return f"the budget of {self._space.budget} is spent"
-        if self._is_stable():
+        if self.ledger.is_stable():
             return (
                 f"the last {self._space.until_stable} trials raised the front's volume by no more than "
                 f"{100 * self._space.stable_growth:g} %"
             )
         waiting = self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
-        self._check_failures(waiting)
+        self.ledger.check_failures(baseline_to_come=self._has_baseline_to_come(waiting))
         if self._listed is None or waiting:
             return None
         point = self._listed.next()
@@ -107,28 +95,10 @@ class Driver:
         self._study.enqueue_trial(point.assignment, user_attrs={"seed": point.seed})
         return None
 
-    def _check_failures(self, waiting: Sequence[FrozenTrial]) -> None:
-        """End the study before it spends more, if its trials fail for no reason of their own."""
-        cure = "Mend the cause, then resume with --retry-failed, which trains what failed again"
-        if self._failures >= FAILURES_IN_A_ROW:
-            reason = self.done[-1].run.reason
-            raise TrialsFailedError(
-                f"the last {self._failures} trials failed, the latest with: {reason}. {cure}."
-            )
-        baselines = [
-            trial
-            for trial in self._recipes.get(self._baseline_id, [])
-            if trial.number not in self._redone and trial.state is not Outcome.INTERRUPTED
-        ]
-        if not baselines or any(trial.state is not Outcome.FAILED for trial in baselines):
-            return
-        if any(each.trial.recipe.id == self._baseline_id for each in self._running.values()):
-            return
+    def _has_baseline_to_come(self, waiting: Sequence[FrozenTrial]) -> bool:
         queued = (queued_recipe(stored, self._space) for stored in waiting)
-        if all(recipe is None or recipe.id != self._baseline_id for recipe in queued):
-            raise TrialsFailedError(
-                f"the baseline failed, and every recipe is compared with it: {baselines[-1].run.reason}. {cure}."
-            )
+        at_work = (each.trial.recipe for each in self._running.values())
+        return any(recipe is not None and recipe.id == self._baseline_id for recipe in (*queued, *at_work))
 
     def run(self) -> str:
         """Have trials trained until the study ends.
@@ -172,7 +142,7 @@ class Driver:
         seed = asked.user_attrs.get("seed")
         if seed is None:
             at_work = [each.trial for each in self._running.values() if each.trial.recipe.id == recipe.id]
-            seed = next_seed([*self._recipes.get(recipe.id, []), *at_work], self._space.seed)
+            seed = self.ledger.next_seed(recipe.id, at_work)
         plan = self._sized(self._space.plan(recipe))
         trial = Trial(
             number=asked.number,
@@ -239,7 +209,7 @@ class Driver:
             self._runner.cancel(running.trial.number, running.cut_off)
 
     def _seconds_so_far(self) -> float:
-        return self._spent_seconds + sum(each.trial.run.own_seconds for each in self._running.values())
+        return self.ledger.spent_seconds + sum(each.trial.run.own_seconds for each in self._running.values())
 
     def _end(self, event: Ended) -> None:
         running = self._running.pop(event.number)
@@ -279,13 +249,11 @@ class Driver:
             self._listed.ended(running.trial, running.progress, counts=False)
 
     def _close(self, running: Running, trial: Trial) -> None:
-        self._history.record_end(running.progress, trial.recipe.id, counts=trial.state not in CUT_OFF)
-        self._learn_end(trial, running.progress)
+        self.ledger.add(trial, running.progress)
         if trial.state is not Outcome.INTERRUPTED:
             self._runner.trainer.forget(running.plan, trial.seed)
-        if trial.state is not Outcome.INTERRUPTED:
-            self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
-        self._watcher.trial_ended(trial, self.done, self._standing())
+        standing = self.ledger.standing(self._runner.workers)
+        self._watcher.trial_ended(trial, self.ledger.trials, standing)
 
     def _give_up(self, reason: str) -> None:
         """Record every trial that is at work as interrupted; one that never began is as if it were never asked for."""
@@ -295,40 +263,6 @@ class Driver:
                 self._report(running.asked, running.give_up(reason))
             else:
                 self._forget_asked(running)
-
-    def _standing(self) -> Standing:
-        answer = find_answer(
-            self._replicates,
-            complete_runs(self._recipes.get(self._baseline_id, []), self._baseline_id),
-            images=self._images,
-            protocol=self._space.protocol,
-            workers=self._runner.workers,
-        )
-        gain = None if self._listed is None else self._listed.remaining_gain()
-        return Standing(len(self._fronts), self._spent_seconds, gain, answer)
-
-    def _learn_end(self, trial: Trial, run: Progress) -> None:
-        """Add a trial whose epochs are known to those that are done."""
-        self.done.append(trial)
-        self._spent_seconds += trial.run.own_seconds
-        runs = self._recipes.setdefault(trial.recipe.id, [])
-        runs.append(trial)
-        self._replicates |= by_recipe(runs)
-        if trial.complete and trial.recipe.id == self._baseline_id:
-            self._history.refer_to(run)
-        counts = trial.state is not Outcome.INTERRUPTED and trial.number not in self._redone
-        if self._listed is not None:
-            self._listed.ended(trial, run, counts=counts)
-        if not counts:
-            return
-        self._fronts.append(self._history.front)
-
-    def _is_stable(self) -> bool:
-        count = self._space.until_stable
-        if count is None or len(self._fronts) <= count:
-            return False
-        before, now = (self._history.volume_of(self._fronts[at]) for at in (-1 - count, -1))
-        return before is not None and now is not None and now - before <= self._space.stable_growth * now
 
     def _report(self, asked: optuna.Trial, trial: Trial, *, lost: bool = False) -> None:
         write_end(asked, trial, lost=lost)

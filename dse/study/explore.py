@@ -64,4 +64,4 @@ def explore(
     ending = driver.run()
     runner.trainer.forget_others(resumable_runs(study, space))
     watcher.study_ended(ending)
-    return driver.done
+    return driver.ledger.trials

@@ -17,7 +17,7 @@ from dse.recipe.plan import Plan
 from dse.record.run import EpochRow, Outcome, Run, Training
 from dse.record.trial import Trial
 from dse.study import database
-from dse.study.driver import FAILURES_IN_A_ROW
+from dse.study.ledger import FAILURES_IN_A_ROW
 from dse.study.load import load_study
 from dse.study.queue import MOST_DEATHS
 from dse.study.trials import read_trials

@@ -1,0 +1,132 @@
+"""What the trials of a study have come to, one after the other, and whether that is enough."""
+
+from __future__ import annotations
+
+from dse.errors import TrialsFailedError
+from dse.record.answer import complete_runs, find_answer
+from dse.record.noise import choosing_images
+from dse.record.replicates import CUT_OFF, Replicates, by_recipe
+from dse.record.run import Outcome
+from dse.record.trial import Trial
+from dse.search.history import History
+from dse.search.progress import Floats, Progress
+from dse.space.search_space import SearchSpace
+from dse.study.sampling import Listed, next_seed
+from dse.study.watcher import Standing
+
+# A cause of the surroundings (a full disk, a missing library, a sick device) fails them all; recipes seldom do.
+FAILURES_IN_A_ROW = 5
+CURE = "Mend the cause, then resume with --retry-failed, which trains what failed again"
+
+
+class Ledger:
+    """Every trial that has ended.
+
+    Args:
+        space: What is explored.
+        history: Knows the epochs of all trials.
+        listed: The order of a finite space, which learns from each trial; None where a sampler draws.
+        redone: Numbers of the trials that others do again: they no longer count.
+
+    Attributes:
+        trials: All of them, in the order in which they ended.
+        spent_seconds: Train seconds of all of them, each epoch once.
+    """
+
+    def __init__(
+        self, space: SearchSpace, history: History, listed: Listed | None, redone: frozenset[int]
+    ) -> None:
+        self._space = space
+        self._history = history
+        self._listed = listed
+        self._redone = redone
+        self._baseline_id = space.baseline_recipe.id
+        self._images = choosing_images(space.dump(), space.protocol)
+        self._recipes: dict[str, list[Trial]] = {}
+        self._replicates: dict[str, Replicates] = {}
+        self._fronts: list[Floats] = []
+        self._failures = 0
+        self.trials: list[Trial] = []
+        self.spent_seconds = 0.0
+
+    @property
+    def counted(self) -> int:
+        """How many trials count: neither interrupted nor done again by another."""
+        return len(self._fronts)
+
+    def add_earlier(self, trial: Trial, run: Progress) -> None:
+        """Add a trial of an earlier call."""
+        self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
+        self._add(trial, run)
+
+    def add(self, trial: Trial, run: Progress) -> None:
+        """Add a trial whose epochs the history has seen."""
+        self._history.record_end(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
+        self._add(trial, run)
+        if trial.state is not Outcome.INTERRUPTED:
+            self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
+
+    def _add(self, trial: Trial, run: Progress) -> None:
+        self.trials.append(trial)
+        self.spent_seconds += trial.run.own_seconds
+        runs = self._recipes.setdefault(trial.recipe.id, [])
+        runs.append(trial)
+        self._replicates |= by_recipe(runs)
+        if trial.complete and trial.recipe.id == self._baseline_id:
+            self._history.refer_to(run)
+        counts = trial.state is not Outcome.INTERRUPTED and trial.number not in self._redone
+        if self._listed is not None:
+            self._listed.ended(trial, run, counts=counts)
+        if counts:
+            self._fronts.append(self._history.front)
+
+    def next_seed(self, recipe_id: str, at_work: list[Trial]) -> int:
+        """Give the first seed that a recipe was not trained with, nor is."""
+        return next_seed([*self._recipes.get(recipe_id, []), *at_work], self._space.seed)
+
+    def is_stable(self) -> bool:
+        """Tell whether the last trials raised the front's volume by too little to go on."""
+        count = self._space.until_stable
+        if count is None or len(self._fronts) <= count:
+            return False
+        before, now = (self._history.volume_of(self._fronts[at]) for at in (-1 - count, -1))
+        return before is not None and now is not None and now - before <= self._space.stable_growth * now
+
+    def check_failures(self, *, baseline_to_come: bool) -> None:
+        """Refuse to spend more where trials fail for no reason of their own.
+
+        Args:
+            baseline_to_come: Whether a run of the baseline is queued or at work.
+
+        Raises:
+            TrialsFailedError: The last trials of this call all failed, or the baseline did with every seed.
+        """
+        if self._failures >= FAILURES_IN_A_ROW:
+            raise TrialsFailedError(
+                f"the last {self._failures} trials failed, the latest with: {self.trials[-1].run.reason}. {CURE}."
+            )
+        baselines = [
+            trial
+            for trial in self._recipes.get(self._baseline_id, [])
+            if trial.number not in self._redone and trial.state is not Outcome.INTERRUPTED
+        ]
+        if baselines and not baseline_to_come and all(each.state is Outcome.FAILED for each in baselines):
+            raise TrialsFailedError(
+                f"the baseline failed, and every recipe is compared with it: {baselines[-1].run.reason}. {CURE}."
+            )
+
+    def standing(self, workers: int) -> Standing:
+        """Say where the study stands.
+
+        Args:
+            workers: How many runs are trained at once.
+        """
+        answer = find_answer(
+            self._replicates,
+            complete_runs(self._recipes.get(self._baseline_id, []), self._baseline_id),
+            images=self._images,
+            protocol=self._space.protocol,
+            workers=workers,
+        )
+        gain = None if self._listed is None else self._listed.remaining_gain()
+        return Standing(self.counted, self.spent_seconds, gain, answer)
