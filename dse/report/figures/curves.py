@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -26,13 +30,14 @@ def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
         note_empty(axes, "No epoch has been trained.")
         return figure
     pale = pale_opacity(data.rows)
-    for _, rows in data.rows.groupby("trial"):
+    plain = ~data.rows["on_front"] & (data.rows.groupby("trial")["epoch"].transform("size") > 1)
+    _pale_lines(axes, data.rows[plain], encoding, pale)
+    for _, rows in data.rows[~plain].groupby("trial"):
         shown = bool(rows["on_front"].iloc[0])
         colour = looks(rows, encoding)["colour"].iloc[0]
         axes.plot(
             rows["train_seconds"], 100 * rows["accuracy"], color=colour, zorder=3 if shown else 2,
-            linewidth=1.3 if shown else 0.5, alpha=1.0 if shown else pale,
-            marker="o" if shown or len(rows) == 1 else "", markersize=2,
+            linewidth=1.3 if shown else 0.5, alpha=1.0 if shown else pale, marker="o", markersize=2,
         )  # fmt: skip
     baseline = data.rows[data.rows["is_baseline"]]
     axes.plot(baseline["train_seconds"], 100 * baseline["accuracy"], color="black", linewidth=0.9, zorder=4)
@@ -48,3 +53,15 @@ def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
         kinds.append(Line2D([], [], color="black", linewidth=0.9, label="baseline"))
     legends_below(figure, [colour_lines(encoding), ("recipes", kinds)])
     return figure
+
+
+def _pale_lines(axes: Axes, rows: pd.DataFrame, encoding: Encoding, alpha: float) -> None:
+    """Draw the curves off the front: thousands of them as one artist, each over the other as lines would be."""
+    places = np.stack([rows["train_seconds"], 100 * rows["accuracy"]], axis=1)
+    segments = [places[at] for at in rows.groupby("trial").indices.values()]
+    colours = looks(rows.drop_duplicates("trial").sort_values("trial"), encoding)["colour"]
+    lines = LineCollection(
+        segments, colors=colours.tolist(), linewidths=0.5, alpha=alpha, zorder=2,
+        capstyle="projecting", joinstyle="round",
+    )  # fmt: skip
+    axes.add_collection(lines, autolim=False)

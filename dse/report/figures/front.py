@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
 from dse.report.encoding import Encoding, looks
 from dse.report.figure_data import FrontData, shown_x
@@ -27,6 +30,7 @@ from dse.report.ticks import log_ticks, tick_text
 from dse.report.wording import accuracy_title, axis_title, is_share
 
 NOTHING = "Nothing is trained."
+LOOK = ("shape", "colour", "filled")
 
 
 def draw_front(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
@@ -63,23 +67,28 @@ def _lines(axes: Axes, data: FrontData, scale: float) -> list[Line2D]:
 
 
 def _points(axes: Axes, data: FrontData, encoding: Encoding, scale: float) -> None:
-    look = looks(data.points, encoding)
-    for row, colour, shape, filled in zip(
-        data.points.to_dict("records"), look["colour"], look["shape"], look["filled"], strict=True
-    ):
-        on_front = bool(row["on_front"])
-        alpha = 1.0 if on_front or row["is_baseline"] else 0.4
-        if math.isfinite(row["x_sd"]) or math.isfinite(row["y_sd"]):
-            axes.errorbar(
-                [row["x"]], [scale * row["y"]],
-                xerr=np.nan_to_num(row["x_sd"]), yerr=scale * np.nan_to_num(row["y_sd"]),
-                color=colour, elinewidth=0.5, alpha=0.7 * alpha if on_front else 0.25, zorder=3,
-            )  # fmt: skip
-        axes.plot(
-            [row["x"]], [scale * row["y"]], clip_on=not on_front or row["y"] < data.span.low,
-            zorder=5 if on_front else 4 if row["is_baseline"] else 3, alpha=alpha,
-            **marker(shape, colour, bool(filled), 5 if on_front else 4),
+    rows = data.points.join(looks(data.points, encoding))
+    rows["clipped"] = ~rows["on_front"] | (rows["y"] < data.span.low)
+    several = rows[rows["x_sd"].notna() | rows["y_sd"].notna()]
+    for (colour, on_front), bars in _alike(several, "colour", "on_front"):
+        alpha = 0.7 if on_front else 0.25
+        axes.errorbar(
+            bars["x"], scale * bars["y"], xerr=bars["x_sd"].fillna(0), yerr=scale * bars["y_sd"].fillna(0),
+            linestyle="none", color=colour, elinewidth=0.5, alpha=alpha, zorder=3,
         )  # fmt: skip
+    for (shape, colour, filled, clipped, on_front, is_baseline), points in _alike(
+        rows, *LOOK, "clipped", "on_front", "is_baseline"
+    ):
+        axes.plot(
+            points["x"], scale * points["y"], clip_on=clipped, zorder=5 if on_front else 4 if is_baseline else 3,
+            alpha=1.0 if on_front or is_baseline else 0.4, **marker(shape, colour, filled, 5 if on_front else 4),
+        )  # fmt: skip
+
+
+def _alike(rows: pd.DataFrame, *columns: str) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """Put the rows together that look alike: matplotlib draws thousands of markers as fast as a few artists."""
+    for values, alike in rows.groupby(list(columns), sort=False):
+        yield tuple(value.item() if isinstance(value, np.generic) else value for value in values), alike
 
 
 def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
@@ -97,18 +106,23 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     x = np.log10(points["x"].to_numpy(dtype=float))
     y = np.log10(points["parameters"].to_numpy(dtype=float))
     z = scale * points["y"].to_numpy(dtype=float)
-    look = looks(points, encoding)
     floor = scale * data.span.low
-    for k, (_, row) in enumerate(points.iterrows()):
-        shown = bool(row["on_front"])
-        colour = look["colour"].iloc[k]
+    rows = points.join(looks(points, encoding)).assign(x=x, y=y, z=z)
+    tops = rows[["x", "y", "z"]].to_numpy()
+    axes.computed_zorder = False
+    axes.add_collection3d(
+        Line3DCollection(
+            np.stack([np.column_stack([tops[:, :2], np.full(len(tops), floor)]), tops], axis=1),
+            colors=rows["colour"].where(rows["on_front"], "#bbbbbb").tolist(), linewidths=0.7, zorder=2,
+            alpha=np.where(rows["on_front"], 0.8, 0.45), capstyle="projecting",
+        ),
+        autolim=False,
+    )  # fmt: skip
+    for (shape, colour, filled, shown, is_baseline), alike in _alike(rows, *LOOK, "on_front", "is_baseline"):
         axes.plot(
-            [x[k], x[k]], [y[k], y[k]], [floor, z[k]], color=colour if shown else "#bbbbbb",
-            linewidth=0.7, alpha=0.8 if shown else 0.45,
+            alike["x"], alike["y"], alike["z"], alpha=1.0 if shown or is_baseline else 0.45,
+            zorder=100 if shown else 50, **marker(shape, colour, filled, 5 if shown else 3.6),
         )  # fmt: skip
-        style = marker(look["shape"].iloc[k], colour, bool(look["filled"].iloc[k]), 5 if shown else 3.6)
-        alpha = 1.0 if shown or row["is_baseline"] else 0.45
-        axes.plot([x[k]], [y[k]], [z[k]], alpha=alpha, zorder=100 if shown else 50, **style)
     if data.baseline and points["is_baseline"].any():
         weights = math.log10(float(points.loc[points["is_baseline"], "parameters"].iloc[0]))
         place = (math.log10(data.baseline.x), weights, scale * data.baseline.y)
