@@ -28,11 +28,23 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+        unfinished.unlink(missing_ok=True)
+        with unfinished.open("xb") as file:  # whatever lies there since, it is not written through
+            file.write(content.encode() if isinstance(content, str) else content)
         os.replace(unfinished, path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def refuse_link(path: Path, error: type[InputError]) -> None:
+    """Refuse a link where something is to be written: it would lie elsewhere.
+
+    Raises:
+        InputError: As ``error``.
+    """
+    if path.is_symlink():
+        raise error(f"{path}: is a link, and a study is written into its own folder alone. Remove it.")
 
 
 # Another process may be about to put its own in place.
@@ -52,17 +64,29 @@ def read_text(path: Path, error: type[InputError]) -> str:
     Raises:
         InputError: As ``error``: it cannot be read, is no UTF-8 or has more than 4 MB.
     """
+    content = read_bytes(path, error, LARGEST_TEXT)
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_TEXT + 1)
-        text = content.decode("utf-8")
-    except OSError as reason:
-        raise error(f"{path}: cannot be read ({reason.strerror}). Check the path.") from None
+        return content.decode("utf-8")
     except UnicodeDecodeError as reason:
         raise error(f"{path}: is no UTF-8 text ({reason.reason} at byte {reason.start}).") from None
-    if len(content) > LARGEST_TEXT:
-        raise error(f"{path}: has more than {LARGEST_TEXT:,} bytes, too much for a file of this kind.")
-    return text
+
+
+def read_bytes(path: Path, error: type[InputError], most: int) -> bytes:
+    """Read a file of a size that fits.
+
+    Raises:
+        InputError: As ``error``: it cannot be read, is a pipe, which may never end, or has more bytes than ``most``.
+    """
+    if path.is_fifo():
+        raise error(f"{path}: is a pipe. Give a file.")
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror}). Check the path.") from None
+    if len(content) > most:
+        raise error(f"{path}: has more than {most:,} bytes, too much for a file of this kind.")
+    return content
 
 
 # A file's content with every alias written out: characters and values together, and levels of nesting.

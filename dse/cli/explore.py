@@ -215,6 +215,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
             tables = _report(folder, output)
         except DseError as error:
             if ending is None:
+                output.print(f"The study is complete; for its report: dse report {folder}", soft_wrap=True)
                 raise
             say(f"No report: {error}", err=True)
     if ending is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from dse.errors import InputError, StudyError
-from dse.files import read_text
+from dse.files import read_bytes, read_text
 from dse.recipe.recipe import parse_recipe
 from dse.record.cells import unescaped
 from dse.record.environment import check_environment, engine_name
@@ -25,6 +26,8 @@ from dse.units import clipped
 
 EPOCH_COLUMNS = [field.name for field in dataclasses.fields(EpochRow)]
 WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
+# Ten thousand trials of thirty epochs have 50 MB.
+LARGEST_TABLE = 500_000_000
 
 Row = Mapping[Any, str]
 Value = TypeVar("Value")
@@ -135,9 +138,10 @@ def _environment(path: Path) -> dict[str, Any]:
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read every cell as text; an empty one is the empty text."""
+    content = read_bytes(path, StudyError, LARGEST_TABLE)
     try:
-        frame = pd.read_csv(path, keep_default_na=False, dtype="str")
-    except (OSError, ValueError) as reason:
+        frame = pd.read_csv(io.BytesIO(content), keep_default_na=False, dtype="str")
+    except ValueError as reason:
         raise StudyError(
             f"{path}: cannot be read ({clipped(str(reason))}). Publish trials.csv and curves.csv together."
         ) from None

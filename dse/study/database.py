@@ -102,13 +102,19 @@ def writable(path: Path) -> Iterator[None]:
     """Explain why a database cannot be written to.
 
     Raises:
-        RunError: It stayed locked, or the disk is full.
+        RunError: It stayed locked, was removed, or the disk is full.
     """
+    was_there = path.exists()
     try:
         yield
     except Exception as reason:
         if not isinstance(reason, (*_database_errors(), optuna.exceptions.StorageInternalError)):
             raise
+        if was_there and not path.exists():
+            raise RunError(
+                f"{path}: is gone, removed or moved while a trial trained. Put the study's folder back and give the "
+                "same command again to resume; without it, the command begins the study again."
+            ) from None
         raise RunError(
             f"{path}: cannot be written ({_first_line(reason)}). If the disk is full, free some of it; if another "
             "program locks the file, end it. Then the same command resumes the study."

@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from dse.errors import StudyError
-from dse.files import remove_unfinished
+from dse.files import refuse_link, remove_unfinished
 from dse.record.environment import check_environment
 from dse.record.objectives import directions
 from dse.record.tables import write_view
@@ -73,15 +73,18 @@ def opened(
     check_name(name)
     folder = results / name
     # Optuna logs every trial it creates or ends; the watcher of a study says that better.
-    with _locked(folder), quiet_optuna(), writable(folder / DATABASE):
-        with _folder_written(folder):
+    with _locked(folder), quiet_optuna():
+        with writable(folder / DATABASE), _folder_written(folder):
             remove_unfinished(folder)
             study = _create_or_resume(folder, space, environment, widen=widen, any_device=any_device)
-        yield study
+        with writable(folder / DATABASE):
+            yield study
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
+    for name in (".lock", DATABASE, ".checkpoints"):
+        refuse_link(folder / name, StudyError)
     lock = FileLock(folder / ".lock")
     with _folder_written(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -70,6 +70,9 @@ class Checkpoints:
         }
         file = self.file_of(plan, seed)
         try:
+            self.folder.mkdir(
+                exist_ok=True
+            )  # the study's own folder is not made again, if somebody removed it
             write_atomically(file, safetensors.torch.save(tensors, {"dse": json.dumps(about)}))
         except OSError as error:
             raise CheckpointError(

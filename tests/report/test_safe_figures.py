@@ -22,7 +22,7 @@ def test_a_folder_of_figures_that_is_a_link_is_not_written_to(tmp_path: Path) ->
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "figures").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(
-        StudyError, match="figures: is a link, and figures are written into the study's folder alone"
+        StudyError, match="figures: is a link, and a study is written into its own folder alone. Remove it."
     ):
         write_figures(small_study(), tmp_path / "figures")
     assert not list((tmp_path / "elsewhere").iterdir())

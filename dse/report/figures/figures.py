@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from dse.errors import StudyError
+from dse.files import refuse_link
 from dse.record.tables import StudyTables, write_view
 from dse.report.encoding import choose_encoding
 from dse.report.figure_data import curve_data, front_data
@@ -65,10 +66,6 @@ def write_figures(tables: StudyTables, folder: Path) -> list[Path]:
     Raises:
         StudyError: The folder cannot be written to, or is a link to elsewhere.
     """
-    if folder.is_symlink():
-        raise StudyError(
-            f"{folder}: is a link, and figures are written into the study's folder alone. Remove it."
-        )
     return save_figures(lambda: make_figures(tables), folder)
 
 
@@ -80,8 +77,9 @@ def save_figures(make: Callable[[], Mapping[str, Figure]], folder: Path) -> list
         folder: Where to; made if missing.
 
     Raises:
-        StudyError: The folder cannot be written to.
+        StudyError: The folder cannot be written to, or is a link to elsewhere.
     """
+    refuse_link(folder, StudyError)
     written = []
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a figure must not depend on its maker's own settings

@@ -8,6 +8,8 @@ from typing import Literal
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from dse.errors import StudyError
+from dse.files import refuse_link
 from dse.record.cells import to_csv
 from dse.record.tables import write_view
 from dse.replay.compare import Comparison
@@ -26,8 +28,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """Write a comparison's three tables as CSV files, and its figure as PNG, SVG and PDF.
 
     Raises:
-        StudyError: The folder cannot be written to.
+        StudyError: The folder cannot be written to, or is a link to elsewhere.
     """
+    refuse_link(folder, StudyError)
     tables = {
         "strategies": comparison.strategies,
         "growth": comparison.growth,
