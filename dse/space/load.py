@@ -59,7 +59,10 @@ def parse_space(content: object, source: str, *, recorded: bool = False) -> Sear
     """
     if not isinstance(content, dict):
         raise SpaceError(f"{source}: holds no keys. A search space needs at least name, recipe and baseline.")
-    space = SearchSpace.parse(content, source, recorded=recorded)
+    try:
+        space = SearchSpace.parse(content, source, recorded=recorded)
+    except DataError as error:  # of the files of own images
+        raise DataError(f"{source}: data: {error}") from None
     try:
         if recorded:
             space.baseline_recipe  # noqa: B018 - it must exist

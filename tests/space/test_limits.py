@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dse.data.datasets import find_dataset
-from dse.errors import DseError, RecipeError, SpaceError
+from dse.errors import DataError, DseError, RecipeError, SpaceError
 from dse.recipe.batch_size import AdaBatch, Stage, Stages
 from dse.recipe.learning_rate import WarmRestarts
 from dse.recipe.plan import compile_plan
@@ -104,6 +104,11 @@ def test_a_space_beyond_reason_is_refused_at_once(case: str) -> None:
     assert isinstance(raised.value, SpaceError)
     assert time.monotonic() - begin < 5
     assert len(str(raised.value)) < 2_500
+
+
+def test_images_that_are_not_there_are_named_with_the_space() -> None:
+    with pytest.raises(DataError, match="test: data: /nowhere.npz: there is no such file or folder"):
+        make_space(data={"path": "/nowhere.npz"})
 
 
 def test_a_choice_of_one_value_may_be_left_out_of_the_baseline() -> None:
