@@ -94,3 +94,23 @@ def test_copying_is_as_optunas(database: Path, tmp_path: Path) -> None:
                 study.add_trials(trials)
         copies.append(read(RDBStorage(URL.format(tmp_path / name))))
     assert copies[0] == copies[1] == trials
+
+
+def test_an_attribute_is_written_as_optuna_writes_it(database: Path, tmp_path: Path) -> None:
+    copies = [tmp_path / "ours.db", tmp_path / "theirs.db"]
+    for path in copies:
+        path.write_bytes(database.read_bytes())
+    ours, theirs = SqliteStorage(URL.format(copies[0])), RDBStorage(URL.format(copies[1]))
+    at_work, ended = (
+        next(trial._trial_id for trial in read(theirs) if trial.state is state)
+        for state in (TrialState.RUNNING, TrialState.COMPLETE)
+    )
+    for storage in (ours, theirs):
+        for value in ({"a": 1.5}, [None, "ü"], "again"):
+            storage.set_trial_user_attr(at_work, "new", value)
+            storage.set_trial_user_attr(at_work, f"new {value}", value)
+        with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+            storage.set_trial_user_attr(ended, "new", 1)
+        with pytest.raises(KeyError):
+            storage.set_trial_user_attr(10_000, "new", 1)
+    assert read(ours) == read(theirs)
