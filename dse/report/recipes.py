@@ -31,14 +31,16 @@ def recipe_rows(tables: StudyTables) -> pd.DataFrame:
     rows = rows.assign(
         runs=grouped.size(),
         complete=grouped["is_complete"].sum(),
-        others=grouped["state"].agg(_other_states).astype("str"),
+        others=_other_states(trials).reindex(rows.index, fill_value="").astype("str"),
     )
     return rows.join(values.mean()).join(values.std().add_suffix("_sd")).reset_index()
 
 
-def _other_states(states: pd.Series[str]) -> str:
-    counts = states[states != "complete"].value_counts().sort_index()
-    return ", ".join(f"{count} {state}".replace("_", " ") for state, count in counts.items())
+def _other_states(trials: pd.DataFrame) -> pd.Series:
+    """Count the states of each recipe's trials that are not complete, in words."""
+    counts = trials[~trials["is_complete"]].groupby(["recipe_id", "state"]).size().reset_index(name="count")
+    words = counts["count"].astype("str") + " " + counts["state"].str.replace("_", " ")
+    return words.groupby(counts["recipe_id"]).agg(", ".join)
 
 
 def failures(tables: StudyTables) -> pd.DataFrame:
