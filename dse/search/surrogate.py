@@ -8,8 +8,8 @@ that the run takes, is the recipe's expected gain.
 Source of the idea: Rasmussen & Williams 2006, eq. 2.25-2.26 (the process); Snoek, Larochelle & Adams 2012 (expected
 gain per second).
 
-Dimensions: N recipes, R of them asked about, K runs recorded, E parts of a run, S instants of the clock, D deviates of
-an error, Q of them the nodes of a quadrature.
+Dimensions: N recipes, R of them asked about, K runs recorded (or recipes that have some), E parts of a run, S instants
+of the clock, D deviates of an error, Q of them the nodes of a quadrature.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ DRAWS = 32
 LEVEL, CHOICE, PLAN, NOISE = 0.1, 0.15, 0.3, 0.05
 # Distance, as a share of a number's range in the space, over which two values are alike.
 LENGTH = 0.5
+# So many runs are learned from together, in one factorisation.
+MANY = 100
 # A Gauss-Hermite quadrature of three nodes, in standard deviations: the expectation over an error's uncertainty.
 NODES_Q = (-(3**0.5), 0.0, 3**0.5)
 WEIGHTS_Q = (1 / 6, 2 / 3, 1 / 6)
@@ -72,6 +74,9 @@ class Surrogate:
         self._prior_NN = similarity(candidates)
         self._whitened_KN = np.empty((1, len(candidates)))
         self._recorded = 0
+        self._pending: list[tuple[int, Floats]] = []
+        self._counts_N = np.zeros(len(candidates), dtype=int)
+        self._sums_NE = np.zeros((len(candidates), 2 * PARTS))
         self.variance_N = np.diagonal(self._prior_NN).copy()
         self.mean_NE = np.zeros((len(candidates), 2 * PARTS))
         self.level_E: Floats | None = None
@@ -94,7 +99,9 @@ class Surrogate:
         seen_E = np.log(np.concatenate([errors[at], seconds[at]]))
         if self.level_E is None:
             self.level_E = seen_E
-        self._condition(row, seen_E - self.level_E)
+        self._pending.append((row, seen_E - self.level_E))
+        self._counts_N[row] += 1
+        self._sums_NE[row] += seen_E - self.level_E
 
     @contextmanager
     def expecting(self, rows: Sequence[int]) -> Iterator[None]:
@@ -102,6 +109,7 @@ class Surrogate:
 
         Source: Ginsbourger, Le Riche & Carraro 2010, "kriging believer".
         """
+        self.learn()
         recorded, variance_N = self._recorded, self.variance_N.copy()
         try:
             if self.level_E is not None:
@@ -128,10 +136,11 @@ class Surrogate:
         """
         if self._history.reference is None or self.level_E is None:
             return rows[0]
+        self.learn()
         rows_R = np.array(rows)
         seconds_R = np.exp(self._expected(rows_R)[:, -1])
         _, gains_QRS = self._gains(rows_R, np.outer(NODES_Q, np.ones(len(rows))))
-        expected_R = WEIGHTS_Q @ gains_QRS.sum(axis=2)
+        expected_R = WEIGHTS_Q @ np.stack([gains_RS.sum(axis=1) for gains_RS in gains_QRS])
         return rows[int(np.lexsort((seconds_R, -expected_R / seconds_R))[0])]
 
     def remaining_gain(self, rows: Sequence[int]) -> float | None:
@@ -144,9 +153,10 @@ class Surrogate:
             return None
         if not rows:
             return 0.0
+        self.learn()
         deviates = np.random.default_rng(0).standard_normal((DRAWS, len(rows)))
         covered_RS, gains_DRS = self._gains(np.array(rows), deviates)
-        gained = gains_DRS.max(axis=1).sum(axis=1).mean()
+        gained = np.mean([gains_RS.max(axis=0).sum() for gains_RS in gains_DRS])
         covered = covered_RS.max(axis=0).sum()
         return float(gained / covered) if covered > 0 else math.inf
 
@@ -156,7 +166,7 @@ class Surrogate:
         expected_RE: Floats = self.mean_NE[rows_R] + self.level_E
         return expected_RE
 
-    def _gains(self, rows_R: NDArray[np.int64], deviates_DR: Floats) -> tuple[Floats, Floats]:
+    def _gains(self, rows_R: NDArray[np.int64], deviates_DR: Floats) -> tuple[Floats, Iterator[Floats]]:
         """Give the error that the front is below the reference at each instant, and what candidates take off it.
 
         Args:
@@ -164,7 +174,7 @@ class Surrogate:
             deviates_DR: By how many standard deviations each candidate's error differs from what is expected.
 
         Returns:
-            Shapes (R, S) and (D, R, S).
+            Shape (R, S), and the same for each deviate, one after the other: all at once would leave the cache.
         """
         reference = self._history.reference
         assert reference is not None
@@ -182,8 +192,30 @@ class Surrogate:
         best_RE[:, 1:] = np.exp(np.minimum.accumulate(errors_RE, axis=1))
         best_RS = best_RE[np.arange(len(rows_R))[:, None], passed_RS]
         factor_DR = np.exp(deviates_DR * np.sqrt(np.maximum(self.variance_N[rows_R], 0)))
-        gains_DRS = np.maximum(0, front_RS - factor_DR[:, :, None] * best_RS)
+        gains_DRS = (np.maximum(0, front_RS - factor_R[:, None] * best_RS) for factor_R in factor_DR)
         return 1 - reference.accuracy - front_RS, gains_DRS
+
+    def learn(self) -> None:
+        """Take in what was recorded: run by run, or all runs again where that is faster."""
+        pending, self._pending = self._pending, []
+        if len(pending) > MANY or self._recorded + len(pending) > 2 * len(self._counts_N) + MANY:
+            self._learn_all()
+            return
+        for row, seen_E in pending:
+            self._condition(row, seen_E)
+
+    def _learn_all(self) -> None:
+        """Update mean and variance from all runs: those of one candidate are one row, their mean with less noise."""
+        seen_K = np.flatnonzero(self._counts_N)
+        counts_K = self._counts_N[seen_K]
+        noise_KK = np.diag(NOISE / counts_K)
+        factor_KK = np.linalg.cholesky(self._prior_NN[np.ix_(seen_K, seen_K)] + noise_KK)
+        means_KE = self._sums_NE[seen_K] / counts_K[:, None]
+        both = np.linalg.solve(factor_KK, np.concatenate([self._prior_NN[seen_K], means_KE], axis=1))
+        self._whitened_KN, whitened_KE = both[:, : len(self._counts_N)].copy(), both[:, len(self._counts_N) :]
+        self._recorded = len(seen_K)
+        self.mean_NE = self._whitened_KN.T @ whitened_KE
+        self.variance_N = np.diagonal(self._prior_NN) - (self._whitened_KN**2).sum(axis=0)
 
     def _condition(self, row: int, seen_E: Floats) -> None:
         """Update mean and variance: one more row of the Cholesky factor's inverse times the prior."""

@@ -74,15 +74,20 @@ def test_a_run_that_was_stopped_is_taken_to_stay_as_it_was() -> None:
     baseline = (2, run(2, (0.5, 0.6, 0.7, 0.75)))
     stopped = surrogate_after(baseline, (3, run(3, (0.3,))))
     flat = surrogate_after(baseline, (3, run(3, (0.3, 0.3, 0.3, 0.3))))
+    stopped.learn()
+    flat.learn()
     np.testing.assert_allclose(stopped.mean_NE, flat.mean_NE)
 
 
-def test_the_update_equals_the_textbooks_formula() -> None:
+@pytest.mark.parametrize("many", [100, 3])
+def test_the_update_equals_the_textbooks_formula(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rasmussen & Williams 2006, eq. 2.25 and 2.26, all runs at once; a recipe may be run twice."""
+    monkeypatch.setattr("dse.search.surrogate.MANY", many)
     rng = np.random.default_rng(0)
     rows = [2, 0, 5, 0]
     runs = [run(row, tuple(rng.uniform(0.3, 0.9, 4)), rng.uniform(1, 3)) for row in rows]
     surrogate = surrogate_after(*zip(rows, runs, strict=True))
+    surrogate.learn()
     seen = []
     for one in runs:
         alone = surrogate_after((0, one))
