@@ -1,4 +1,4 @@
-"""What a study of many trials costs: opening, resuming, widening, reporting.
+"""What a study of many trials costs: opening, resuming, widening, reporting, and driving many workers.
 
     python benchmarks/scale.py --trials 10000 --epochs 30 --folder /tmp/scale
 
@@ -13,8 +13,10 @@ import resource
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from heapq import heappop, heappush
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,6 +35,7 @@ from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.load import load_study
 from dse.study.quiet import quiet_optuna
+from dse.study.runner import Ended, EpochEnded, Event, Job, Runner, Started
 from dse.study.storage import make_database, opened
 from dse.study.trainer import Trainer
 from dse.study.trials import trial_attributes
@@ -117,6 +120,59 @@ def stored_trials(of: SearchSpace, count: int) -> Iterator[FrozenTrial]:
         )  # fmt: skip
 
 
+class Simulated(Runner):
+    """Workers whose clock is simulated: no event is waited for, so that the time that passes is the driver's."""
+
+    ahead = 0
+
+    def __init__(self, workers: int) -> None:
+        self.trainer, self.workers = Drawn(), workers
+        self._jobs: deque[Job] = deque()
+        self._cancelled: set[int] = set()
+        self.drawing_seconds = 0.0
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._jobs.append(job)
+
+    def events(self) -> Iterator[Event]:
+        """Give the events of all workers in the order of their clock."""
+        clock, at_work = 0.0, list[tuple[float, int, Iterator[tuple[float, Event]], Event]]()
+        while self._jobs or at_work:
+            while self._jobs and len(at_work) < self.workers:
+                job = self._jobs.popleft()
+                begin = Started(job.number, "none", ())
+                heappush(at_work, (clock, job.number, self._events_of(job, clock), begin))
+            clock, number, later, event = heappop(at_work)
+            yield event
+            if not isinstance(event, Ended):
+                heappush(at_work, (*self._next(number, clock, later),))
+
+    def _next(
+        self, number: int, clock: float, later: Iterator[tuple[float, Event]]
+    ) -> tuple[float, int, Iterator[tuple[float, Event]], Event]:
+        if number in self._cancelled:
+            return clock, number, later, Ended(number, Run((), Outcome.STOPPED, "simulated", 0.1, "none"))
+        at, event = next(later)
+        return at, number, later, event
+
+    def _events_of(self, job: Job, begin: float) -> Iterator[tuple[float, Event]]:
+        now = time.perf_counter()
+        run = finished(self.trainer.train(job.plan, job.seed))
+        self.drawing_seconds += time.perf_counter() - now
+        for row in run.curve:
+            yield begin + row.train_seconds, EpochEnded(job.number, row)
+        yield begin + run.train_seconds, Ended(job.number, run)
+
+    def cancel(self, number: int, reason: str) -> None:
+        """End a job after its last event."""
+        self._cancelled.add(number)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._jobs.clear()
+
+
 class Clocked(Watcher):
     """Notes when trials start and end: what lies between an end and the next start is the driver's."""
 
@@ -142,12 +198,44 @@ def resume(folder: Path, of: SearchSpace, **how: bool) -> dict[str, float]:
     return {"first_trial_after": first, "ask_and_tell_ms": 1000 * median(watcher.gaps or [0.0])}
 
 
+def drive(folder: Path, of: SearchSpace, workers: int) -> dict[str, float]:
+    """Resume a study with many simulated workers."""
+    watcher, runner = Clocked(), Simulated(workers)
+    with opened(folder.parent, folder.name, of, ENVIRONMENT) as study, quiet_optuna():
+        explore(study, of, runner, watcher)
+    ends = watcher.ends
+    seconds = ends[-1] - ends[0] - runner.drawing_seconds
+    return {
+        "trials": len(ends),
+        "trials_a_second": (len(ends) - 1) / seconds,
+        "ms_a_trial": 1000 * seconds / len(ends),
+    }
+
+
+def report(folder: Path) -> dict[str, float]:
+    """Write all views, and weigh the page."""
+    files = write_views(folder)
+    return {"files": len(files), "page_mb": (folder / "report.html").stat().st_size / 1e6}
+
+
+def command(*words: str) -> dict[str, float]:
+    """Run a command of dse and weigh its output."""
+    output = subprocess.run([sys.executable, "-m", "dse", *words], check=True, capture_output=True).stdout
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    return {"output_kb": len(output) / 1e3, "command_memory_gb": used}
+
+
 TASKS: dict[str, Callable[[Path, int, int], dict[str, float]]] = {
     "load": lambda folder, trials, epochs: {"trials": len(load_study(folder).trials)},
-    "report": lambda folder, trials, epochs: {"files": len(write_views(folder))},
+    "report": lambda folder, trials, epochs: report(folder),
+    "dse front": lambda folder, trials, epochs: command("front", str(folder)),
     "resume grid": lambda folder, trials, epochs: resume(folder, space(epochs, trials + 20, "grid")),
     "resume expected_gain": lambda folder, trials, epochs: resume(folder, space(epochs, trials + 40, "expected_gain")),
-    "widen": lambda folder, trials, epochs: resume(folder, space(epochs, trials + 40, "grid", wider=True), widen=True),
+    "64 workers, grid": lambda folder, trials, epochs: drive(folder, space(epochs, trials + 240, "grid"), 64),
+    "64 workers, expected_gain": lambda folder, trials, epochs: drive(
+        folder, space(epochs, trials + 440, "expected_gain"), 64
+    ),
+    "widen": lambda folder, trials, epochs: resume(folder, space(epochs, trials + 460, "grid", wider=True), widen=True),
 }  # fmt: skip
 
 
@@ -164,7 +252,8 @@ def main() -> None:
         begin = time.perf_counter()
         figures = TASKS[options.task](folder, options.trials, options.epochs)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps({"seconds": time.perf_counter() - begin, "memory_gb": memory} | figures))
+        times = {"seconds": time.perf_counter() - begin, "cpu_seconds": time.process_time()}
+        print(json.dumps(times | {"memory_gb": memory} | figures))
         return
     of = space(options.epochs, options.trials, "grid")
     folder.mkdir(parents=True, exist_ok=True)
