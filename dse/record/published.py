@@ -26,6 +26,13 @@ from dse.units import clipped
 
 EPOCH_COLUMNS = [field.name for field in dataclasses.fields(EpochRow)]
 WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
+NEEDED = ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
+# Others, such as a column for each value of a recipe, are computed.
+READ_IF_THERE = [
+    *("is_baseline", "reason", "setup_seconds", "engine", "resumed_epochs", "started", "device", "attempt"),
+    *("possible_accuracy", "possible_seconds"),
+]
+
 # Ten thousand trials of thirty epochs have 50 MB.
 LARGEST_TABLE = 500_000_000
 
@@ -44,7 +51,7 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     Raises:
         StudyError: A file is missing or cannot be read, a cell holds what it cannot, or the files do not fit.
     """
-    rows = _read_csv(folder / "trials.csv", ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES])
+    rows = _read_csv(folder / "trials.csv", NEEDED, READ_IF_THERE)
     curves = _curves(folder / "curves.csv")
     trials = [_trial(row, curves, folder / "trials.csv") for row in rows.to_dict("records")]
     _check_keys(trials, curves, folder)
@@ -136,11 +143,14 @@ def _environment(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read every cell as text; an empty one is the empty text."""
+def _read_csv(path: Path, columns: Sequence[str], others: Sequence[str] = ()) -> pd.DataFrame:
+    """Read the cells of these columns as text, of others if they are there; an empty one is the empty text."""
+    wanted = {*columns, *others}
     content = read_bytes(path, StudyError, LARGEST_TABLE)
     try:
-        frame = pd.read_csv(io.BytesIO(content), keep_default_na=False, dtype="str")
+        frame = pd.read_csv(
+            io.BytesIO(content), keep_default_na=False, dtype="str", usecols=wanted.__contains__
+        )
     except ValueError as reason:
         raise StudyError(
             f"{path}: cannot be read ({clipped(str(reason))}). Publish trials.csv and curves.csv together."
