@@ -27,9 +27,7 @@ def describe_environment(
         engine: What was asked to run the steps.
         data_fingerprint: Hash of the images: a study is resumed on the same ones only.
     """
-    return {
-        "dse": _version("capsnet-dse"),
-        "commit": _commit(),
+    return describe_code() | {
         "device": device,
         "device_type": device_type,
         "threads": threads,
@@ -40,6 +38,11 @@ def describe_environment(
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+def describe_code() -> dict[str, object]:
+    """Give version and commit of this code."""
+    return {"dse": _version("capsnet-dse"), "commit": _commit()}
 
 
 def check_environment(content: object) -> dict[str, object]:

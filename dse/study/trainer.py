@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Protocol
 
 from dse.recipe.plan import Plan
@@ -37,6 +38,25 @@ class Trainer(Protocol):
 
     def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
         """Called with the runs that may be resumed, by id of their recipe and seed: nothing else need be kept."""
+
+    def checkpoint(self, plan: Plan, seed: int) -> bytes | None:
+        """Give what is kept of a run, so that another copy of this trainer can resume it; None if nothing is."""
+        return None
+
+    def take_checkpoint(self, plan: Plan, seed: int, content: bytes) -> None:
+        """Keep what ``checkpoint`` of another copy gave, in place of what is kept of the run.
+
+        Raises:
+            CheckpointError: It cannot be written.
+        """
+
+    def portable(self) -> Trainer:
+        """Give a copy that brings its data along, for a machine that has none of it."""
+        return self
+
+    def keeping_in(self, folder: Path) -> Trainer:
+        """Give a copy that keeps in another folder what it keeps of its runs."""
+        return self
 
     def epochs(self, plan: Plan, seed: int) -> Training:
         """Train a plan with a seed, an epoch each time that the generator is resumed.

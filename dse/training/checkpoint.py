@@ -36,16 +36,14 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoints:
+class CheckpointFiles:
     """The latest checkpoint of each run, in a file named by its recipe and seed.
 
     Attributes:
         folder: Where they are kept; made when it is needed.
-        machine: What a run must find again to go on as it would have: versions, device, engine, data. Plain values.
     """
 
     folder: Path
-    machine: Mapping[str, object]
 
     def file_of(self, plan: Plan, seed: int) -> Path:
         """Give where a run's checkpoint lies, if it has one."""
@@ -54,6 +52,57 @@ class Checkpoints:
     @staticmethod
     def _name(recipe_id: str, seed: int) -> str:
         return f"{recipe_id}-{seed}.safetensors"
+
+    def take(self, plan: Plan, seed: int, content: bytes) -> None:
+        """Write the content of a run's checkpoint in place of its last one.
+
+        Raises:
+            CheckpointError: The file cannot be written.
+        """
+        file = self.file_of(plan, seed)
+        try:
+            # The study's own folder is not made again, if somebody removed it.
+            self.folder.mkdir(exist_ok=True)
+            write_atomically(file, content)
+        except OSError as error:
+            raise CheckpointError(
+                f"{file}: the checkpoint cannot be written ({error.strerror}). Make room, or leave checkpoints out "
+                "with --no-checkpoints."
+            ) from None
+
+    def content(self, plan: Plan, seed: int) -> bytes | None:
+        """Read the content of a run's checkpoint; None if there is none, or, with a warning, none to be read."""
+        file = self.file_of(plan, seed)
+        with _warned(file):
+            if file.exists():
+                return file.read_bytes()
+        return None
+
+    def forget(self, plan: Plan, seed: int) -> None:
+        """Remove a run's checkpoint, if it has one."""
+        self.file_of(plan, seed).unlink(missing_ok=True)
+        with suppress(OSError):  # others are kept there, or nothing ever was
+            self.folder.rmdir()
+
+    def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
+        """Remove whatever is kept here, or half written, but of these runs: a kill may come before ``forget``."""
+        wanted = {self._name(recipe_id, seed) for recipe_id, seed in runs}
+        with suppress(OSError):  # there is no such folder
+            for file in self.folder.iterdir():
+                if file.name not in wanted:
+                    file.unlink(missing_ok=True)
+            self.folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints(CheckpointFiles):
+    """The same for a machine, which writes them, and resumes from its own.
+
+    Attributes:
+        machine: What a run must find again to go on as it would have: versions, device, engine, data. Plain values.
+    """
+
+    machine: Mapping[str, object]
 
     def keep(self, plan: Plan, seed: int, checkpoint: Checkpoint) -> None:
         """Write a run's checkpoint in place of its last one.
@@ -68,17 +117,7 @@ class Checkpoints:
             "curve": [dataclasses.asdict(row) for row in checkpoint.curve],
             "setup_seconds": checkpoint.setup_seconds,
         }
-        file = self.file_of(plan, seed)
-        try:
-            self.folder.mkdir(
-                exist_ok=True
-            )  # the study's own folder is not made again, if somebody removed it
-            write_atomically(file, safetensors.torch.save(tensors, {"dse": json.dumps(about)}))
-        except OSError as error:
-            raise CheckpointError(
-                f"{file}: the checkpoint cannot be written ({error.strerror}). Make room, or leave checkpoints out "
-                "with --no-checkpoints."
-            ) from None
+        self.take(plan, seed, safetensors.torch.save(tensors, {"dse": json.dumps(about)}))
 
     def find(self, plan: Plan, seed: int) -> Checkpoint | None:
         """Read a run's checkpoint; None if there is none, or, with a warning, none that it can resume from."""
@@ -96,21 +135,6 @@ class Checkpoints:
                 with safetensors.safe_open(file, framework="pt") as content:
                     return self._told(content.metadata(), plan)[0]
         return ()
-
-    def forget(self, plan: Plan, seed: int) -> None:
-        """Remove a run's checkpoint, if it has one."""
-        self.file_of(plan, seed).unlink(missing_ok=True)
-        with suppress(OSError):  # others are kept there, or nothing ever was
-            self.folder.rmdir()
-
-    def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
-        """Remove whatever is kept here, or half written, but of these runs: a kill may come before ``forget``."""
-        wanted = {self._name(recipe_id, seed) for recipe_id, seed in runs}
-        with suppress(OSError):  # there is no such folder
-            for file in self.folder.iterdir():
-                if file.name not in wanted:
-                    file.unlink(missing_ok=True)
-            self.folder.rmdir()
 
     def _read(self, file: Path, plan: Plan) -> Checkpoint:
         with safetensors.safe_open(file, framework="pt") as content:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dse.data.images import Images
@@ -25,7 +28,7 @@ class DeviceImages:
     @classmethod
     def of(cls, images: Images, device: torch.device) -> DeviceImages:
         """Move images to a device."""
-        return cls(torch.from_numpy(images.pixels).to(device), torch.from_numpy(images.labels).to(device))
+        return cls(_tensor(images.pixels).to(device), _tensor(images.labels).to(device))
 
     @property
     def device(self) -> torch.device:
@@ -37,3 +40,10 @@ class DeviceImages:
 
     def __getitem__(self, chosen_B: Tensor | slice) -> DeviceImages:
         return DeviceImages(self.pixels[chosen_B], self.labels[chosen_B])
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    with warnings.catch_warnings():
+        # Workers of one node share the array's memory, which is theirs to read alone; so do tensors.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

@@ -19,9 +19,9 @@ from dse.networks.build import build_network, sized_plan
 from dse.networks.network import Network
 from dse.recipe.plan import EpochPlan, Plan, compile_plan
 from dse.recipe.recipe import Recipe
-from dse.record.environment import describe_environment
+from dse.record.environment import describe_code, describe_environment
 from dse.record.run import EpochRow, OnEpoch, Outcome, Run, Training, finished
-from dse.training.checkpoint import Checkpoint, Checkpoints
+from dse.training.checkpoint import Checkpoint, CheckpointFiles, Checkpoints
 from dse.training.device import device_title, find_device, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
 from dse.training.evaluation import accuracy
@@ -37,6 +37,19 @@ from dse.training.stretches import epoch_stretches
 RESUMED_ON = ("dse", "commit", "device", "threads", "engine", "data_fingerprint")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Luggage:
+    """What a trainer has with it that it would find at home.
+
+    Attributes:
+        images: That the data choice means.
+        code: Version and commit of the code, which a copy of it does not know.
+    """
+
+    images: ImageData
+    code: dict[str, object]
+
+
 class Trainer:
     """A machine with data on it: plans recipes, and trains them.
 
@@ -47,15 +60,23 @@ class Trainer:
         machine: What trains.
         data: Which images it trains on, chooses on and tests on.
         kept_in: Folder of the checkpoints; no run keeps any if None.
+        luggage: What it need not look for.
     """
 
-    def __init__(self, machine: Machine, data: DataChoice, kept_in: Path | None = None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        data: DataChoice,
+        kept_in: Path | None = None,
+        luggage: Luggage | None = None,
+    ) -> None:
         self.machine = machine
         self.data = data
         self.kept_in = kept_in
+        self.luggage = luggage
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"machine": self.machine, "data": self.data, "kept_in": self.kept_in}
+        return {name: vars(self)[name] for name in ("machine", "data", "kept_in", "luggage")}
 
     @cached_property
     def device(self) -> torch.device:
@@ -75,6 +96,8 @@ class Trainer:
     @cached_property
     def images(self) -> ImageData:
         """All images, in the processor's memory."""
+        if self.luggage is not None:
+            return self.luggage.images
         return load_images(self.data, self.machine.data_dir)
 
     @cached_property
@@ -90,13 +113,18 @@ class Trainer:
         Raises:
             DataError: The images cannot be read.
         """
-        return describe_environment(
+        here = describe_environment(
             self.title,
             self.device.type,
             threads_of(self.device),
             self.machine.engine,
             self.images.fingerprint,
         )
+        return here if self.luggage is None else here | self.luggage.code
+
+    @property
+    def _files(self) -> CheckpointFiles | None:
+        return None if self.kept_in is None else CheckpointFiles(self.kept_in)
 
     @cached_property
     def _checkpoints(self) -> Checkpoints | None:
@@ -114,13 +142,34 @@ class Trainer:
 
     def forget(self, plan: Plan, seed: int) -> None:
         """Remove a run's checkpoint: it has ended for good."""
-        if self._checkpoints is not None:
-            self._checkpoints.forget(plan, seed)
+        if self._files is not None:
+            self._files.forget(plan, seed)
 
     def forget_others(self, runs: Collection[tuple[str, int]]) -> None:
         """Remove all checkpoints but those of these runs, by id of their recipe and seed."""
-        if self._checkpoints is not None:
-            self._checkpoints.forget_others(runs)
+        if self._files is not None:
+            self._files.forget_others(runs)
+
+    def checkpoint(self, plan: Plan, seed: int) -> bytes | None:
+        """Give the content of a run's checkpoint, if it has one."""
+        return None if self._files is None else self._files.content(plan, seed)
+
+    def take_checkpoint(self, plan: Plan, seed: int, content: bytes) -> None:
+        """Keep a run's checkpoint that a copy of this trainer wrote.
+
+        Raises:
+            CheckpointError: The file cannot be written.
+        """
+        if self._files is not None:
+            self._files.take(plan, seed, content)
+
+    def portable(self) -> Trainer:
+        """Give a copy with its images, which another machine may not have."""
+        return Trainer(self.machine, self.data, self.kept_in, Luggage(self.images, describe_code()))
+
+    def keeping_in(self, folder: Path) -> Trainer:
+        """Give a copy that keeps checkpoints in another folder, if this one keeps any."""
+        return Trainer(self.machine, self.data, self.kept_in and folder, self.luggage)
 
     def plan(self, recipe: Recipe) -> Plan:
         """Compile a recipe for the data.
@@ -149,12 +198,13 @@ class Trainer:
             DeviceError: The machine's engine cannot run the plan here.
         """
         engine, reason = choose_engine(self.machine.engine, plan, self.device.type)
-        return Trainer(dataclasses.replace(self.machine, engine=engine), self.data, self.kept_in), reason
+        machine = dataclasses.replace(self.machine, engine=engine)
+        return Trainer(machine, self.data, self.kept_in, self.luggage), reason
 
-    def on(self, machine: Machine) -> Trainer:
-        """Give a trainer of the same data and engine on another machine."""
-        machine = dataclasses.replace(machine, engine=self.machine.engine)
-        return Trainer(machine, self.data, self.kept_in)
+    def on(self, machine: Machine, engine: str | None = None) -> Trainer:
+        """Give a trainer of the same data on another machine; with the same engine if None is given."""
+        machine = dataclasses.replace(machine, engine=engine or self.machine.engine)
+        return Trainer(machine, self.data, self.kept_in, self.luggage)
 
     def network(self, plan: Plan, seed: int) -> Network:
         """Build a plan's network on the device, with initial weights that depend on the seed alone."""
