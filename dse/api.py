@@ -15,7 +15,7 @@ from dse.recipe.recipe import Recipe
 from dse.record.answer import shared_machine
 from dse.record.run import OnEpoch, Run
 from dse.record.tables import StudyTables
-from dse.space.load import load_space, own_networks, parse_space
+from dse.space.load import load_space, parse_space
 from dse.space.search_space import SamplerName, SearchSpace, StoppingName
 from dse.study.watcher import Watcher
 from dse.training.machine import Machine
@@ -66,7 +66,8 @@ def explore(
     machine: Machine = MACHINE,
     watcher: Watcher | None = None,
     start: Start = Start(),
-    workers: int = 1,
+    workers: int | None = None,
+    ray: str | None = None,
     **changes: Unpack[Spending],
 ) -> StudyTables:
     """Explore a search space, or resume its study, until its trials are done or its budget is spent.
@@ -82,7 +83,10 @@ def explore(
         start: What the study starts with.
         workers: How many trials train at once, each in a process of its own if there are several. They share the
             processor's cores, or have a GPU each. A script that asks for several guards its own work by
-            ``if __name__ == "__main__"``, as every user of ``multiprocessing`` does.
+            ``if __name__ == "__main__"``, as every user of ``multiprocessing`` does. If None one, or with Ray as many
+            as the cluster has room for.
+        ray: Ray cluster on which they train: ``local`` starts one on this machine, ``auto`` and an address (host:port)
+            join one, or use it where the process has joined it already. This machine without Ray if None.
         **changes: ``trials``, ``sampler``, ``stopping``, ``budget``, ``until_stable`` and ``seed``, instead of the
             space's own.
 
@@ -93,10 +97,7 @@ def explore(
         InputError: Space, data, machine or study cannot be used.
         RunError: The database stayed locked, the disk is full, the device is lost, or trials fail one after the other.
     """
-    from dse.networks.precision import check_precision
-    from dse.runners.inline import Inline
-    from dse.runners.processes import Processes
-    from dse.runners.shares import shares
+    from dse.runners.choice import Workers, chosen_runner
     from dse.study.explore import explore as run_study
     from dse.study.load import load_study
     from dse.study.storage import check_name, opened
@@ -107,26 +108,20 @@ def explore(
     check_name(folder.name)
     watcher = Watcher() if watcher is None else watcher
     kept_in = folder / ".checkpoints" if start.checkpoints else None
-    machines = shares(machine, workers)
-    trainer, reason = Trainer(machines[0], space.data_choice, kept_in).settled(
-        space.plan(space.baseline_recipe)
-    )
-    for recipe in own_networks(space):
-        trainer.plan(recipe)
-    check_precision(space.precisions, trainer.device)
-    for note in (reason, shared_machine(workers) if workers > 1 else ""):
-        if note:
-            watcher.noted(note)
-    with opened(
-        folder.parent,
-        folder.name,
-        space,
-        trainer.environment() | {"workers": workers},
-        widen=start.widen,
-        any_device=start.any_device,
-    ) as study:
-        runner = Inline(trainer) if workers == 1 else Processes([trainer.on(each) for each in machines])
-        run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
+    trainer = Trainer(machine, space.data_choice, kept_in)
+    with chosen_runner(space, trainer, Workers(workers, ray), watcher.noted) as (runner, settled):
+        for note in (settled.note, shared_machine(runner.workers) if runner.workers > 1 else ""):
+            if note:
+                watcher.noted(note)
+        with opened(
+            folder.parent,
+            folder.name,
+            space,
+            settled.environment | {"workers": runner.workers},
+            widen=start.widen,
+            any_device=start.any_device,
+        ) as study:
+            run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder)
 
 

@@ -61,7 +61,8 @@ class ExploreOptions(MachineOptions):
     budget: str | None
     until_stable: int | None
     seed: int | None
-    workers: int
+    workers: int | None
+    ray: str | None
     widen: bool
     any_device: bool
     retry_failed: bool
@@ -110,11 +111,16 @@ class ExploreOptions(MachineOptions):
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
     metavar="N",
     help="Train N trials at once, each in a process with its share of the cores, or with a GPU of its own. Trials "
-    "that share a machine hold each other up: their measured seconds compare less well.",
+    "that share a machine hold each other up: their measured seconds compare less well.  [default: 1; with --ray as "
+    "many as the cluster has room for]",
+)
+@click.option(
+    "--ray",
+    metavar="local|auto|HOST:PORT",
+    help="Train on a Ray cluster: one started on this machine, the one that this machine belongs to, or the one "
+    "with this address. Needs `pip install 'capsnet-dse[ray]'`.",
 )
 @click.option(
     "--widen",
@@ -206,6 +212,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
                     watcher=watcher,
                     start=start,
                     workers=options["workers"],
+                    ray=options["ray"],
                 )
             except (KeyboardInterrupt, RunError) as reason:
                 if not (folder / DATABASE).is_file():

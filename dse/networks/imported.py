@@ -8,9 +8,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import sysconfig
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -105,6 +107,33 @@ def build_imported(recipe: Recipe, image: ImageShape) -> ImportedNetwork:
             "the network."
         )
     return ImportedNetwork(module, _tried(module, call, image))
+
+
+def own_modules(recipes: Iterable[Recipe]) -> list[Path]:
+    """Give the files and folders of the modules that own networks are made of, as far as they are not installed.
+
+    These are what the networks' own folders hold of all that is imported, so the networks must have been built.
+    """
+    models = [recipe.model for recipe in recipes]
+    paths = [model.import_ for model in models if isinstance(model, ImportedModel)]
+    tops = {path.partition(":")[0].partition(".")[0] for path in paths}
+    installed = {
+        Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+    places = {file.parent for top in tops if (file := _place_of(top)) is not None} - installed
+    imported = {name.partition(".")[0] for name in list(sys.modules)} - {"__main__", "dse"}
+    found = {file for name in imported if (file := _place_of(name)) is not None and file.parent in places}
+    return sorted(found)
+
+
+def _place_of(top: str) -> Path | None:
+    """Give the file of a module, or the folder of a package; None if it has none."""
+    module = sys.modules.get(top)
+    file = getattr(module, "__file__", None)
+    if file is not None:
+        path = Path(file).resolve()
+        return path.parent if hasattr(module, "__path__") else path
+    return next((Path(folder).resolve() for folder in getattr(module, "__path__", ())), None)
 
 
 def _imported(path: str) -> Callable[..., object]:

@@ -50,15 +50,19 @@ class Worker(Protocol):
 class Crew(Protocol):
     """Has places for workers, and knows which of them have replied."""
 
-    def hire(self, place: int) -> Worker:
-        """Begin a worker.
+    def hire(self, place: int) -> Worker | None:
+        """Begin a worker; None if it has not come yet, and is to be asked for again.
 
         Args:
             place: Which of the runner's places it takes, from 0.
         """
 
     def replied(self, workers: Sequence[Worker], seconds: float) -> Sequence[Worker]:
-        """Wait until some of these workers have replied or are gone, at most so long; give these."""
+        """Wait until some of these workers have replied or are gone, or one has come, at most so long.
+
+        Returns:
+            Those that have replied or are gone.
+        """
 
     def close(self) -> None:
         """Free what the workers shared; they have ended."""
@@ -108,7 +112,7 @@ class Pool(Runner):
 
     @override
     def events(self) -> Iterator[Event]:
-        while self._busy:
+        while self._busy or self._jobs:
             at_work = [desk.worker for desk in self._busy.values()]
             replied = self._crew.replied(at_work, WATCH_SECONDS)
             for place, desk in list(self._busy.items()):
@@ -132,9 +136,10 @@ class Pool(Runner):
         for place in range(self.workers):
             if place in self._busy or not self._jobs:
                 continue
-            job, worker = self._jobs.popleft(), self._idle.pop(place, None) or self._crew.hire(place)
-            self._busy[place] = _Desk(worker, job)
-            self._send(self._busy[place], job)
+            worker = self._idle.pop(place, None) or self._crew.hire(place)
+            if worker is not None:
+                self._busy[place] = _Desk(worker, self._jobs.popleft())
+                self._send(self._busy[place], self._busy[place].job)
 
     def _limit(self, desk: _Desk) -> float:
         # A worker that has not begun may be looking for its place, or reading its data.

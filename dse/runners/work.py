@@ -32,8 +32,7 @@ def work(trainer: Trainer, job: Job) -> Work:
         else:
             run = Run(kept, Outcome.STOPPED, enough)
     except (CheckpointError, DeviceError, DeviceLostError) as fault:
-        outcome = Outcome.INTERRUPTED if isinstance(fault, CheckpointError) else Outcome.FAILED
-        yield Ended(job.number, Run(outcome=outcome, reason=_clipped(str(fault))), fault)
+        yield faulty(job.number, fault)
     except _NotFiniteError as error:
         yield Ended(job.number, Run(outcome=Outcome.DIVERGED, reason=_clipped(str(error))))
     except Exception as error:
@@ -41,6 +40,12 @@ def work(trainer: Trainer, job: Job) -> Work:
         yield Ended(job.number, Run(outcome=Outcome.FAILED, reason=reason))
     else:
         yield Ended(job.number, run)
+
+
+def faulty(number: int, fault: CheckpointError | DeviceError | DeviceLostError) -> Ended:
+    """Give how a job ends at a fault that leaves no other one to be trained either."""
+    outcome = Outcome.INTERRUPTED if isinstance(fault, CheckpointError) else Outcome.FAILED
+    return Ended(number, Run(outcome=outcome, reason=_clipped(str(fault))), fault)
 
 
 def _trained(trainer: Trainer, job: Job, kept: tuple[EpochRow, ...]) -> Generator[Event, str | None, Run]:
