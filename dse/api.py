@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -39,6 +39,8 @@ class Start:
         retry_failed: Whether trials that failed are trained again.
         checkpoints: Whether each epoch leaves what its run needs to resume after it.
         warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
+        storage: URL of the PostgreSQL storage that keeps the study; None for the one that its folder remembers, else
+            for a file in the folder.
     """
 
     widen: bool = False
@@ -46,6 +48,7 @@ class Start:
     retry_failed: bool = False
     checkpoints: bool = True
     warm_start: tuple[Recipe, ...] = ()
+    storage: str | None = field(default=None, repr=False)  # it may hold a password
 
 
 class Spending(TypedDict, total=False):
@@ -120,9 +123,10 @@ def explore(
             settled.environment | {"workers": runner.workers},
             widen=start.widen,
             any_device=start.any_device,
+            storage=start.storage,
         ) as study:
             run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
-    return load_study(folder)
+    return load_study(folder, start.storage)
 
 
 def changed(space: SearchSpace, changes: Mapping[str, Any]) -> SearchSpace:
@@ -297,11 +301,11 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     from dse.record.tables import write_tables
     from dse.report.figures.figures import write_figures
     from dse.report.page.page import write_page
-    from dse.study.database import DATABASE
     from dse.study.load import load_study
+    from dse.study.shared import keeps_study
 
     folder = Path(folder)
     tables = load_study(folder) if tables is None else tables
-    written = write_tables(tables, folder) if (folder / DATABASE).exists() else []
+    written = write_tables(tables, folder) if keeps_study(folder) else []
     write_page(tables, folder / "report.html")
     return [folder / "report.html", *written, *write_figures(tables, folder / "figures")]

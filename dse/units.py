@@ -99,6 +99,24 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def without_passwords(text: str) -> str:
+    """Leave the passwords of URLs out of a text.
+
+    What stands between a URL's user and the last ``@`` of the line is left out: a password may itself hold one.
+
+    >>> without_passwords("--storage postgresql://me:p@ss@host/db"), without_passwords("http://host:80/")
+    ('--storage postgresql://me@host/db', 'http://host:80/')
+    >>> without_passwords("postgresql://host/db?user=me&password=secret&sslmode=require")
+    'postgresql://host/db?user=me&password=...&sslmode=require'
+    """
+    if "://" not in text:
+        return text
+    text = re.sub(r"(://[^\s:/@]*):.*@", r"\1@", text)
+    return re.sub(
+        r"([?&][^=&\s]*(?:pass(?!file)|secret|token|pwd)[^=&\s]*)=[^&\s]*", r"\1=...", text, flags=re.I
+    )
+
+
 def clipped(text: str, most: int = 200) -> str:
     r"""Shorten a text that may have any length, and write out what no encoding knows.
 

@@ -50,8 +50,9 @@ def garbage_is_rarely_searched_for() -> None:
 def no_waiting_for_the_disk() -> Iterator[None]:
     """Let SQLite leave it to the system when what a test commits reaches the disk."""
 
-    def hurry(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA synchronous = OFF")
+    def hurry(connection: object, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
 
     event.listen(Engine, "connect", hurry)
     yield

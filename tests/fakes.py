@@ -28,7 +28,8 @@ from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.explore import explore
 from dse.study.quiet import quiet_optuna
-from dse.study.storage import new_study, opened
+from dse.study.storage import opened
+from dse.study.studies import new_study
 from dse.study.trainer import Trainer
 from dse.study.watcher import Standing, Watcher
 
@@ -280,10 +281,13 @@ def run_study(
     environment=ENVIRONMENT,
     widen=False,
     any_device=False,
+    storage=None,
     **how,
 ) -> list[Trial]:
     """Explore a space into a folder, for what is kept on disk."""
-    with opened(folder, name, space, environment, widen=widen, any_device=any_device) as study:
+    with opened(
+        folder, name, space, environment, widen=widen, any_device=any_device, storage=storage
+    ) as study:
         return run_in(study, space, trainer, **how)
 
 

@@ -6,6 +6,8 @@ Heavy libraries are imported inside the command that needs them, so that ``dse -
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -21,6 +23,17 @@ from dse.cli.studies import front, report, trials
 from dse.cli.terminal import say
 from dse.cli.train import train
 from dse.errors import DseError
+from dse.units import without_passwords
+
+
+@contextmanager
+def _without_passwords() -> Iterator[None]:
+    """Keep a password that stands in an argument out of click's complaints about it."""
+    try:
+        yield
+    except click.ClickException as error:
+        vars(error)["message"] = without_passwords(error.message)
+        raise
 
 
 class _Commands(click.Group):
@@ -31,13 +44,15 @@ class _Commands(click.Group):
     ) -> click.Context:
         """Keep the arguments: a command that is cut off says how to resume it."""
         given = list(args)
-        context = super().make_context(info_name, args, parent, **extra)
-        context.meta[COMMAND_LINE] = shlex.join(["dse", *given])
+        with _without_passwords():
+            context = super().make_context(info_name, args, parent, **extra)
+        context.meta[COMMAND_LINE] = shlex.join(["dse", *map(without_passwords, given)])
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _without_passwords():
+                return super().invoke(ctx)
         except DseError as error:
             say(f"Error: {error}", err=True)
             raise click.exceptions.Exit(error.exit_code) from error

@@ -67,6 +67,7 @@ class ExploreOptions(MachineOptions):
     any_device: bool
     retry_failed: bool
     checkpoints: bool
+    storage: str | None
     warm_start: str | None
 
 
@@ -74,6 +75,12 @@ class ExploreOptions(MachineOptions):
 @click.argument("space")
 @click.option("--name", help="Name of the study. [default: the space's own]")
 @results_option
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="Keep the study on a PostgreSQL server, as in postgresql://USER@HOST/DATABASE; its folder remembers that, "
+    "without a password. [default: the one that it remembers, else a file in it]",
+)
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
@@ -168,8 +175,8 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     from dse.api import Start, read_space
     from dse.api import explore as run
     from dse.cli.progress import make_view
-    from dse.study.database import DATABASE
     from dse.study.load import find_study, load_study, starting_points
+    from dse.study.shared import keeps_study
     from dse.study.storage import check_name
 
     changes = {
@@ -200,6 +207,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         options["retry_failed"],
         options["checkpoints"],
         tuple(first),
+        options["storage"],
     )
     ending: KeyboardInterrupt | RunError | None = None
     with ended_by_signals():
@@ -215,11 +223,11 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
                     ray=options["ray"],
                 )
             except (KeyboardInterrupt, RunError) as reason:
-                if not (folder / DATABASE).is_file():
+                if not keeps_study(folder):
                     raise
                 ending = reason
         try:
-            tables = _report(folder, output)
+            tables = _report(folder, options["storage"], output)
         except DseError as error:
             if ending is None:
                 output.print(f"The study is complete; for its report: dse report {folder}", soft_wrap=True)
@@ -233,12 +241,12 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         raise RunError(f"no trial of {folder} is complete: {reasons}. `dse trials {folder}` lists them.")
 
 
-def _report(folder: Path, output: Console) -> StudyTables:
+def _report(folder: Path, storage: str | None, output: Console) -> StudyTables:
     from dse.api import write_views
     from dse.cli.studies import front_table
     from dse.study.load import load_study
 
-    tables = load_study(folder)
+    tables = load_study(folder, storage)
     output.print(str(tables.answer), soft_wrap=True)
     output.print(front_table(tables))
     write_views(folder, tables)

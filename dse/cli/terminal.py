@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from dse.units import value_text
+from dse.units import value_text, without_passwords
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,11 +23,12 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def visible(text: str) -> str:
-    r"""Write control characters of a text out, line ends and tabs left as they are.
+    r"""Write control characters of a text out, line ends and tabs left as they are; leave passwords of URLs out.
 
     >>> visible("\x1b[31mred\n")
     '\\x1b[31mred\n'
     """
+    text = without_passwords(text)
     if text.isascii() and text.isprintable():
         return text
     return "".join(

@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 
 from dse.errors import DseError, RecipeError, RunError, StudyError
-from dse.study.sqlite import SqliteStorage
+from dse.study.bulk import BulkStorage
 
 DATABASE = "study.db"
 # Of what a study's attributes hold. Studies of version 0.1 do not name theirs.
@@ -22,7 +22,7 @@ LOCK_SECONDS = 90.0
 _DAMAGE = (RuntimeError, AssertionError, LookupError, TypeError, ValueError, AttributeError)
 
 
-def storage_at(path: Path, *, create: bool = False) -> SqliteStorage:
+def storage_at(path: Path, *, create: bool = False) -> BulkStorage:
     """Give the storage in a file, of any name.
 
     Args:
@@ -30,7 +30,7 @@ def storage_at(path: Path, *, create: bool = False) -> SqliteStorage:
         create: Whether it is made if it is not there; an old one is opened as it is, no table added.
     """
     # Braces, "?" and "%" of a path mean something in Optuna's and SQLAlchemy's URLs: the file is opened here.
-    return SqliteStorage(
+    return BulkStorage(
         "sqlite:///study.db",
         engine_kwargs={"creator": lambda: _connect(path.resolve(), create=create)},
         skip_table_creation=not create,
@@ -63,20 +63,32 @@ def open_database(folder: Path) -> optuna.Study:
             study.user_attrs["space"]
         except (ValueError, KeyError):
             raise StudyError(f"{path}: holds no study of dse. Give the new study another --name.") from None
-    written = study.user_attrs.get("format", FORMAT)
-    if not isinstance(written, int) or written > FORMAT:
-        raise StudyError(
-            f"{path}: was written by a newer dse (format {written!r}; this one reads up to {FORMAT}). Update dse."
-        )
+    check_format(study, path)
     return study
 
 
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Explain what a database says that cannot be read.
+def check_format(study: optuna.Study, where: object) -> None:
+    """Refuse a study of a newer version.
 
     Raises:
-        StudyError: It is locked, cut short or damaged, or holds something else.
+        StudyError: It is one.
+    """
+    written = study.user_attrs.get("format", FORMAT)
+    if not isinstance(written, int) or written > FORMAT:
+        raise StudyError(
+            f"{where}: was written by a newer dse (format {written!r}; this one reads up to {FORMAT}). Update dse."
+        )
+
+
+@contextmanager
+def readable(path: object) -> Iterator[None]:
+    """Explain what a database says that cannot be read.
+
+    Args:
+        path: The file, or what is shown of a server's address.
+
+    Raises:
+        StudyError: It is locked, cut short or damaged, holds something else, or its server cannot be reached.
     """
     try:
         yield
@@ -92,6 +104,11 @@ def readable(path: Path) -> Iterator[None]:
             ) from None
         if not isinstance(reason, (*_database_errors(), optuna.exceptions.OptunaError, *_DAMAGE)):
             raise
+        if _is_of_server(reason):
+            raise StudyError(
+                f"{path}: cannot be used ({said}). Check the address, and that its server runs; a password is taken "
+                "from the URL, PGPASSWORD or ~/.pgpass."
+            ) from None
         raise StudyError(
             f"{path}: is no readable Optuna storage ({said}). Restore it, or give another --name."
         ) from None
@@ -125,6 +142,34 @@ def _has_tables(path: Path) -> bool:
     with closing(_connect(path.resolve())) as connection:
         names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {"studies", "trials", "version_info", "alembic_version"} <= {name for (name,) in names}
+
+
+@contextmanager
+def server_writable(where: object) -> Iterator[None]:
+    """Explain why a server does not take what is written.
+
+    Raises:
+        RunError: It is gone, and was waited for, or it refuses.
+    """
+    try:
+        yield
+    except Exception as reason:
+        if not isinstance(reason, (*_database_errors(), optuna.exceptions.StorageInternalError)):
+            raise
+        raise RunError(
+            f"{where}: cannot be written ({_first_line(reason)}). Once the server is back, the same command resumes "
+            "the study; an epoch that it missed is in the study's checkpoints."
+        ) from None
+
+
+def _is_of_server(reason: BaseException) -> bool:
+    import sqlalchemy.exc
+
+    chain = [reason]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    of_server = any(isinstance(each, sqlalchemy.exc.DBAPIError) for each in chain)
+    return of_server and not isinstance(chain[-1], sqlite3.Error)
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -13,25 +13,29 @@ from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.database import DATABASE, open_database, readable
+from dse.study.address import STORAGE_FILE
+from dse.study.database import DATABASE, readable
+from dse.study.shared import keeps_study, open_study, where_kept
 from dse.study.storage import SPACE_FILE, stored_space
 from dse.study.trials import read_trials
 
 
-def load_study(path: str | Path) -> StudyTables:
+def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
     """Load a study's trials, curves and front as pandas frames.
 
     Args:
-        path: The study's folder. ``study.db`` is read if it is there, else the published CSV files.
+        path: The study's folder. ``study.db`` is read if it is there, else the storage that the folder remembers, else
+            the published CSV files.
+        storage: URL of the storage, instead of the one that the folder remembers.
 
     Raises:
         StudyError: There is no study, or it cannot be read.
     """
     folder = Path(path)
-    if (folder / DATABASE).exists():
-        study = open_database(folder)
-        space = stored_space(study, folder)
-        with readable(folder / DATABASE):
+    if keeps_study(folder) or storage is not None:
+        study, where = open_study(folder, storage), where_kept(folder, storage)
+        space = stored_space(study, where)
+        with readable(where):
             trials = read_trials(study)
             environment = check_environment(study.user_attrs.get("environment", {}))
         return make_tables(
@@ -89,7 +93,9 @@ def find_study(name: str, results: Path) -> Path:
         if folder.is_dir():
             return folder
     known = sorted(
-        path.parent.name for path in (*results.glob(f"*/{DATABASE}"), *results.glob("*/trials.csv"))
+        path.parent.name
+        for file in (DATABASE, STORAGE_FILE, "trials.csv")
+        for path in results.glob(f"*/{file}")
     )
     there = (
         f"the studies in {results}/ are: {', '.join(dict.fromkeys(known))}"

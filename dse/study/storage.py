@@ -10,20 +10,20 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from dse.errors import StudyError
 from dse.files import refuse_link, remove_unfinished
 from dse.record.environment import check_environment
-from dse.record.objectives import directions
 from dse.record.tables import write_view
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.address import STORAGE_FILE, Address, find_address, remember, remembered
 from dse.study.comparing import check_compares
-from dse.study.database import DATABASE, FORMAT, open_database, readable, storage_at, writable
+from dse.study.database import DATABASE, open_database, readable, server_writable, storage_at, writable
 from dse.study.quiet import quiet_optuna
+from dse.study.shared import find_shared, make_shared
+from dse.study.studies import new_study
 from dse.study.trials import read_trials
 from dse.study.widening import carried_over, check_space
 
@@ -54,6 +54,7 @@ def opened(
     *,
     widen: bool = False,
     any_device: bool = False,
+    storage: str | None = None,
 ) -> Iterator[optuna.Study]:
     """Create a study or resume one, and keep others from writing to it meanwhile.
 
@@ -64,16 +65,22 @@ def opened(
         environment: Machine, device, versions and the data's fingerprint.
         widen: Whether a study of a space that this one contains is carried over into it.
         any_device: Whether a study is resumed on a device of another name than its own.
+        storage: URL of the storage that keeps it; the one that the folder remembers, or a file in it, if None.
 
     Raises:
         StudyError: The name is a path; the folder cannot be written to; another dse explores it now; or it
             holds results that this space, data or device may not be mixed with.
-        RunError: The database stayed locked, or the disk is full.
+        RunError: The database stayed locked, its server stayed away, or the disk is full.
     """
     check_name(name)
     folder = results / name
     # Optuna logs every trial it creates or ends; the watcher of a study says that better.
     with _locked(folder), quiet_optuna():
+        address = find_address(folder, storage)
+        if address is not None:
+            with _shared(folder, address, space, environment, widen=widen, any_device=any_device) as study:
+                yield study
+            return
         with writable(folder / DATABASE), _folder_written(folder):
             remove_unfinished(folder)
             study = _create_or_resume(folder, space, environment, widen=widen, any_device=any_device)
@@ -111,20 +118,59 @@ def _folder_written(folder: Path) -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def _shared(
+    folder: Path,
+    address: Address,
+    space: SearchSpace,
+    environment: Mapping[str, Any],
+    *,
+    widen: bool,
+    any_device: bool,
+) -> Iterator[optuna.Study]:
+    """Create or resume a study on a server, as its one driver."""
+    from dse.study.server import driver_storage
+
+    if (folder / DATABASE).exists():
+        raise StudyError(
+            f"{folder} has a study of its own in {DATABASE}. Leave --storage out, or give the new study another --name."
+        )
+    known = remembered(folder)
+    with driver_storage(address) as storage, server_writable(address):
+        study = find_shared(address, storage)
+        if study is None:
+            if known is not None and known.url != address.url:
+                raise StudyError(
+                    f"{address}: there is no such study, but {folder / STORAGE_FILE} names one: {known}. Move it "
+                    "there, leave --storage out, or give the new study another --name."
+                )
+            _refuse_tables(folder, str(address))
+            with _folder_written(folder):
+                study = make_shared(address, storage, space, environment)
+        else:
+            before, _ = _checked(
+                study, folder, address, space, environment, widen=widen, any_device=any_device
+            )
+            if space.explored != before.explored:
+                moved = carried_over(study, before, space)
+                storage.rewrite_trials(study._study_id, moved, {"space": space.dump()})
+                study = optuna.load_study(study_name=address.study, storage=storage)
+        with _folder_written(folder):
+            remove_unfinished(folder)
+        remember(folder, address)
+        write_view(folder / SPACE_FILE, space.to_yaml())
+        yield study
+
+
 def _create_or_resume(
     folder: Path, space: SearchSpace, environment: Mapping[str, Any], *, widen: bool, any_device: bool
 ) -> optuna.Study:
-    if (folder / DATABASE).exists():
+    path = folder / DATABASE
+    if path.exists():
         study = open_database(folder)
-        with readable(folder / DATABASE):
-            read_trials(study)
-            earlier = check_environment(study.user_attrs.get("environment", {}))
-        check_compares(folder, earlier, environment, any_device=any_device)
-        if environment.get("workers", 1) > earlier.get("workers", 1):
-            earlier = earlier | {"workers": environment["workers"]}
-            study.set_user_attr("environment", earlier)
-        before = stored_space(study, folder)
-        check_space(study, folder, before, space, widen)
+        before, earlier = _checked(
+            study, folder, path, space, environment, widen=widen, any_device=any_device
+        )
         if space.explored != before.explored:
             make_database(
                 folder,
@@ -133,16 +179,43 @@ def _create_or_resume(
                 carried_over(study, before, space),
             )
             study = open_database(folder)
-    elif any(folder.glob("*.csv")):
-        raise StudyError(
-            f"{folder} holds the tables of a study without its {DATABASE}, which a new study would overwrite. "
-            "Give the new study another --name."
-        )
     else:
+        _refuse_tables(folder, DATABASE)
         make_database(folder, space, environment, [])
         study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
+
+
+def _checked(
+    study: optuna.Study,
+    folder: Path,
+    where: Path | Address,
+    space: SearchSpace,
+    environment: Mapping[str, Any],
+    *,
+    widen: bool,
+    any_device: bool,
+) -> tuple[SearchSpace, Mapping[str, Any]]:
+    """Give a study's space and environment, if it may be resumed in these."""
+    with readable(where):
+        read_trials(study)
+        earlier = check_environment(study.user_attrs.get("environment", {}))
+    check_compares(folder, earlier, environment, any_device=any_device)
+    if environment.get("workers", 1) > earlier.get("workers", 1):
+        earlier = earlier | {"workers": environment["workers"]}
+        study.set_user_attr("environment", earlier)
+    before = stored_space(study, where)
+    check_space(study, folder, before, space, widen)
+    return before, earlier
+
+
+def _refuse_tables(folder: Path, database: str) -> None:
+    if any(folder.glob("*.csv")):
+        raise StudyError(
+            f"{folder} holds the tables of a study without its {database}, which a new study would overwrite. "
+            "Give the new study another --name."
+        )
 
 
 def make_database(
@@ -161,26 +234,6 @@ def make_database(
     unfinished.replace(folder / DATABASE)
 
 
-def new_study(
-    storage: BaseStorage, name: str, space: SearchSpace, environment: Mapping[str, Any]
-) -> optuna.Study:
-    """Create a study without trials in a storage of Optuna's: on disk, or in memory."""
-    study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        directions=[
-            StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
-            for maximise in directions(space.objectives)
-        ],
-    )
-    # Names for optuna-dashboard; Optuna still calls the method experimental.
-    study.set_metric_names(list(space.objectives))
-    study.set_user_attr("format", FORMAT)
-    study.set_user_attr("space", space.dump())
-    study.set_user_attr("environment", dict(environment))
-    return study
-
-
-def stored_space(study: optuna.Study, folder: Path) -> SearchSpace:
-    """Give the space that a study explores."""
-    return parse_space(study.user_attrs["space"], str(folder / DATABASE), recorded=True)
+def stored_space(study: optuna.Study, where: object) -> SearchSpace:
+    """Give the space that a study explores; ``where`` it is kept is for the error's text."""
+    return parse_space(study.user_attrs["space"], str(where), recorded=True)

@@ -10,8 +10,8 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from dse.study.bulk import FEW, BulkStorage, parsed
 from dse.study.quiet import quiet_optuna
-from dse.study.sqlite import FEW, SqliteStorage, parsed
 from tests.fakes import FakeTrainer, make_space, run_study
 
 URL = "sqlite:///{}"
@@ -40,7 +40,7 @@ def read(storage: RDBStorage) -> list[FrozenTrial]:
 
 
 def test_reading_is_as_optunas(database: Path) -> None:
-    ours, theirs = SqliteStorage(URL.format(database)), RDBStorage(URL.format(database))
+    ours, theirs = BulkStorage(URL.format(database)), RDBStorage(URL.format(database))
     assert read(ours) == read(theirs)
     assert {trial.state for trial in read(ours)} >= {TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING}
     for states in ((TrialState.WAITING,), (TrialState.COMPLETE, TrialState.RUNNING)):
@@ -49,10 +49,10 @@ def test_reading_is_as_optunas(database: Path) -> None:
 
 
 def test_many_trials_are_read_as_few_are(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = SqliteStorage(URL.format(database))
+    storage = BulkStorage(URL.format(database))
     few = read(storage)
     assert 10 < len(few) <= FEW
-    monkeypatch.setattr("dse.study.sqlite.FEW", 10)
+    monkeypatch.setattr("dse.study.bulk.FEW", 10)
     assert read(storage) == few
     assert storage._get_trials(1, None, {2, 4}, 5) == [few[1], few[3], *few[5:]]
 
@@ -82,10 +82,10 @@ def test_json_is_read_as_python_reads_it(value: object) -> None:
 
 
 def test_copying_is_as_optunas(database: Path, tmp_path: Path) -> None:
-    trials = read(SqliteStorage(URL.format(database)))
+    trials = read(BulkStorage(URL.format(database)))
     copies = []
     for name in ("ours", "theirs"):
-        storage = SqliteStorage(URL.format(tmp_path / name))
+        storage = BulkStorage(URL.format(tmp_path / name))
         with quiet_optuna():
             study = optuna.create_study(study_name="s", storage=storage, directions=["minimize"] * 3)
             if name == "ours":
@@ -100,7 +100,7 @@ def test_an_attribute_is_written_as_optuna_writes_it(database: Path, tmp_path: P
     copies = [tmp_path / "ours.db", tmp_path / "theirs.db"]
     for path in copies:
         path.write_bytes(database.read_bytes())
-    ours, theirs = SqliteStorage(URL.format(copies[0])), RDBStorage(URL.format(copies[1]))
+    ours, theirs = BulkStorage(URL.format(copies[0])), RDBStorage(URL.format(copies[1]))
     at_work, ended = (
         next(trial._trial_id for trial in read(theirs) if trial.state is state)
         for state in (TrialState.RUNNING, TrialState.COMPLETE)
