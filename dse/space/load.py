@@ -15,6 +15,7 @@ from dse.recipe.recipe import CAPSULES_ONLY, Recipe, parse_recipe
 from dse.section import messages
 from dse.space.search_space import SearchSpace
 from dse.space.tree import ONE_OF, Alternatives, Group, plain_groups
+from dse.units import clipped
 
 # Every combination of bounds and choices of a block is checked, which takes up to a millisecond for each.
 MOST_CORNERS = 10_000
@@ -69,7 +70,7 @@ def parse_space(content: object, source: str, *, recorded: bool = False) -> Sear
         else:
             _check(space)
     except (SpaceError, RecipeError) as error:
-        raise SpaceError(f"{source}: {error}") from None
+        raise SpaceError(f"{source}: {clipped(str(error), 3_000)}") from None
     return space
 
 

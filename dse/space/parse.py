@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Hashable, Iterable, Mapping, Set
 from typing import Any
 
@@ -103,7 +103,11 @@ def _parse_range(content: Mapping[str, Any], name: str) -> Range:
         raise SpaceError(f"{name}.{extra[0]}: unknown key of a range. The keys are low, high, log, integer.")
     for key in ("low", "high"):
         value = content.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not abs(value) <= sys.float_info.max
+        ):
             raise SpaceError(f"{name}.{key}={_shown(value)}, but a range needs a finite number.")
     for key in ("log", "integer"):
         if not isinstance(content.get(key, False), bool):

@@ -91,6 +91,8 @@ SPACES: dict[str, tuple[dict[str, Any], str]] = {
     }}}, "learning_rate has more than 10,000 combinations to check"),
     "a range of epochs": ({"recipe": {"epochs": {"low": 1, "high": HUGE, "integer": True}}}, "epochs=10{18}"),
     "objectives": ({"objectives": ["train_seconds", "accuracy"] * 100}, r"objectives: \[.*\.\.\. names one twice"),
+    "a range without end": ({"recipe": {"epochs": {"low": 1, "high": 10**390, "integer": True}}},
+                            "epochs.high=10.*but a range needs a finite number"),
     "keys of several types": ({"recipe": {"epochs": {"choices": [1], 1: 2, "a": 3}}}, "unknown key beside choices"),
 }  # fmt: skip
 
