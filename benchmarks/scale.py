@@ -158,7 +158,7 @@ class Simulated(Runner):
 
     def _events_of(self, job: Job, begin: float) -> Iterator[tuple[float, Event]]:
         now = time.perf_counter()
-        run = finished(self.trainer.train(job.plan, job.seed))
+        run = finished(self.trainer.epochs(job.plan, job.seed))
         self.drawing_seconds += time.perf_counter() - now
         for row in run.curve:
             yield begin + row.train_seconds, EpochEnded(job.number, row)
