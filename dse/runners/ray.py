@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -72,7 +73,8 @@ class _Actor:
     """Trains one job at a time, wherever it is."""
 
     def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer.keeping_in(Path(tempfile.mkdtemp(prefix="dse-")))
+        # The folder is there as long as a checkpoint is: a worker that is killed leaves nothing.
+        self._trainer = trainer.keeping_in(Path(tempfile.gettempdir(), f"dse-{uuid.uuid4().hex}"))
         self._at_work: Work | None = None
         self._job: Job | None = None
 

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,11 +45,28 @@ OTHERS = [name for name in RUNNERS if name != "inline"]
 
 @contextmanager
 def running(kind: str, trainer: Trainer | None = None) -> Iterator[Runner]:
+    if kind == "ray" and trainer is None:
+        yield kept_on_ray()
+        return
     runner = RUNNERS[kind](Scripted() if trainer is None else trainer)
     try:
         yield runner
     finally:
         runner.close()
+
+
+@cache
+def kept_on_ray() -> Runner:
+    """Actors take seconds to begin, so that most tests have the same two, or what is left of them."""
+    return on_ray(Scripted())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def given_up() -> Iterator[None]:
+    """Leave the cores to other tests."""
+    yield
+    if kept_on_ray.cache_info().currsize:
+        kept_on_ray().close()
 
 
 def jobs(*seeds: int) -> list[Job]:
