@@ -34,6 +34,7 @@ class History:
         self._baselines: list[Progress] = []
         self._ended: dict[Hashable, list[Progress]] = {}
         self._points: dict[Hashable, Floats] = {}
+        self._at_work: dict[Hashable, Floats] = {}
         self._curves: list[tuple[Floats, Floats]] = []
         self._aligned: dict[tuple[float, ...], Floats] = {}
         self._least_seconds: dict[int, float] = {}
@@ -49,6 +50,8 @@ class History:
     def record_epoch(self, run: Progress, recipe: Hashable) -> None:
         """Learn the latest epoch of a run of a recipe; its earlier ones are known."""
         self._record_point(run, len(run.seconds), recipe)
+        if not self._ended.get(recipe):
+            self._at_work[recipe] = mean_points([run])
         self._record_completed(run)
 
     def record_end(self, run: Progress, recipe: Hashable, *, counts: bool = True) -> None:
@@ -59,6 +62,7 @@ class History:
             recipe: What it is a run of.
             counts: Whether it ended by itself; one that was cut off stands for its recipe only while no other does.
         """
+        self._at_work.pop(recipe, None)
         ended = self._ended.setdefault(recipe, [])
         if not run.seconds or (ended and not counts):
             return
@@ -68,7 +72,8 @@ class History:
         self._points[recipe] = mean_points(ended or [run])
         if before is None:
             return
-        everything = self._points.values()
+        # A front that loses points is made again, of runs at work too.
+        everything = [*self._points.values(), *self._at_work.values()]
         self.front = front_after(self.front, before, self._points[recipe], everything, (False, False, False))
 
     def refer_to(self, baseline: Progress) -> None:

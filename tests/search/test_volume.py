@@ -116,3 +116,15 @@ def test_a_front_that_is_kept_up_to_date_is_the_front_of_all_means(seed: int) ->
         points = np.concatenate([mean_points(each) for each in runs.values()])
         expected = points[front_mask(points, (False, False, False))]
         assert {*map(tuple, history.front)} == {*map(tuple, expected)}
+
+
+def test_a_front_that_is_made_again_keeps_the_points_of_runs_at_work() -> None:
+    history = History()
+    history.record(run((0.8, 0.9)), "a")
+    history.record_epoch(run((0.85,)), "b")
+    history.record_epoch(run((0.85, 0.95)), "b")
+    # The mean of "a" falls below what its first run alone had: the front loses points, and is looked for again.
+    history.record(run((0.6, 0.7)), "a")
+    assert {round(error, 6) for error in history.front[:, 1]} == {0.15, 0.05}
+    history.record_end(run((0.85, 0.95)), "b")
+    assert {round(error, 6) for error in history.front[:, 1]} == {0.15, 0.05}
