@@ -51,6 +51,10 @@ class StudyError(InputError):
     """A study that cannot be opened, created or resumed."""
 
 
+class DamagedError(StudyError):
+    """A study's database is there, but cannot be read."""
+
+
 class RunError(DseError):
     """A run that failed although its input was sound."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import optuna
 
-from dse.errors import DseError, RecipeError, RunError, StudyError
+from dse.errors import DamagedError, DseError, RecipeError, RunError, StudyError
 from dse.study.bulk import BulkStorage
 
 DATABASE = "study.db"
@@ -109,7 +109,7 @@ def readable(path: object) -> Iterator[None]:
                 f"{path}: cannot be used ({said}). Check the address, and that its server runs; a password is taken "
                 "from the URL, PGPASSWORD or ~/.pgpass."
             ) from None
-        raise StudyError(
+        raise DamagedError(
             f"{path}: is no readable Optuna storage ({said}). Restore it, or give another --name."
         ) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial
 
-from dse.errors import StudyError
+from dse.errors import DamagedError, StudyError
 from dse.files import refuse_link, remove_unfinished
 from dse.record.environment import check_environment
 from dse.record.tables import write_view
@@ -20,11 +21,19 @@ from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.address import STORAGE_FILE, Address, find_address, remember, remembered
 from dse.study.comparing import check_compares
-from dse.study.database import DATABASE, open_database, readable, server_writable, storage_at, writable
+from dse.study.database import (
+    DATABASE,
+    open_database,
+    readable,
+    server_writable,
+    storage_at,
+    writable,
+)
 from dse.study.quiet import quiet_optuna
+from dse.study.salvage import salvaged_trials
 from dse.study.shared import find_shared, make_shared
 from dse.study.studies import new_study
-from dse.study.trials import read_trials
+from dse.study.trials import epochs_reached, is_drawn, read_trials
 from dse.study.widening import carried_over, check_space
 
 SPACE_FILE = "space.yaml"
@@ -167,10 +176,13 @@ def _create_or_resume(
 ) -> optuna.Study:
     path = folder / DATABASE
     if path.exists():
-        study = open_database(folder)
-        before, earlier = _checked(
-            study, folder, path, space, environment, widen=widen, any_device=any_device
-        )
+        try:
+            study = open_database(folder)
+            before, earlier = _checked(
+                study, folder, path, space, environment, widen=widen, any_device=any_device
+            )
+        except DamagedError as damage:
+            raise _saved_elsewhere(folder, space, environment, damage) from None
         if space.explored != before.explored:
             make_database(
                 folder,
@@ -185,6 +197,29 @@ def _create_or_resume(
         study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
+
+
+def _saved_elsewhere(
+    folder: Path, space: SearchSpace, environment: Mapping[str, Any], damage: DamagedError
+) -> StudyError:
+    """Save what can be read of a damaged database as a study of its own, and say where."""
+    other = folder.with_name(f"{folder.name}-salvaged")
+    resume = f"The same command with --name {other.name} resumes it."
+    if other.exists():
+        return StudyError(f"{damage} What could be read of it was saved as the study {other}. {resume}")
+    trials = salvaged_trials(folder / DATABASE, space)
+    drawn = sum(is_drawn(trial) for trial in trials)
+    if not drawn:
+        return damage
+    other.mkdir()
+    if (folder / ".checkpoints").is_dir():
+        shutil.copytree(folder / ".checkpoints", other / ".checkpoints")
+    make_database(other, space, environment, trials)
+    epochs = sum(map(epochs_reached, trials))
+    return StudyError(
+        f"{damage} What can be read of it, {drawn} trials with {epochs} epochs, is saved as the study {other}; the "
+        f"damaged file is as it was. {resume}"
+    )
 
 
 def _checked(

@@ -67,7 +67,7 @@ def carried_over(study: optuna.Study, before: SearchSpace, now: SearchSpace) -> 
         if recipe is not None:
             assignment = now.assignment_of(recipe)
             assert assignment is not None
-            _place(stored, assignment, now)
+            place(stored, assignment, now)
         elif stored.state is not OptunaState.WAITING:
             # Its process died while it was drawn: its values say nothing, and their ranges may be gone.
             stored.params, stored.distributions = {}, {}
@@ -78,7 +78,8 @@ def carried_over(study: optuna.Study, before: SearchSpace, now: SearchSpace) -> 
     return trials
 
 
-def _place(stored: FrozenTrial, assignment: Assignment, space: SearchSpace) -> None:
+def place(stored: FrozenTrial, assignment: Assignment, space: SearchSpace) -> None:
+    """Give a trial the values of a point of a space, and their ranges there."""
     if "fixed_params" in stored.system_attrs:
         attributes = copy.deepcopy(stored.system_attrs)
         stored.system_attrs = attributes | {"fixed_params": assignment}
