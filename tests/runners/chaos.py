@@ -150,8 +150,17 @@ def check_ended(folder: Path, undisturbed: Path) -> None:
     assert not (folder / ".checkpoints").exists()
 
 
-def chaos(folder: Path, rounds: int, seed: int = 0) -> dict[str, int]:
+def chaos(
+    folder: Path, rounds: int, seed: int = 0, *, longest_wait: float = LONGEST_WAIT, **changes: Any
+) -> dict[str, int]:
     """Kill drivers and workers, and check after each kill and each end.
+
+    Args:
+        folder: Where the studies go.
+        rounds: How many kills there are.
+        seed: Decides when, and who.
+        longest_wait: Seconds before a kill, at most.
+        **changes: Keys of the space to replace.
 
     Returns:
         How often which was killed, and how many studies came to their end.
@@ -160,14 +169,14 @@ def chaos(folder: Path, rounds: int, seed: int = 0) -> dict[str, int]:
         AssertionError: Something was lost.
     """
     choice, space = random.Random(seed), folder / "chaos.yaml"
-    space.write_text(json.dumps(SPACE))
+    space.write_text(json.dumps(SPACE | changes))
     undisturbed = Study(space, folder / "undisturbed", workers=1)
     undisturbed.start()
     undisturbed.wait()
     counts, known, study = Counter[str](), Epochs(), Study(space, folder / "s0", workers=2)
     while counts["driver"] + counts["worker"] < rounds:
         study.start()
-        if study.wait(choice.uniform(0, LONGEST_WAIT)):
+        if study.wait(choice.uniform(0, longest_wait)):
             check_ended(study.folder, undisturbed.folder)
             counts["studies"] += 1
             known, study = {}, Study(space, folder / f"s{counts['studies']}", workers=2)
