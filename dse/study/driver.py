@@ -49,6 +49,7 @@ class Driver:
         self._listed = listed
         self._rule = DominanceRule(history, space.confidence) if space.stopping == "dominated" else None
         self._baseline_id = space.baseline_recipe.id
+        self._summaries: dict[tuple[str, float | int | None], PlanSummary] = {}
         self._stillborn = 0  # workers, one after the other
         self.ledger = Ledger(space, history, listed, redone_trials(study))
 
@@ -66,8 +67,11 @@ class Driver:
 
     def take_in(self, trial: Trial) -> None:
         """Learn from a trial of an earlier call."""
-        plan = self._space.plan(trial.recipe)
-        self.ledger.add_earlier(trial, Progress.of(self._summary(plan, trial), trial.run.curve))
+        # Seeds of one recipe have one plan, whose making costs as much as all the rest.
+        sizes = (trial.recipe.id, trial.measures.get("parameters"))
+        if sizes not in self._summaries:
+            self._summaries[sizes] = self._summary(self._space.plan(trial.recipe), trial)
+        self.ledger.add_earlier(trial, Progress.of(self._summaries[sizes], trial.run.curve))
 
     def ending(self) -> str | None:
         """Say why no further trial is to begin, or None; what comes next is queued then.

@@ -153,7 +153,9 @@ def _queue_undone(study: optuna.Study, space: SearchSpace, *, retry_failed: bool
     """Queue every interrupted trial again, and every failed one if so asked, once each."""
     everything = study.get_trials(deepcopy=False)
     redone = {
-        stored.user_attrs.get("redoes") for stored in everything if queued_recipe(stored, space) is not None
+        stored.user_attrs["redoes"]
+        for stored in everything
+        if "redoes" in stored.user_attrs and queued_recipe(stored, space) is not None
     }
     for stored in everything:
         undone = was_interrupted(stored) or (retry_failed and has_failed(stored))
