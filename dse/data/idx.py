@@ -50,6 +50,8 @@ def read_idx(path: Path, shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
         sizes = tuple(np.frombuffer(begin, ">u4", count=len(shape), offset=len(magic)).tolist())
         if any(wanted not in (None, size) for wanted, size in zip(shape, sizes, strict=True)):
             raise _wrong(path, _product(shape), _product(sizes))
+        if 0 in sizes:  # beside a 0, the others may be of any size
+            raise _wrong(path, "at least one of everything", _product(sizes))
         length = math.prod(sizes)
         check_unzipped(path, length)
         # One byte more than wanted, and never the rest: a small file may unzip to any size.

@@ -38,12 +38,16 @@ def parse_recipe_tree(content: Mapping[str, Any]) -> Group | Joined:
         raise SpaceError(f"recipe.{ONE_OF}={_shown(ways)}, but it holds groups of blocks, each under a name.")
     branches = {}
     for label, way in ways.items():
+        if not isinstance(label, str):
+            raise SpaceError(
+                f"recipe.{ONE_OF}: the name {_shown(label)} is no text, and a record would hold another. Quote it."
+            )
         place = f"{ONE_OF}.{label}"
         if not isinstance(way, Mapping):
             raise SpaceError(f"recipe.{place}={_shown(way)}, but it is a group of blocks.")
         if both := sorted(common.keys() & way.keys()):
             raise SpaceError(f"recipe.{both[0]} stands beside {ONE_OF} and in {place}. Remove one.")
-        branches[str(label)] = _parse_blocks(way, f"{place}.")
+        branches[label] = _parse_blocks(way, f"{place}.")
     return Joined(_parse_blocks(common, ""), Alternatives(ONE_OF, branches))
 
 

@@ -209,3 +209,10 @@ def test_a_small_file_that_unzips_to_gigabytes_is_not_unzipped(tmp_path: Path) -
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10e6
+
+
+def test_no_images_of_any_size_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train-images-idx3-ubyte"
+    path.write_bytes(b"\x00\x00\x08\x03" + b"\x00" * 4 + b"\xff" * 8)
+    with pytest.raises(DataError, match="at least one of everything"):
+        read_idx(path, (None, None, None))

@@ -77,6 +77,10 @@ def test_a_space_without_groups_has_no_parameter_for_them() -> None:
 @pytest.mark.parametrize(
     ("recipe", "expected"),
     [
+        (
+            {"one_of": {0: {}}},
+            "recipe.one_of: the name 0 is no text, and a record would hold another. Quote it",
+        ),
         ({"one_of": {}}, r"recipe.one_of={}, but it holds groups of blocks, each under a name"),
         ({"one_of": [{}]}, r"recipe.one_of=\[{}\], but it holds groups"),
         ({"one_of": {"a": 3}}, r"recipe.one_of.a=3, but it is a group of blocks"),
