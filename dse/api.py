@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from typing_extensions import Unpack
 
-from dse.data.choice import DataChoice, named_data
+from dse.data.choice import DataChoice
 from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
 from dse.record.answer import shared_machine
 from dse.record.run import OnEpoch, Run
 from dse.record.tables import StudyTables
-from dse.space.load import load_space, parse_space
+from dse.space.changes import changed
+from dse.space.load import load_space
 from dse.space.search_space import SamplerName, SearchSpace, StoppingName
 from dse.study.watcher import Watcher
 from dse.training.machine import Machine
@@ -127,40 +128,6 @@ def explore(
         ) as study:
             run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder, start.storage)
-
-
-def changed(space: SearchSpace, changes: Mapping[str, Any]) -> SearchSpace:
-    """Give a space with some of its keys replaced, checked as it is then.
-
-    Raises:
-        SpaceError: It makes no sound study.
-    """
-    if not changes:
-        return space
-    asked = ", ".join(f"{key}={value!r}" for key, value in changes.items())
-    return parse_space(space.dump() | dict(changes), f"{space.name} with {asked}")
-
-
-def read_space(
-    name: str, changes: Mapping[str, Any], dataset: str | None, test_share: float | None = None
-) -> SearchSpace:
-    """Read a search space with some of its keys replaced, and check it as it is then.
-
-    Args:
-        name: A file, or the name of a space that comes with dse.
-        changes: Top-level keys to replace; None leaves one as it is.
-        dataset: Data set to use instead, or the path of own images.
-        test_share: Share of these that becomes their test part, if they have none.
-
-    Raises:
-        SpaceError: There is no such file, or it makes no sound study.
-    """
-    space = load_space(name)
-    asked = {key: value for key, value in changes.items() if value is not None}
-    if dataset is not None:
-        subsets = {"images", "validation_images", "test_images", "split_seed"}
-        asked["data"] = space.data.model_dump(include=subsets) | named_data(dataset, test_share)
-    return changed(space, asked)
 
 
 def train(

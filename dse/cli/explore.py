@@ -172,9 +172,10 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
       dse explore mnist-small --data-dir ~/data --trials 40
       dse explore my-space.yaml --name second-try --sampler tpe
     """
-    from dse.api import Start, read_space
+    from dse.api import Start
     from dse.api import explore as run
     from dse.cli.progress import make_view
+    from dse.space.changes import read_space
     from dse.study.load import find_study, load_study, starting_points
     from dse.study.shared import keeps_study
     from dse.study.storage import check_name
