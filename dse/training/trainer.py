@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,21 +16,18 @@ from dse.data.images import ImageData, load_images
 from dse.errors import DataError
 from dse.networks.build import build_network, sized_plan
 from dse.networks.network import Network
-from dse.recipe.plan import EpochPlan, Plan, compile_plan
+from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.record.environment import describe_code, describe_environment
-from dse.record.run import EpochRow, OnEpoch, Outcome, Run, Training, finished
-from dse.training.checkpoint import Checkpoint, CheckpointFiles, Checkpoints
+from dse.record.run import EpochRow, OnEpoch, Run, Training, finished
+from dse.training.checkpoint import CheckpointFiles, Checkpoints
 from dse.training.device import device_title, find_device, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
-from dse.training.evaluation import accuracy
-from dse.training.faults import explained_faults
 from dse.training.images import DeviceImages
+from dse.training.loop import Loop
 from dse.training.machine import Machine
-from dse.training.randomness import global_randomness, restore_randomness, seeded
+from dse.training.randomness import seeded
 from dse.training.step_engine import Engine, Setup
-from dse.training.stopwatch import Stopwatch
-from dse.training.stretches import epoch_stretches
 
 # What a run must find again to go on as it would have, beside torch and the choice of data.
 RESUMED_ON = ("dse", "commit", "device", "threads", "engine", "data_fingerprint")
@@ -265,70 +261,8 @@ class Trainer:
         """
         self._check_fit(plan)
         with seeded(seed, self.device):
-            return (yield from self._run(plan, seed, network))
-
-    def _run(self, plan: Plan, seed: int, network: Network | None) -> Training:
-        checkpoints = self._checkpoints
-        start = None if checkpoints is None else checkpoints.find(plan, seed)
-        clocks = _Clocks.of(self.device, start)
-        curve = [] if start is None else [*start.curve]
-        with explained_faults(self.device, max(plan.step_sizes)), clocks.setup:
-            engine = self.engine(plan, seed, network)
-            engine.prepare(plan.step_sizes)
-            if start is not None:
-                engine.restore(start.state)
-                restore_randomness(start.state, self.device)
-
-        def ended(outcome: Outcome, reason: str) -> Run:
-            if network is not None and engine.evaluated is not network:
-                network.load_state_dict(engine.evaluated.state_dict())
-            return Run(tuple(curve), outcome, reason, clocks.setup.seconds, engine.name)
-
-        for epoch in plan.epochs[len(curve) :]:
-            row = self._epoch(engine, plan, epoch, clocks)
-            if row is None:
-                return ended(Outcome.DIVERGED, _divergence(plan, epoch))
-            curve.append(row)
-            if checkpoints is not None:
-                state = engine.state() | global_randomness(self.device)
-                kept = Checkpoint(tuple(curve), clocks.setup.seconds, state)
-                checkpoints.keep(plan, seed, kept)
-            enough = yield row
-            if enough is not None:
-                return ended(Outcome.STOPPED, enough)
-        return ended(Outcome.COMPLETE, "")
-
-    def _epoch(self, engine: Engine, plan: Plan, epoch: EpochPlan, clocks: _Clocks) -> EpochRow | None:
-        """Train and evaluate one epoch; None if its loss is not finite."""
-        largest = max(segment.batch_size for segment in epoch.segments)
-        with explained_faults(self.device, largest), clocks.train:
-            sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-            for chosen, batch_size, rates, shares in epoch_stretches(plan, epoch, engine.generator):
-                sums += engine.train(chosen, batch_size, rates, shares)
-                if not sums.isfinite().all():
-                    break
-            losses = (sums / plan.images).tolist()
-        if not all(map(math.isfinite, losses)):
-            return None
-        _, chosen_on, tested = self.parts
-        with explained_faults(self.device, largest), clocks.evaluation:
-            validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
-            test = accuracy(engine.predict, tested)
-        return EpochRow(
-            epoch=epoch.epoch,
-            batch_size=epoch.batch_size,
-            steps=epoch.steps,
-            images_seen=epoch.epoch * plan.images,
-            first_rate=epoch.first_rate,
-            last_rate=epoch.last_rate,
-            train_seconds=clocks.train.seconds,
-            eval_seconds=clocks.evaluation.seconds,
-            loss=losses[0],
-            margin_loss=losses[1],
-            reconstruction_loss=losses[2],
-            validation_accuracy=validation,
-            test_accuracy=test,
-        )
+            loop = Loop(plan, seed, lambda: self.parts, self.device, self._checkpoints)
+            return (yield from loop.run(lambda: self.engine(plan, seed, network), network))
 
     def _check_fit(self, plan: Plan) -> None:
         shape, count = self.data.dataset.shape, self.data.split.train_images
@@ -337,29 +271,3 @@ class Trainer:
                 f"the plan is for {plan.images} training images of {plan.image}, but {self.data.name} holds "
                 f"{count} of {shape}. Compile the plan for these."
             )
-
-
-@dataclass(frozen=True, slots=True)
-class _Clocks:
-    """What a run has spent, each on a clock of its own."""
-
-    setup: Stopwatch
-    train: Stopwatch
-    evaluation: Stopwatch
-
-    @classmethod
-    def of(cls, device: torch.device, start: Checkpoint | None) -> _Clocks:
-        """Begin at 0, or where a run was."""
-        if start is None:
-            return cls(Stopwatch(device), Stopwatch(device), Stopwatch(device))
-        last = start.curve[-1]
-        spent = (start.setup_seconds, last.train_seconds, last.eval_seconds)
-        return cls(*(Stopwatch(device, seconds) for seconds in spent))
-
-
-def _divergence(plan: Plan, epoch: EpochPlan) -> str:
-    low, high = sorted((epoch.first_rate, epoch.last_rate))
-    return (
-        f"the loss stopped being finite in epoch {epoch.epoch} of {len(plan.epochs)}, "
-        f"at rates from {low:.3g} to {high:.3g}"
-    )

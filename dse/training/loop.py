@@ -1,0 +1,136 @@
+"""The loop of one run: its epochs, their clocks and evaluations, and the checkpoints that they leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from dse.networks.network import Network
+from dse.recipe.plan import EpochPlan, Plan
+from dse.record.run import EpochRow, Outcome, Run, Training
+from dse.training.checkpoint import Checkpoint, Checkpoints
+from dse.training.evaluation import accuracy
+from dse.training.faults import explained_faults
+from dse.training.images import DeviceImages
+from dse.training.randomness import global_randomness, restore_randomness
+from dse.training.step_engine import Engine
+from dse.training.stopwatch import Stopwatch
+from dse.training.stretches import epoch_stretches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """One training of a plan with a seed.
+
+    Attributes:
+        plan: Every batch size, step and rate.
+        seed: Names the checkpoint.
+        parts: Gives the images to train on, to choose on and to test on; moving them to the device is set-up.
+        device: What computes.
+        checkpoints: Where an attempt before may have left one, and each epoch leaves one; none if None.
+    """
+
+    plan: Plan
+    seed: int
+    parts: Callable[[], tuple[DeviceImages, DeviceImages | None, DeviceImages]]
+    device: torch.device
+    checkpoints: Checkpoints | None
+
+    def run(self, build: Callable[[], Engine], network: Network | None) -> Training:
+        """Train an epoch each time that the generator is resumed; see ``Trainer.epochs``.
+
+        Args:
+            build: Builds the engine; its time is set-up.
+            network: Holds in the end the weights that were evaluated, if given.
+        """
+        plan, seed, checkpoints = self.plan, self.seed, self.checkpoints
+        start = None if checkpoints is None else checkpoints.find(plan, seed)
+        clocks = _Clocks.of(self.device, start)
+        curve = [] if start is None else [*start.curve]
+        with explained_faults(self.device, max(plan.step_sizes)), clocks.setup:
+            engine = build()
+            engine.prepare(plan.step_sizes)
+            if start is not None:
+                engine.restore(start.state)
+                restore_randomness(start.state, self.device)
+
+        def ended(outcome: Outcome, reason: str) -> Run:
+            if network is not None and engine.evaluated is not network:
+                network.load_state_dict(engine.evaluated.state_dict())
+            return Run(tuple(curve), outcome, reason, clocks.setup.seconds, engine.name)
+
+        for epoch in plan.epochs[len(curve) :]:
+            row = self._epoch(engine, epoch, clocks)
+            if row is None:
+                return ended(Outcome.DIVERGED, _divergence(plan, epoch))
+            curve.append(row)
+            if checkpoints is not None:
+                state = engine.state() | global_randomness(self.device)
+                kept = Checkpoint(tuple(curve), clocks.setup.seconds, state)
+                checkpoints.keep(plan, seed, kept)
+            enough = yield row
+            if enough is not None:
+                return ended(Outcome.STOPPED, enough)
+        return ended(Outcome.COMPLETE, "")
+
+    def _epoch(self, engine: Engine, epoch: EpochPlan, clocks: _Clocks) -> EpochRow | None:
+        """Train and evaluate one epoch; None if its loss is not finite."""
+        plan = self.plan
+        largest = max(segment.batch_size for segment in epoch.segments)
+        with explained_faults(self.device, largest), clocks.train:
+            sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+            for chosen, batch_size, rates, shares in epoch_stretches(plan, epoch, engine.generator):
+                sums += engine.train(chosen, batch_size, rates, shares)
+                if not sums.isfinite().all():
+                    break
+            losses = (sums / plan.images).tolist()
+        if not all(map(math.isfinite, losses)):
+            return None
+        _, chosen_on, tested = self.parts()
+        with explained_faults(self.device, largest), clocks.evaluation:
+            validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
+            test = accuracy(engine.predict, tested)
+        return EpochRow(
+            epoch=epoch.epoch,
+            batch_size=epoch.batch_size,
+            steps=epoch.steps,
+            images_seen=epoch.epoch * plan.images,
+            first_rate=epoch.first_rate,
+            last_rate=epoch.last_rate,
+            train_seconds=clocks.train.seconds,
+            eval_seconds=clocks.evaluation.seconds,
+            loss=losses[0],
+            margin_loss=losses[1],
+            reconstruction_loss=losses[2],
+            validation_accuracy=validation,
+            test_accuracy=test,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """What a run has spent, each on a clock of its own."""
+
+    setup: Stopwatch
+    train: Stopwatch
+    evaluation: Stopwatch
+
+    @classmethod
+    def of(cls, device: torch.device, start: Checkpoint | None) -> _Clocks:
+        """Begin at 0, or where a run was."""
+        if start is None:
+            return cls(Stopwatch(device), Stopwatch(device), Stopwatch(device))
+        last = start.curve[-1]
+        spent = (start.setup_seconds, last.train_seconds, last.eval_seconds)
+        return cls(*(Stopwatch(device, seconds) for seconds in spent))
+
+
+def _divergence(plan: Plan, epoch: EpochPlan) -> str:
+    low, high = sorted((epoch.first_rate, epoch.last_rate))
+    return (
+        f"the loss stopped being finite in epoch {epoch.epoch} of {len(plan.epochs)}, "
+        f"at rates from {low:.3g} to {high:.3g}"
+    )
