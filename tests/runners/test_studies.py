@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
+from optuna.trial import TrialState
 
 import dse
 from dse.errors import DeviceError, RunError
@@ -22,11 +24,12 @@ from dse.space.load import parse_space
 from dse.study.database import open_database
 from dse.study.explore import explore
 from dse.study.queue import MOST_DEATHS
+from dse.study.runner import EpochEnded, Job, Started
 from dse.study.trials import read_trials
 from dse.study.watcher import Watcher
 from dse.training.machine import Machine
 from tests.fakes import Quiet, make_space, run_in_memory, study_in_memory
-from tests.runners.trainers import DIES, Scripted, Unborn
+from tests.runners.trainers import DIES, Parent, Scripted, Unborn
 
 pytestmark = pytest.mark.slow
 
@@ -148,23 +151,58 @@ def test_a_killed_workers_trial_resumes_with_the_same_curve(tmp_path: Path) -> N
     assert not (tmp_path / "s" / ".checkpoints").exists()
 
 
-def test_workers_end_with_their_driver(tmp_path: Path) -> None:
+def test_workers_end_with_their_driver_and_take_along_what_they_began(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "from dse.runners.processes import Processes\n"
         "from dse.study.explore import explore\n"
         "from tests.fakes import Quiet, study_in_memory\n"
         "from tests.runners.test_studies import SPACE\n"
-        "from tests.runners.trainers import Scripted\n"
-        "trainer = Scripted(Path(sys.argv[1]), seconds=30)\n"
+        "from tests.runners.trainers import Parent\n"
+        "trainer = Parent(Path(sys.argv[1]))\n"
         "explore(study_in_memory(SPACE), SPACE, Processes([trainer, trainer]), Quiet())\n"
     )
-    (tmp_path / "began").mkdir()
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "began")]) as driver:
-        until(lambda: len(list((tmp_path / "began").iterdir())) == 2)
-        workers = [int(file.read_text()) for file in (tmp_path / "began").iterdir()]
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) as driver:
+        until(lambda: len(numbers_in(tmp_path)) == 4)
+        processes = numbers_in(tmp_path)
+        workers = [int(file.read_text()) for file in tmp_path.glob("*-904-*")]
+        scores = [Path(f"/proc/{worker}/oom_score_adj").read_text().strip() for worker in workers]
         driver.kill()
-    until(lambda: not any(is_alive(worker) for worker in workers))
+    assert scores == ["1000", "1000"], "the system takes the memory of workers first"
+    until(lambda: not any(is_alive(process) for process in processes))
+
+
+def numbers_in(folder: Path) -> list[int]:
+    return [int(text) for file in folder.iterdir() if (text := file.read_text())]
+
+
+def test_a_worker_that_is_given_up_takes_along_what_it_began(tmp_path: Path) -> None:
+    trainer = Parent(tmp_path)
+    runner = Processes([trainer])
+    runner.submit(Job(0, SPACE.plan(SPACE.baseline_recipe), 0))
+    events = runner.events()
+    assert isinstance(next(events), Started)
+    assert isinstance(next(events), EpochEnded)
+    runner.close()
+    processes = numbers_in(tmp_path)
+    assert len(processes) == 2
+    until(lambda: not any(is_alive(process) for process in processes))
+
+
+def test_one_trial_more_than_there_are_workers_is_asked_for() -> None:
+    study = study_in_memory(SPACE)
+
+    class Counting(Quiet):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: set[int] = set()
+
+        def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+            self.asked.add(len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))))
+
+    watcher = Counting()
+    with_two_workers(SPACE, watcher=watcher, study=study)
+    assert max(watcher.asked) == 3
 
 
 def until(true, seconds: float = 60) -> None:
@@ -194,3 +232,13 @@ def test_threads_are_divided_and_too_many_workers_refused() -> None:
         DeviceError, match=f"workers: {cores} with 2 threads each.*Use at most {max(1, cores // 2)}"
     ):
         shares(Machine("cpu", threads=2), cores)
+
+
+def test_each_worker_has_a_gpu_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dse.runners.shares.find_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr("dse.runners.shares.gpus_here", lambda: 2)
+    assert [each.device for each in shares(Machine("cuda"), 2)] == ["cuda:0", "cuda:1"]
+    with pytest.raises(DeviceError, match="a GPU trains one run at a time, and there are 2. Use at most 2"):
+        shares(Machine("cuda"), 3)
+    with pytest.raises(DeviceError, match="workers: 2 on device 'cuda:1'"):
+        shares(Machine("cuda:1"), 2)

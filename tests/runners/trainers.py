@@ -6,6 +6,7 @@ import dataclasses
 import os
 import resource
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,3 +88,13 @@ class Unborn(Scripted):
 
     def __reduce__(self) -> tuple[object, ...]:
         return int, ("no number",)
+
+
+class Parent(Scripted):
+    """Begins a process of its own in each training, and hangs."""
+
+    def epochs(self, plan: Plan, seed: int) -> Training:
+        assert self.folder is not None
+        child = subprocess.Popen(["sleep", "3600"])
+        (self.folder / f"child-{seed}").write_text(str(child.pid))
+        return (yield from super().epochs(plan, HANGS))
