@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from dse.errors import DamagedError, StudyError
 from dse.files import refuse_link, remove_unfinished
-from dse.record.environment import check_environment
+from dse.record.environment import check_environment, workers_of
 from dse.record.tables import write_view
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
@@ -54,6 +55,16 @@ def check_name(name: str) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a study is to explore now, and where; see ``opened``."""
+
+    space: SearchSpace
+    environment: Mapping[str, Any]
+    widen: bool
+    any_device: bool
+
+
 @contextmanager
 def opened(
     results: Path,
@@ -83,16 +94,17 @@ def opened(
     """
     check_name(name)
     folder = results / name
+    wanted = _Wanted(space, environment, widen, any_device)
     # Optuna logs every trial it creates or ends; the watcher of a study says that better.
     with _locked(folder), quiet_optuna():
         address = find_address(folder, storage)
         if address is not None:
-            with _shared(folder, address, space, environment, widen=widen, any_device=any_device) as study:
+            with _shared(folder, address, wanted) as study:
                 yield study
             return
         with writable(folder / DATABASE), _folder_written(folder):
             remove_unfinished(folder)
-            study = _create_or_resume(folder, space, environment, widen=widen, any_device=any_device)
+            study = _create_or_resume(folder, wanted)
         with writable(folder / DATABASE):
             yield study
 
@@ -128,15 +140,7 @@ def _folder_written(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _shared(
-    folder: Path,
-    address: Address,
-    space: SearchSpace,
-    environment: Mapping[str, Any],
-    *,
-    widen: bool,
-    any_device: bool,
-) -> Iterator[optuna.Study]:
+def _shared(folder: Path, address: Address, wanted: _Wanted) -> Iterator[optuna.Study]:
     """Create or resume a study on a server, as its one driver."""
     from dse.study.server import driver_storage
 
@@ -155,66 +159,53 @@ def _shared(
                 )
             _refuse_tables(folder, str(address))
             with _folder_written(folder):
-                study = make_shared(address, storage, space, environment)
+                study = make_shared(address, storage, wanted.space, wanted.environment)
         else:
-            before, _ = _checked(
-                study, folder, address, space, environment, widen=widen, any_device=any_device
-            )
-            if space.explored != before.explored:
-                moved = carried_over(study, before, space)
-                storage.rewrite_trials(study._study_id, moved, {"space": space.dump()})
+            before, _ = _checked(study, folder, address, wanted)
+            if wanted.space.explored != before.explored:
+                moved = carried_over(study, before, wanted.space)
+                storage.rewrite_trials(study._study_id, moved, {"space": wanted.space.dump()})
                 study = optuna.load_study(study_name=address.study, storage=storage)
         with _folder_written(folder):
             remove_unfinished(folder)
         remember(folder, address)
-        write_view(folder / SPACE_FILE, space.to_yaml())
+        write_view(folder / SPACE_FILE, wanted.space.to_yaml())
         yield study
 
 
-def _create_or_resume(
-    folder: Path, space: SearchSpace, environment: Mapping[str, Any], *, widen: bool, any_device: bool
-) -> optuna.Study:
-    path = folder / DATABASE
+def _create_or_resume(folder: Path, wanted: _Wanted) -> optuna.Study:
+    path, space = folder / DATABASE, wanted.space
     if path.exists():
         try:
             study = open_database(folder)
-            before, earlier = _checked(
-                study, folder, path, space, environment, widen=widen, any_device=any_device
-            )
+            before, earlier = _checked(study, folder, path, wanted)
         except DamagedError as damage:
-            raise _saved_elsewhere(folder, space, environment, damage) from None
+            raise _saved_elsewhere(folder, wanted, damage) from None
         if space.explored != before.explored:
-            make_database(
-                folder,
-                space,
-                earlier,
-                carried_over(study, before, space),
-            )
+            make_database(folder, space, earlier, carried_over(study, before, space))
             study = open_database(folder)
     else:
         _refuse_tables(folder, DATABASE)
-        make_database(folder, space, environment, [])
+        make_database(folder, space, wanted.environment, [])
         study = open_database(folder)
     write_view(folder / SPACE_FILE, space.to_yaml())
     return study
 
 
-def _saved_elsewhere(
-    folder: Path, space: SearchSpace, environment: Mapping[str, Any], damage: DamagedError
-) -> StudyError:
+def _saved_elsewhere(folder: Path, wanted: _Wanted, damage: DamagedError) -> StudyError:
     """Save what can be read of a damaged database as a study of its own, and say where."""
     other = folder.with_name(f"{folder.name}-salvaged")
     resume = f"The same command with --name {other.name} resumes it."
     if other.exists():
         return StudyError(f"{damage} What could be read of it was saved as the study {other}. {resume}")
-    trials = salvaged_trials(folder / DATABASE, space)
+    trials = salvaged_trials(folder / DATABASE, wanted.space)
     drawn = sum(is_drawn(trial) for trial in trials)
     if not drawn:
         return damage
     other.mkdir()
     if (folder / ".checkpoints").is_dir():
         shutil.copytree(folder / ".checkpoints", other / ".checkpoints")
-    make_database(other, space, environment, trials)
+    make_database(other, wanted.space, wanted.environment, trials)
     epochs = sum(map(epochs_reached, trials))
     return StudyError(
         f"{damage} What can be read of it, {drawn} trials with {epochs} epochs, is saved as the study {other}; the "
@@ -223,25 +214,18 @@ def _saved_elsewhere(
 
 
 def _checked(
-    study: optuna.Study,
-    folder: Path,
-    where: Path | Address,
-    space: SearchSpace,
-    environment: Mapping[str, Any],
-    *,
-    widen: bool,
-    any_device: bool,
+    study: optuna.Study, folder: Path, where: Path | Address, wanted: _Wanted
 ) -> tuple[SearchSpace, Mapping[str, Any]]:
-    """Give a study's space and environment, if it may be resumed in these."""
+    """Give a study's space and environment, if it may be resumed as it is wanted."""
     with readable(where):
         read_trials(study)
         earlier = check_environment(study.user_attrs.get("environment", {}))
-    check_compares(folder, earlier, environment, any_device=any_device)
-    if environment.get("workers", 1) > earlier.get("workers", 1):
-        earlier = earlier | {"workers": environment["workers"]}
-        study.set_user_attr("environment", earlier)
+    check_compares(folder, earlier, wanted.environment, any_device=wanted.any_device)
     before = stored_space(study, where)
-    check_space(study, folder, before, space, widen)
+    check_space(study, folder, before, wanted.space, wanted.widen)
+    if workers_of(wanted.environment) > workers_of(earlier):
+        earlier = earlier | {"workers": workers_of(wanted.environment)}
+        study.set_user_attr("environment", earlier)
     return before, earlier
 
 

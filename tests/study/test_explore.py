@@ -219,3 +219,13 @@ def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception])
         run_in(study, make_space(), Lost(), trials=3)
     (trial,) = run_in(study, make_space(), trials=1)
     assert (trial.state, trial.run.reason) == (Outcome.FAILED, "cuda:0 is gone")
+
+
+def test_the_most_workers_of_a_study_are_kept_and_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
+    run(tmp_path, make_space(), trials=1)
+    with pytest.raises(StudyError, match="explores another space"):
+        run(tmp_path, make_space(protocol="paper"), trials=1, environment=ENVIRONMENT | {"workers": 3})
+    assert load_study(tmp_path / "s").environment == ENVIRONMENT
+    for workers, most in ((2, 2), (1, 2), (4, 4)):
+        run(tmp_path, make_space(), trials=1, environment=ENVIRONMENT | {"workers": workers})
+        assert load_study(tmp_path / "s").environment["workers"] == most
