@@ -207,4 +207,5 @@ class _Remote(Worker):
             return f"{worker} was ended by Ray, since the node's memory ran out"
         if isinstance(error, _LOST_WITH_NODE) or "node has died" in text:
             return f"node {self._node}, where it was trained, is gone"
-        return f"{worker} was gone; the system does that when memory runs out"
+        # Ray may know of the worker's end before it knows of its node's.
+        return f"{worker} is gone: ended by the system, as it does when memory runs out, or with its node"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -70,7 +71,11 @@ def test_the_trials_of_a_node_that_dies_resume_on_another_one_with_the_same_curv
     assert 1 <= len(cut_off) <= 2
     assert len(moved) == len(undisturbed) + len(cut_off)
     reasons = [trial.run.reason for trial in cut_off]
-    assert all(reason.endswith("where it was trained, is gone") for reason in reasons), reasons
+    # Which of the two ends Ray tells of first is a race.
+    told = re.compile(
+        r"node \S+, where it was trained, is gone|its worker on node \S+ is gone: .* or with its node"
+    )
+    assert all(told.fullmatch(reason) for reason in reasons), reasons
     assert 2 in [trial.run.resumed_epochs for trial in moved if trial.attempt == 2]
     assert "2 runs at once" in moved[0].device
     assert not (tmp_path / "s" / ".checkpoints").exists()
