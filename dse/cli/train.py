@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -145,7 +144,7 @@ def _json(plan: Plan, run: Run, seed: int) -> dict[str, object]:
         "setup_seconds": run.setup_seconds,
         "train_seconds": run.train_seconds,
         "eval_seconds": run.eval_seconds,
-        "curve": [dataclasses.asdict(row) | {"accuracy": row.accuracy} for row in run.curve],
+        "curve": [row.as_dict() | {"accuracy": row.accuracy} for row in run.curve],
     }
 
 

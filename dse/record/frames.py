@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -14,10 +13,10 @@ from dse.recipe.recipe import Recipe
 from dse.record.front import RECIPE_WORDS, compare, recipe_words
 from dse.record.objectives import OBJECTIVES
 from dse.record.replicates import Replicates
-from dse.record.run import EpochRow
+from dse.record.run import EPOCH_COLUMNS, EpochRow
 from dse.record.trial import Trial
 
-CURVE_COLUMNS = ["trial", *(row.name for row in dataclasses.fields(EpochRow)), "accuracy", "best_accuracy"]
+CURVE_COLUMNS = ["trial", *EPOCH_COLUMNS, "accuracy", "best_accuracy"]
 MEASURED = ["setup_seconds", "eval_seconds", "best_epoch", "validation_accuracy", "test_accuracy"]
 COMPARED = ["on_front", "is_baseline", "seconds_to_baseline_accuracy", "time_ratio", "accuracy_gain"]
 FLOATS = ["possible_accuracy", "possible_seconds", "setup_seconds", "seconds_to_target", *COMPARED[2:]]

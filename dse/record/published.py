@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import math
@@ -19,12 +18,12 @@ from dse.record.cells import unescaped
 from dse.record.environment import check_environment, engine_name
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.right_file import published_right
+from dse.record.run import EPOCH_COLUMNS, EpochRow, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial
 from dse.units import clipped
 
-EPOCH_COLUMNS = [field.name for field in dataclasses.fields(EpochRow)]
 WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
 NEEDED = ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
 # Others, such as a column for each value of a recipe, are computed.
@@ -44,7 +43,7 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     """Read a study from trials.csv and curves.csv; its front is computed from them.
 
     Args:
-        folder: Holds both files, and environment.json if the machine is known.
+        folder: Holds both files, environment.json if the machine is known, and right.npz if the images are.
         space: The search space, as its file beside them holds it; without one the front is of train seconds
             and accuracy.
 
@@ -68,6 +67,7 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
         | dict(space),
         baseline_id=next(iter(baselines), ""),
         environment=_environment(folder / "environment.json"),
+        right=published_right(folder, trials),
     )
 
 

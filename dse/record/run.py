@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
+
+from dse.record.right import Right
 
 
 class Outcome(StrEnum):
@@ -47,6 +49,8 @@ class EpochRow:
             lenet5).
         validation_accuracy: Share of the validation images that are right; None where none were set aside.
         test_accuracy: Share of the test images that are right.
+        right: Which images were right, in a row that comes from a training; a row that was read from a study is
+            without them (``dse.study.right``). No part of what makes two rows equal.
     """
 
     epoch: int
@@ -62,6 +66,7 @@ class EpochRow:
     reconstruction_loss: float
     validation_accuracy: float | None
     test_accuracy: float
+    right: Right | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def parse(cls, content: Mapping[str, object]) -> Self:
@@ -70,7 +75,8 @@ class EpochRow:
         Raises:
             ValueError: A field is missing, of another type, not finite or out of its limits.
         """
-        row = cls(**{name: content.get(name) for name in _FIELDS})  # type: ignore[arg-type]
+        right = None if content.get(RIGHT) is None else Right.decoded(content[RIGHT])
+        row = cls(**{name: content.get(name) for name in EPOCH_COLUMNS}, right=right)  # type: ignore[arg-type]
         row.check()
         return row
 
@@ -78,7 +84,8 @@ class EpochRow:
         """Refuse what no run can have.
 
         Raises:
-            ValueError: A field is of another type, not finite or out of its limits.
+            ValueError: A field is of another type, not finite or out of its limits, or the images that were right make
+                another accuracy.
         """
         for name in _WHOLE:
             value = getattr(self, name)
@@ -99,6 +106,16 @@ class EpochRow:
                 continue
             if type(value) not in (float, int) or not 0 <= value <= 1:
                 raise ValueError(f"{name}={value!r:.80} of epoch {self.epoch} is no share from 0 to 1")
+        if self.right is not None:
+            self.right.check(self.validation_accuracy, self.test_accuracy)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the row as a table holds it: all but the images."""
+        return {name: getattr(self, name) for name in EPOCH_COLUMNS}
+
+    def stored(self) -> dict[str, Any]:
+        """Give the row as JSON keeps it, its images included."""
+        return self.as_dict() | ({} if self.right is None else {RIGHT: self.right.encoded()})
 
     @property
     def accuracy(self) -> float:
@@ -106,24 +123,28 @@ class EpochRow:
         return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
 
 
-_FIELDS = tuple(each.name for each in dataclasses.fields(EpochRow))
+# Key of the images in a stored row.
+RIGHT = "right"
+EPOCH_COLUMNS = tuple(each.name for each in dataclasses.fields(EpochRow) if each.name != RIGHT)
 _WHOLE = ("epoch", "batch_size", "steps", "images_seen")
 _SHARES = ("validation_accuracy", "test_accuracy")
-_REAL = tuple(name for name in _FIELDS if name not in (*_WHOLE, *_SHARES))
+_REAL = tuple(name for name in EPOCH_COLUMNS if name not in (*_WHOLE, *_SHARES))
 _NUMBERS = {int, float}
 
 
 def parse_rows(contents: Sequence[Mapping[str, object]]) -> tuple[EpochRow, ...]:
     """Make rows of what a storage holds, as ``EpochRow.parse`` makes each: a column is checked in one go.
 
+    Their images are left out.
+
     Raises:
         ValueError: As ``EpochRow.parse``.
     """
     if not contents:
         return ()
-    columns = {name: [content.get(name) for content in contents] for name in _FIELDS}
+    columns = {name: [content.get(name) for content in contents] for name in EPOCH_COLUMNS}
     if not _are_sound(columns):
-        return tuple(EpochRow.parse(content) for content in contents)
+        return tuple(EpochRow.parse(dict(content) | {RIGHT: None}) for content in contents)
     return tuple(EpochRow(*values) for values in zip(*columns.values(), strict=True))
 
 

@@ -20,6 +20,8 @@ from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
 from dse.record.objectives import is_of_curves
 from dse.record.replicates import by_recipe
+from dse.record.right import ReadRight, no_right
+from dse.record.right_file import RIGHT_FILE, pack_right
 from dse.record.trial import Trial
 
 
@@ -39,6 +41,7 @@ class StudyTables:
         answer: The least time in which a recipe reaches the baseline's best accuracy; prints as a sentence.
         environment: Machine, device and versions.
         space: The search space as it was explored.
+        right: Reads which images were right after each epoch of some trials.
     """
 
     name: str
@@ -52,6 +55,7 @@ class StudyTables:
     answer: Answer
     environment: dict[str, Any] = field(default_factory=dict)
     space: dict[str, Any] = field(default_factory=dict)
+    right: ReadRight = field(default=no_right, repr=False)
 
     @property
     def front_of_curves(self) -> bool:
@@ -65,6 +69,7 @@ def make_tables(
     space: Mapping[str, Any],
     baseline_id: str,
     environment: Mapping[str, Any],
+    right: ReadRight = no_right,
 ) -> StudyTables:
     """Lay a study's trials out as frames.
 
@@ -74,6 +79,7 @@ def make_tables(
         space: The search space as ``SearchSpace.dump`` gives it.
         baseline_id: Recipe id of the baseline.
         environment: Machine, device and versions.
+        right: Reads which images were right.
     """
     objectives, protocol, target = tuple(space["objectives"]), space["protocol"], space["target"]
     recipes = by_recipe(trials)
@@ -99,11 +105,12 @@ def make_tables(
         ),
         environment=dict(environment),
         space=dict(space),
+        right=right,
     )
 
 
 def write_tables(tables: StudyTables, folder: Path) -> list[Path]:
-    """Write trials, curves and front as CSV files; each replaces its elder only when it is whole.
+    """Write trials, curves and front as CSV files, and right.npz; each replaces its elder only when it is whole.
 
     Raises:
         StudyError: The folder cannot be written to.
@@ -114,6 +121,10 @@ def write_tables(tables: StudyTables, folder: Path) -> list[Path]:
         write_view(path, to_csv(getattr(tables, name)))
         written.append(path)
     write_view(folder / "environment.json", json.dumps(tables.environment, indent=2) + "\n")
+    right = pack_right(tables.right, tables.trials["trial"].tolist())
+    if right is not None:
+        written.append(folder / RIGHT_FILE)
+        write_view(folder / RIGHT_FILE, right)
     return written
 
 

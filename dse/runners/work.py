@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Generator
 from math import isfinite
 
@@ -63,7 +62,7 @@ def _trained(trainer: Trainer, job: Job, kept: tuple[EpochRow, ...]) -> Generato
 
 def _check_row(row: EpochRow, curve: list[EpochRow], epochs: int) -> None:
     """Refuse an epoch that no study can hold; it is the training's fault."""
-    numbers = {name: value for name, value in dataclasses.asdict(row).items() if isinstance(value, float)}
+    numbers = {name: value for name, value in row.as_dict().items() if isinstance(value, float)}
     if wrong := [f"{name}={value}" for name, value in numbers.items() if not isfinite(value)]:
         raise _NotFiniteError(f"epoch {row.epoch}: {', '.join(wrong)}")
     row.check()

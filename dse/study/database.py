@@ -42,6 +42,13 @@ def _connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(where, uri=True, timeout=LOCK_SECONDS, check_same_thread=False)
 
 
+def copy_database(path: Path, to: Path) -> None:
+    """Copy a database, as it is between two writings, in place of what is there."""
+    to.unlink(missing_ok=True)
+    with closing(_connect(path.resolve())) as source, closing(_connect(to.resolve(), create=True)) as target:
+        source.backup(target)
+
+
 def open_database(folder: Path) -> optuna.Study:
     """Open a study's database; a file that holds none is left as it is.
 

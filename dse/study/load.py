@@ -15,6 +15,7 @@ from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.address import STORAGE_FILE
 from dse.study.database import DATABASE, readable
+from dse.study.right import kept_right
 from dse.study.shared import keeps_study, open_study, where_kept
 from dse.study.storage import SPACE_FILE, stored_space
 from dse.study.trials import read_trials
@@ -44,6 +45,7 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
             space=space.dump(),
             baseline_id=space.baseline_recipe.id,
             environment=environment,
+            right=kept_right(study, where),
         )
     if (folder / "trials.csv").exists():
         published = folder / SPACE_FILE

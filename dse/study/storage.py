@@ -24,6 +24,7 @@ from dse.study.address import STORAGE_FILE, Address, find_address, remember, rem
 from dse.study.comparing import check_compares
 from dse.study.database import (
     DATABASE,
+    copy_database,
     open_database,
     readable,
     server_writable,
@@ -178,11 +179,11 @@ def _create_or_resume(folder: Path, wanted: _Wanted) -> optuna.Study:
     if path.exists():
         try:
             study = open_database(folder)
-            before, earlier = _checked(study, folder, path, wanted)
+            before, _ = _checked(study, folder, path, wanted)
         except DamagedError as damage:
             raise _saved_elsewhere(folder, wanted, damage) from None
         if space.explored != before.explored:
-            make_database(folder, space, earlier, carried_over(study, before, space))
+            _widen_database(folder, study, space, carried_over(study, before, space))
             study = open_database(folder)
     else:
         _refuse_tables(folder, DATABASE)
@@ -249,6 +250,18 @@ def make_database(
     storage = storage_at(unfinished, create=True)
     study = new_study(storage, folder.name, space, environment)
     storage.copy_trials(study._study_id, trials)
+    storage.engine.dispose()
+    unfinished.replace(folder / DATABASE)
+
+
+def _widen_database(
+    folder: Path, study: optuna.Study, space: SearchSpace, trials: Sequence[FrozenTrial]
+) -> None:
+    """Give a study's database another space and its trials as points of it, under another name first."""
+    unfinished = folder / f".{DATABASE}.unfinished"
+    copy_database(folder / DATABASE, unfinished)
+    storage = storage_at(unfinished)
+    storage.rewrite_trials(study._study_id, trials, {"space": space.dump()})
     storage.engine.dispose()
     unfinished.replace(folder / DATABASE)
 

@@ -8,7 +8,6 @@ whoever reads beside a running study, or after a kill, finds it whole or not at 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -160,7 +159,7 @@ def _is_finite(content: Mapping[str, Any]) -> bool:
 
 def trial_attributes(trial: Trial) -> dict[str, Any]:
     """Give the attributes that keep a trial that has ended."""
-    epochs = {f"epoch {row.epoch}": dataclasses.asdict(row) for row in trial.run.curve}
+    epochs = {f"epoch {row.epoch}": row.stored() for row in trial.run.curve}
     return {"start": _start(trial), **epochs, "end": _end(trial)}
 
 
@@ -170,8 +169,8 @@ def write_start(asked: optuna.Trial, trial: Trial, *, shielded: bool = False) ->
 
 
 def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
-    """Record one row of a running trial's curve."""
-    asked.set_user_attr(f"epoch {row.epoch}", dataclasses.asdict(row))
+    """Record one row of a running trial's curve, and which images were right."""
+    asked.set_user_attr(f"epoch {row.epoch}", row.stored())
 
 
 def write_end(asked: optuna.Trial, trial: Trial, *, lost: bool = False) -> None:

@@ -114,7 +114,7 @@ class Checkpoints(CheckpointFiles):
         about = {
             "machine": self.machine,
             "plan": _about(plan),
-            "curve": [dataclasses.asdict(row) for row in checkpoint.curve],
+            "curve": [row.stored() for row in checkpoint.curve],
             "setup_seconds": checkpoint.setup_seconds,
         }
         self.take(plan, seed, safetensors.torch.save(tensors, {"dse": json.dumps(about)}))

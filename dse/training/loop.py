@@ -10,9 +10,10 @@ import torch
 
 from dse.networks.network import Network
 from dse.recipe.plan import EpochPlan, Plan
+from dse.record.right import Right
 from dse.record.run import EpochRow, Outcome, Run, Training
 from dse.training.checkpoint import Checkpoint, Checkpoints
-from dse.training.evaluation import accuracy
+from dse.training.evaluation import right_images
 from dse.training.faults import explained_faults
 from dse.training.images import DeviceImages
 from dse.training.randomness import global_randomness, restore_randomness
@@ -91,8 +92,8 @@ class Loop:
             return None
         _, chosen_on, tested = self.parts()
         with explained_faults(self.device, largest), clocks.evaluation:
-            validation = None if chosen_on is None else accuracy(engine.predict, chosen_on)
-            test = accuracy(engine.predict, tested)
+            validation = None if chosen_on is None else right_images(engine.predict, chosen_on)
+            test = right_images(engine.predict, tested)
         return EpochRow(
             epoch=epoch.epoch,
             batch_size=epoch.batch_size,
@@ -105,8 +106,9 @@ class Loop:
             loss=losses[0],
             margin_loss=losses[1],
             reconstruction_loss=losses[2],
-            validation_accuracy=validation,
-            test_accuracy=test,
+            validation_accuracy=None if validation is None else validation.share,
+            test_accuracy=test.share,
+            right=Right(validation, test),
         )
 
 

@@ -16,7 +16,7 @@ from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.training.engines import build_engine
-from dse.training.evaluation import accuracy
+from dse.training.evaluation import right_images
 from dse.training.images import DeviceImages
 from dse.training.step_engine import Setup
 from tests.small import trained
@@ -163,4 +163,4 @@ def test_evaluation_is_in_float32_whatever_was_set(few_digits, gpu) -> None:
             return torch.zeros(len(images_BCHW), dtype=torch.int64, device=gpu)
 
     with products_in("tf32", gpu):
-        accuracy(Watched().predict, DeviceImages.of(few_digits.test, gpu))
+        right_images(Watched().predict, DeviceImages.of(few_digits.test, gpu))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.record.run import EpochRow, parse_rows
+from dse.record.run import EPOCH_COLUMNS, EpochRow, parse_rows
 from tests.fakes import epoch_row
 
-NAMES = [field.name for field in dataclasses.fields(EpochRow)]
+NAMES = list(EPOCH_COLUMNS)
 VALUES = st.one_of(
     st.integers(-1, 2), st.floats(), st.sampled_from([None, True, False, "1", 1e308, 2**70, (), [1.0]])
 )

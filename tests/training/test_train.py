@@ -23,7 +23,7 @@ from dse.recipe.weight_sharing import WeightSharing
 from dse.record.run import Outcome
 from dse.training import step
 from dse.training.engines import build_engine
-from dse.training.evaluation import accuracy
+from dse.training.evaluation import right_images
 from dse.training.images import DeviceImages
 from dse.training.machine import Machine
 from dse.training.step import Step, as_floats
@@ -220,7 +220,7 @@ def test_a_plan_for_other_data_is_refused(trainer):
 
 def test_accuracy_is_the_share_that_is_right(digits, cpu):
     expected = (digits.test.labels == 0).mean()
-    assert accuracy(Sleeper().predict, DeviceImages.of(digits.test, cpu)) == pytest.approx(expected)
+    assert right_images(Sleeper().predict, DeviceImages.of(digits.test, cpu)).share == pytest.approx(expected)
 
 
 @pytest.mark.slow

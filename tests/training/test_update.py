@@ -21,7 +21,7 @@ from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.optimizer import OPTIMIZERS, Adam, Muon, Optimizer, ScheduleFree, Sgd
 from dse.recipe.recipe import Recipe
-from dse.training.evaluation import accuracy
+from dse.training.evaluation import right_images
 from dse.training.graph_engine import GraphEngine
 from dse.training.images import DeviceImages
 from dse.training.muon import MatrixMuon, orthogonal
@@ -218,7 +218,7 @@ def test_the_mean_is_what_is_evaluated_and_saved() -> None:
     plain = trained(recipe.model_copy(update={"averaging": Recipe().averaging}))
     assert [row.loss for row in plain.curve] == [row.loss for row in run.curve]
     again = StepEngine(Setup(network, trainer.parts[0], 0), "reference")
-    assert accuracy(again.predict, trainer.parts[2]) == run.curve[-1].test_accuracy
+    assert right_images(again.predict, trainer.parts[2]).share == run.curve[-1].test_accuracy
 
 
 def test_running_means_are_averaged_too_and_schedule_free_refuses_them() -> None:
