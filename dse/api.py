@@ -265,7 +265,9 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     Raises:
         StudyError: There is no study, or the folder cannot be written to.
     """
-    from dse.record.tables import write_tables
+    from dse.evidence.reproduction import reproduction
+    from dse.record.cells import to_csv
+    from dse.record.tables import write_tables, write_view
     from dse.report.figures.figures import write_figures
     from dse.report.page.page import write_page
     from dse.study.load import load_study
@@ -274,5 +276,9 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     folder = Path(folder)
     tables = load_study(folder) if tables is None else tables
     written = write_tables(tables, folder) if keeps_study(folder) else []
+    found = reproduction(tables)
+    if found is not None and keeps_study(folder):
+        written.append(folder / "reproduction.csv")
+        write_view(written[-1], to_csv(found.rows))
     write_page(tables, folder / "report.html")
     return [folder / "report.html", *written, *write_figures(tables, folder / "figures")]

@@ -20,6 +20,7 @@ LAYERS = [
     "study",
     "runners",
     "replay",
+    "evidence",
     "report bench",
     "api",
     "cli",

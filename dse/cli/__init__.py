@@ -18,6 +18,7 @@ from dse.cli.explore import explore
 from dse.cli.options import COMMAND_LINE
 from dse.cli.plan import plan
 from dse.cli.replay import replay
+from dse.cli.reproduce import reproduce
 from dse.cli.signals import exit_status
 from dse.cli.studies import front, report, trials
 from dse.cli.terminal import say
@@ -80,7 +81,7 @@ def commands() -> None:
     """
 
 
-for command in (explore, train, plan, trials, front, report, replay, spaces, datasets, bench):
+for command in (explore, reproduce, train, plan, trials, front, report, replay, spaces, datasets, bench):
     commands.add_command(command)
 
 

@@ -10,23 +10,19 @@ import click
 from typing_extensions import Unpack, override
 
 from dse.cli.options import (
-    COMMAND_LINE,
     MachineOptions,
     machine,
     machine_options,
     results_option,
     test_share_option,
 )
-from dse.cli.signals import ended_by_signals
-from dse.cli.terminal import console, say
-from dse.errors import DseError, RunError, TrialsFailedError
+from dse.cli.running import AtWork, check_any_complete, reported
+from dse.cli.terminal import console
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from dse.recipe.recipe import Recipe
-    from dse.record.tables import StudyTables
+    from dse.study.watcher import Watcher
 
 
 class SamplerChoice(click.Choice[str]):
@@ -174,10 +170,8 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     """
     from dse.api import Start
     from dse.api import explore as run
-    from dse.cli.progress import make_view
     from dse.space.changes import read_space
     from dse.study.load import find_study, load_study, starting_points
-    from dse.study.shared import keeps_study
     from dse.study.storage import check_name
 
     changes = {
@@ -201,7 +195,6 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         study = find_study(options["warm_start"], options["results"])
         first = starting_points(load_study(study), parsed)
         output.print(f"Warm start: {len(first)} recipes from the front of {options['warm_start']}.")
-    folder = options["results"] / name
     start = Start(
         options["widen"],
         options["any_device"],
@@ -210,53 +203,17 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         tuple(first),
         options["storage"],
     )
-    ending: KeyboardInterrupt | RunError | None = None
-    with ended_by_signals():
-        with make_view(output, name, parsed) as watcher:
-            try:
-                run(
-                    parsed,
-                    folder=folder,
-                    machine=machine(options),
-                    watcher=watcher,
-                    start=start,
-                    workers=options["workers"],
-                    ray=options["ray"],
-                )
-            except (KeyboardInterrupt, RunError) as reason:
-                if not keeps_study(folder):
-                    raise
-                ending = reason
-        try:
-            tables = _report(folder, options["storage"], output)
-        except DseError as error:
-            if ending is None:
-                output.print(f"The study is complete; for its report: dse report {folder}", soft_wrap=True)
-                raise
-            say(f"No report: {error}", err=True)
-    if ending is not None:
-        output.print(f"To resume: {_resuming(ending)}", soft_wrap=True)
-        raise ending
-    if not (tables.trials["state"] == "complete").any():
-        reasons = "; ".join(tables.trials["reason"].drop_duplicates().head(3))
-        raise RunError(f"no trial of {folder} is complete: {reasons}. `dse trials {folder}` lists them.")
 
+    def train_all(watcher: Watcher) -> None:
+        run(
+            parsed,
+            folder=options["results"] / name,
+            machine=machine(options),
+            watcher=watcher,
+            start=start,
+            workers=options["workers"],
+            ray=options["ray"],
+        )
 
-def _report(folder: Path, storage: str | None, output: Console) -> StudyTables:
-    from dse.api import write_views
-    from dse.cli.studies import front_table
-    from dse.study.load import load_study
-
-    tables = load_study(folder, storage)
-    output.print(str(tables.answer), soft_wrap=True)
-    output.print(front_table(tables))
-    write_views(folder, tables)
-    output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
-    return tables
-
-
-def _resuming(ending: BaseException) -> str:
-    """Give the command that resumes the study."""
-    command: str = click.get_current_context().find_root().meta[COMMAND_LINE]
-    retry = isinstance(ending, TrialsFailedError) and "--retry-failed" not in command
-    return command + (" --retry-failed" if retry else "")
+    tables = reported(AtWork(parsed, options["results"] / name, options["storage"]), train_all, output)
+    check_any_complete(tables, options["results"] / name)

@@ -105,10 +105,13 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def console() -> Console:
+def console(*, errors: bool = False) -> Console:
     """Give the console that is printed to: as wide as the terminal, or wide enough for a pipe.
 
     Text is shown as it is: brackets are no markup, and control characters are written out.
+
+    Args:
+        errors: Whether it is the standard error, since the output is for a program.
     """
     from rich.console import Console
     from rich.text import Text
@@ -119,7 +122,7 @@ def console() -> Console:
             return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
 
     # Rich asks a stream for writing, flushing and what it is, no more.
-    output: Any = LastingStream(sys.stdout)
+    output: Any = LastingStream(sys.stderr if errors else sys.stdout)
     found = PlainConsole(file=output, markup=False, highlight=False, emoji=False)
     if not found.is_terminal:
         found = PlainConsole(file=output, markup=False, highlight=False, emoji=False, width=PIPE_WIDTH)

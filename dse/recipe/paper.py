@@ -6,6 +6,7 @@ from dse.errors import RecipeError
 from dse.recipe.batch_size import Stage, Stages
 from dse.recipe.learning_rate import ExponentialDecay, LearningRate, OneCycle, WarmRestarts
 from dse.recipe.models.lenet5 import LeNet5Model
+from dse.recipe.models.model import Model
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 
@@ -48,6 +49,43 @@ PAPER_RECIPES: dict[str, Recipe] = {
     },
     "paper/lenet5_adabatch": Recipe(model=_LENET5, batch_size=_ADABATCH),
 }
+
+
+# Rows of the paper's table of results on MNIST, by the name of their recipe without its "paper/".
+ROWS = (
+    "baseline",
+    *_POLICIES,
+    "adabatch",
+    "warm_ada_batch",
+    "weight_sharing",
+    "warm_ada_batch_weight_sharing",
+)
+# Images that the paper trains on.
+PAPER_IMAGES = 60_000
+
+
+def scaled_row(row: str, model: Model, epochs: int, images: int) -> Recipe:
+    """Give a row of the paper for another network, length and number of images.
+
+    What the paper counts in epochs stays as it is. The exponential decay, which counts steps, falls by as much in an
+    epoch as the paper's.
+
+    Args:
+        row: One of ``ROWS``.
+        model: The network.
+        epochs: Passes over the training images.
+        images: Training images.
+
+    >>> from dse.recipe.models.capsnet import CapsNetModel
+    >>> scaled_row("exponential_decay", CapsNetModel(), 30, 10_000).learning_rate.decay_steps
+    667
+    """
+    recipe = paper_recipe(f"paper/{row}").model_copy(update={"model": model, "epochs": epochs})
+    if isinstance(recipe.learning_rate, ExponentialDecay):
+        steps = max(1, round(recipe.learning_rate.decay_steps * images / PAPER_IMAGES))
+        slower = recipe.learning_rate.model_copy(update={"decay_steps": steps})
+        return recipe.model_copy(update={"learning_rate": slower})
+    return recipe
 
 
 def paper_recipe(name: str) -> Recipe:

@@ -28,6 +28,7 @@ from dse.report.page.tables import (
     front_table,
     importance_table,
     recipes_table,
+    reproduction_view,
     trials_table,
 )
 from dse.report.wording import PAPER, chosen_on, value_text
@@ -92,6 +93,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             figures=figures,
             front=_front_view(front, encoding, tables),
             front_table=front_table(tables),
+            reproduction=reproduction_view(tables),
             error="" if error is None else f"{100 * error:.2f}",
             curves=_curves_view(curves, encoding),
             corner=_corner_text(growth),

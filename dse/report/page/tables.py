@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from dse.evidence.reproduction import reproduction
 from dse.record.noise import choosing_images, standard_error
 from dse.record.tables import StudyTables
 from dse.report.recipes import failures, recipe_rows
+from dse.report.reproduction import measure_texts
 from dse.report.wording import is_share, value_text
 from dse.study.importance import parameter_importance
 from dse.units import points_text, words
@@ -115,6 +117,29 @@ def baseline_error(tables: StudyTables) -> float | None:
     if images is None or tables.answer.baseline is None:
         return None
     return standard_error(tables.answer.baseline.accuracy, images)
+
+
+@dataclass(frozen=True)
+class ReproductionView:
+    """The paper's rows beside ours.
+
+    Attributes:
+        scale: What is smaller than in the paper; empty if nothing is.
+        table: A row for each of the paper's rows and measures.
+    """
+
+    scale: str
+    table: Table
+
+
+def reproduction_view(tables: StudyTables) -> ReproductionView | None:
+    """Lay the paper's rows beside the study's; None if it has none of them."""
+    found = reproduction(tables)
+    if found is None:
+        return None
+    titles = ("row", "measure", "paper", "ours", "95 % interval", "runs", "verdict")
+    rows = [("", dict(zip(titles, map(Cell, line), strict=True))) for line in measure_texts(found)]
+    return ReproductionView(found.scale, make_table(rows))
 
 
 def recipes_table(tables: StudyTables) -> Table:
