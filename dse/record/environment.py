@@ -12,7 +12,7 @@ from pathlib import Path
 # Names of engines in studies of version 0.1.
 _RENAMED_ENGINES = {"fast_compiled": "compiled"}
 
-PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "numpy", "optuna", "pandas", "moocore", "scikit-learn", "scipy")
 
 
 def describe_environment(

@@ -75,8 +75,26 @@ def device_title(device: torch.device) -> str:
     return f"{_processor()}, {threads} thread{'' if threads == 1 else 's'}"
 
 
+def hardware(device: torch.device) -> dict[str, object]:
+    """Describe processor and, of a GPU, what drives it, for the record; None for what the system does not tell."""
+    here: dict[str, object] = {"processor": _processor()}
+    if device.type == "cuda":
+        here |= {"cuda": torch.version.cuda, "gpu_driver": _gpu_driver()}
+    return here
+
+
 def _present(gpus: int) -> str:
     return ", ".join(["cpu", *(f"cuda:{i}" for i in range(gpus))])
+
+
+def _gpu_driver() -> str | None:
+    """Give the version of NVIDIA's driver, where Linux tells it."""
+    try:
+        told = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return None
+    version = re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)\s", told)
+    return version[1] if version else None
 
 
 def _processor() -> str:

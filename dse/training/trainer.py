@@ -21,7 +21,7 @@ from dse.recipe.recipe import Recipe
 from dse.record.environment import describe_code, describe_environment
 from dse.record.run import EpochRow, OnEpoch, Run, Training, finished
 from dse.training.checkpoint import CheckpointFiles, Checkpoints
-from dse.training.device import device_title, find_device, threads_of, use_threads
+from dse.training.device import device_title, find_device, hardware, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
 from dse.training.images import DeviceImages
 from dse.training.loop import Loop
@@ -115,7 +115,7 @@ class Trainer:
             threads_of(self.device),
             self.machine.engine,
             self.images.fingerprint,
-        )
+        ) | hardware(self.device)
         return here if self.luggage is None else here | self.luggage.code
 
     @property

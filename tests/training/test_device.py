@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dse.errors import DeviceError
-from dse.training.device import device_title, find_device, threads_of, use_threads
+from dse.training.device import device_title, find_device, hardware, threads_of, use_threads
 
 
 def test_the_processor_is_always_there():
@@ -72,3 +72,20 @@ def test_more_threads_than_cores_are_refused(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     with pytest.raises(DeviceError, match="threads: 3, but this machine has 2 cores.*Use at most 2"):
         use_threads(3)
+
+
+def test_the_record_names_processor_and_what_drives_a_gpu(monkeypatch):
+    here = hardware(torch.device("cpu"))
+    assert list(here) == ["processor"]
+    assert device_title(torch.device("cpu")).startswith(str(here["processor"]))
+    told = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (dvs)\nGCC version: 12\n"
+    monkeypatch.setattr("dse.training.device.Path.read_text", lambda path: told)
+    assert hardware(torch.device("cuda", 0))["gpu_driver"] == "580.65.06"
+
+
+def test_a_driver_that_says_nothing_is_none(monkeypatch):
+    def missing(path):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("dse.training.device.Path.read_text", missing)
+    assert hardware(torch.device("cuda", 0))["gpu_driver"] is None
