@@ -24,6 +24,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from typing_extensions import override
 
 from dse.record.run import RIGHT
+from dse.study.collector import without_collector
 
 TRIALS = models.TrialModel
 PARAMS = models.TrialParamModel
@@ -46,6 +47,7 @@ class BulkStorage(RDBStorage):
     """
 
     @override
+    @without_collector()
     def _get_trials(
         self,
         study_id: int,

@@ -23,8 +23,10 @@ from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.environment import engine_name
 from dse.record.run import EpochRow, Outcome, Run, parse_rows
 from dse.record.trial import Trial
+from dse.study.collector import without_collector
 
 
+@without_collector()
 def read_trials(study: optuna.Study) -> list[Trial]:
     """Read every trial that has been drawn: its recipe and its seed are known."""
     recipes: dict[str, Recipe] = {}
