@@ -12,12 +12,15 @@ import optuna
 
 from dse.errors import DamagedError, DseError, RecipeError, RunError, StudyError
 from dse.study.bulk import BulkStorage
+from dse.units import clipped
 
 DATABASE = "study.db"
 # Of what a study's attributes hold. Studies of version 0.1 do not name theirs.
 FORMAT = 1
 # A backup or a report may read for a while, and the writer waits. SQLite's own limit is 5 s.
 LOCK_SECONDS = 90.0
+# A database repeats the cell that it cannot read, whatever its length.
+LONGEST_SAYING = 500
 # What Optuna and our own reading say of rows that hold what was never written.
 _DAMAGE = (RuntimeError, AssertionError, LookupError, TypeError, ValueError, AttributeError)
 
@@ -189,4 +192,4 @@ def _first_line(reason: BaseException) -> str:
     """Say what the database said: Optuna wraps its errors."""
     while reason.__cause__ is not None:
         reason = reason.__cause__
-    return (str(reason).splitlines() or [type(reason).__name__])[0]
+    return clipped((str(reason).splitlines() or [type(reason).__name__])[0], LONGEST_SAYING)

@@ -35,16 +35,17 @@ def files_of(folder: Path) -> Files:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+# Fixtures are paths: of a failure Hypothesis prints every argument, and gives up where that is long.
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> list[Files]:
+def published(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Studies of every outcome, of several objectives, and one of real runs."""
-    found = [files_of(ROOT / "results" / "per-type-start")]
+    found = [ROOT / "results" / "per-type-start"]
     objectives = ["train_seconds", "final_accuracy"]
     for tables in (small_study(), realistic_study(8, objectives=objectives), realistic_study(6, target=0.9)):
         folder = tmp_path_factory.mktemp("published")
         write_tables(tables, folder)
-        space = make_space(objectives=list(tables.objectives))
-        found.append(files_of(folder) | {"space.yaml": space.to_yaml().encode()})
+        (folder / "space.yaml").write_text(make_space(objectives=list(tables.objectives)).to_yaml())
+        found.append(folder)
     return found
 
 
@@ -108,8 +109,8 @@ def write_folder(folder: Path, files: Files) -> Path:
 
 @fuzzed()
 @given(data=st.data())
-def test_a_published_study(data: st.DataObject, published: list[Files], tmp_path_factory) -> None:
-    files = data.draw(spoilt_folder(data.draw(st.sampled_from(published))))
+def test_a_published_study(data: st.DataObject, published: list[Path], tmp_path_factory) -> None:
+    files = data.draw(spoilt_folder(files_of(data.draw(st.sampled_from(published)))))
     folder = write_folder(tmp_path_factory.getbasetemp() / "spoilt", files)
 
     def read() -> None:
@@ -121,9 +122,9 @@ def test_a_published_study(data: st.DataObject, published: list[Files], tmp_path
 @fuzzed(one_in=10)
 @given(data=st.data())
 def test_the_report_of_a_published_study(
-    data: st.DataObject, published: list[Files], tmp_path_factory
+    data: st.DataObject, published: list[Path], tmp_path_factory
 ) -> None:
-    files = data.draw(spoilt_folder(data.draw(st.sampled_from(published))))
+    files = data.draw(spoilt_folder(files_of(data.draw(st.sampled_from(published)))))
     folder = write_folder(tmp_path_factory.getbasetemp() / "reported", files)
 
     def read() -> None:
@@ -137,23 +138,23 @@ def test_the_report_of_a_published_study(
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     run_study(folder, make_space(), trials=5)
     with closing(sqlite3.connect(folder / "s" / "study.db")) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
-    return (folder / "s" / "study.db").read_bytes()
+    return folder / "s" / "study.db"
 
 
 @fuzzed()
 @given(data=st.data())
-def test_a_database(data: st.DataObject, database: bytes, tmp_path_factory) -> None:
+def test_a_database(data: st.DataObject, database: Path, tmp_path_factory) -> None:
     folder = tmp_path_factory.getbasetemp() / "database"
     shutil.rmtree(folder, ignore_errors=True)
     if data.draw(st.booleans(), label="bytes"):
-        write_folder(folder, {"study.db": data.draw(spoilt_bytes(database))})
+        write_folder(folder, {"study.db": data.draw(spoilt_bytes(database.read_bytes()))})
     else:
-        write_folder(folder, {"study.db": database})
+        write_folder(folder, {"study.db": database.read_bytes()})
         with closing(sqlite3.connect(folder / "study.db", isolation_level=None)) as connection:
             spoil_rows(data.draw, connection)
     check_door(lambda: front_recipes(load_study(folder)), folder / "study.db", (InputError, RunError))

@@ -92,6 +92,14 @@ def test_a_database_that_is_cut_short(share: float, folder: Path) -> None:
         load_study(folder)
 
 
+def test_a_cell_of_any_length_makes_no_long_message(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "study.db")) as connection, connection:
+        connection.execute("UPDATE trials SET datetime_start = ?", ["x" * 10_000])
+    with pytest.raises(StudyError, match=r"study\.db: is no readable Optuna storage .*xxx\.\.\.") as refused:
+        load_study(folder)
+    assert len(str(refused.value)) < 1_000
+
+
 DAMAGE = {
     "no table of trials": "DROP TABLE trials",
     "no table of attributes": "DROP TABLE trial_user_attributes",
