@@ -179,6 +179,7 @@ class Clocked(Watcher):
     def __init__(self) -> None:
         self.ends: list[float] = []
         self.gaps: list[float] = []
+        self.first_cpu: float | None = None
 
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Note the time since the last one ended."""
@@ -186,16 +187,19 @@ class Clocked(Watcher):
 
     def trial_ended(self, *_: Any) -> None:
         """Note the time."""
+        self.first_cpu = self.first_cpu or time.process_time()
         self.ends.append(time.perf_counter())
 
 
 def resume(folder: Path, of: SearchSpace, **how: bool) -> dict[str, float]:
     """Open a study and run a few trials more."""
-    begin, watcher = time.perf_counter(), Clocked()
+    begin, cpu, watcher = time.perf_counter(), time.process_time(), Clocked()
     with opened(folder.parent, folder.name, of, ENVIRONMENT, **how) as study, quiet_optuna():
         explore(study, of, Inline(Drawn()), watcher)
     first = watcher.ends[0] - begin if watcher.ends else time.perf_counter() - begin
-    return {"first_trial_after": first, "ask_and_tell_ms": 1000 * median(watcher.gaps or [0.0])}
+    cpu = (watcher.first_cpu or time.process_time()) - cpu
+    asked = {"ask_and_tell_ms": 1000 * median(watcher.gaps or [0.0])}
+    return {"first_trial_after": first, "first_trial_after_cpu": cpu} | asked
 
 
 def drive(folder: Path, of: SearchSpace, workers: int) -> dict[str, float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from dse.data.datasets import Protocol
@@ -127,15 +129,14 @@ def find_answer(
     reference = Reached.after(baseline, _best_epoch(baseline))
     others = [runs for recipe_id, runs in recipes.items() if recipe_id != reference.recipe_id]
     reaching = [
-        Reached.after(runs, epoch)
+        (float(runs.seconds[epoch - 1]), runs.first.number, runs, epoch)
         for runs in others
         if (epoch := runs.epoch_reaching(reference.accuracy)) is not None
     ]
-    fastest = min(reaching, key=lambda each: (each.seconds, each.trial), default=None)
-    missing = ""
-    if fastest is None or fastest.seconds >= reference.seconds:
-        missing = _nobody(reference, others=len(others), reaching=len(reaching))
-        fastest = None
+    seconds, _, runs, epoch = min(reaching, key=itemgetter(0, 1), default=(math.inf, 0, baseline, 0))
+    faster = seconds < reference.seconds
+    fastest = Reached.after(runs, epoch) if faster else None
+    missing = "" if faster else _nobody(reference, others=len(others), reaching=len(reaching))
     caveats = (
         *([shared_machine(workers)] if workers > 1 else []),
         *_caveats(reference, images, protocol),

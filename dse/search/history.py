@@ -9,10 +9,13 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from dse.pareto import front_after
+from dse.pareto import front_after, front_mask
 from dse.record.replicates import over_common_epochs
 from dse.search.progress import Floats, Progress
 from dse.search.volume import Reference, curve_volume
+
+# Seconds, errors and parameters are all made small.
+MAXIMISE = (False, False, False)
 
 
 class History:
@@ -22,13 +25,12 @@ class History:
     that is running or was cut off does.
 
     Attributes:
-        front: Every point that none covers; columns train seconds, least error so far, parameters; shape (M, 3).
         reference: What volumes and gains are measured from; None until ``refer_to`` was called.
         completed: Runs that came to the end of their plan.
     """
 
     def __init__(self) -> None:
-        self.front: Floats = np.empty((0, 3))
+        self._front: Floats | None = np.empty((0, 3))  # None if it is to be looked for among all points
         self.reference: Reference | None = None
         self.completed = 0
         self._baselines: list[Progress] = []
@@ -42,16 +44,20 @@ class History:
     def record(self, run: Progress, recipe: Hashable = None, *, counts: bool = True) -> None:
         """Learn all epochs of a run that has ended, as ``record_end``; without a recipe it is one of its own."""
         recipe = object() if recipe is None else recipe
-        for epoch in range(1, len(run.seconds) + 1):
-            self._record_point(run, epoch, recipe)
+        for size, before, now in zip(run.summary.batch_sizes, (0.0, *run.seconds), run.seconds, strict=False):
+            self._record_speed(size, now - before)
         self._record_completed(run)
+        # Many runs may follow: whoever asks for the front has it made of all of them at once.
+        self._front = None
         self.record_end(run, recipe, counts=counts)
 
     def record_epoch(self, run: Progress, recipe: Hashable) -> None:
         """Learn the latest epoch of a run of a recipe; its earlier ones are known."""
-        self._record_point(run, len(run.seconds), recipe)
+        begin, now = (0.0, *run.seconds)[-2:]
+        self._record_speed(run.summary.batch_sizes[len(run.seconds) - 1], now - begin)
         if not self._ended.get(recipe):
             self._at_work[recipe] = mean_points([run])
+            self._add_to_front(self._at_work[recipe][-1])
         self._record_completed(run)
 
     def record_end(self, run: Progress, recipe: Hashable, *, counts: bool = True) -> None:
@@ -70,17 +76,26 @@ class History:
             ended.append(run)
         before = self._points.get(recipe)
         self._points[recipe] = mean_points(ended or [run])
-        if before is None:
-            return
-        # A front that loses points is made again, of runs at work too.
-        everything = [*self._points.values(), *self._at_work.values()]
-        self.front = front_after(self.front, before, self._points[recipe], everything, (False, False, False))
+        if before is not None and self._front is not None:
+            self._front = front_after(self._front, before, self._points[recipe], self._everything(), MAXIMISE)
 
     def refer_to(self, baseline: Progress) -> None:
         """Measure volumes and gains from the mean of the complete runs of the baseline, this one included."""
         if baseline.seconds:  # a damaged record may hold none
             self._baselines.append(baseline)
             self.reference = Reference.of(self._baselines)
+
+    @property
+    def front(self) -> Floats:
+        """Every point that none covers; columns train seconds, least error so far, parameters; shape (M, 3)."""
+        if self._front is None:
+            points = np.concatenate([np.empty((0, 3)), *self._everything()])
+            self._front = points[front_mask(points, MAXIMISE)]
+        return self._front
+
+    def _everything(self) -> list[Floats]:
+        """Give the points of every recipe, those of runs at work too."""
+        return [*self._points.values(), *self._at_work.values()]
 
     @property
     def volume(self) -> float | None:
@@ -118,16 +133,13 @@ class History:
             aligned = self._aligned[rate_shares] = np.vstack([aligned, *new])
         return aligned
 
-    def _record_point(self, run: Progress, epoch: int, recipe: Hashable) -> None:
-        end, begin = run.seconds[epoch - 1], run.seconds[epoch - 2] if epoch > 1 else 0.0
-        size = run.summary.batch_sizes[epoch - 1]
-        self._least_seconds[size] = min(end - begin, self._least_seconds.get(size, np.inf))
-        if self._ended.get(recipe):
-            return
-        point = np.array([end, run.errors[epoch - 1], run.summary.parameters])
-        if not (self.front <= point).all(axis=1).any():
-            beaten = (point <= self.front).all(axis=1)
-            self.front = np.vstack([self.front[~beaten], point])
+    def _record_speed(self, batch_size: int, seconds: float) -> None:
+        self._least_seconds[batch_size] = min(seconds, self._least_seconds.get(batch_size, np.inf))
+
+    def _add_to_front(self, point: Floats) -> None:
+        if self._front is not None and not (self._front <= point).all(axis=1).any():
+            beaten = (point <= self._front).all(axis=1)
+            self._front = np.vstack([self._front[~beaten], point])
 
     def _record_completed(self, run: Progress) -> None:
         if run.complete:

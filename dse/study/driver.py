@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -49,7 +49,6 @@ class Driver:
         self._listed = listed
         self._rule = DominanceRule(history, space.confidence) if space.stopping == "dominated" else None
         self._baseline_id = space.baseline_recipe.id
-        self._summaries: dict[tuple[str, float | int | None], PlanSummary] = {}
         self._stillborn = 0  # workers, one after the other
         self.ledger = Ledger(space, history, listed, redone_trials(study))
 
@@ -65,13 +64,17 @@ class Driver:
         except RecipeError:
             return plan  # its training fails for the same reason, and records it
 
-    def take_in(self, trial: Trial) -> None:
-        """Learn from a trial of an earlier call."""
+    def take_in(self, trials: Iterable[Trial]) -> None:
+        """Learn from the trials of earlier calls."""
         # Seeds of one recipe have one plan, whose making costs as much as all the rest.
-        sizes = (trial.recipe.id, trial.measures.get("parameters"))
-        if sizes not in self._summaries:
-            self._summaries[sizes] = self._summary(self._space.plan(trial.recipe), trial)
-        self.ledger.add_earlier(trial, Progress.of(self._summaries[sizes], trial.run.curve))
+        summaries: dict[tuple[str, float | int | None], PlanSummary] = {}
+        earlier = []
+        for trial in trials:
+            sizes = (trial.recipe.id, trial.measures.get("parameters"))
+            if sizes not in summaries:
+                summaries[sizes] = self._summary(self._space.plan(trial.recipe), trial)
+            earlier.append((trial, Progress.of(summaries[sizes], trial.run.curve)))
+        self.ledger.add_earlier(earlier)
 
     def ending(self) -> str | None:
         """Say why no further trial is to begin, or None; what comes next is queued then.

@@ -58,8 +58,7 @@ def explore(
     fill_queue(study, space, warm_start, retry_failed=retry_failed)
     study.sampler = make_sampler(sampler, space.seed, trials_before)
     driver = Driver(study, space, runner, watcher, history, listed)
-    for trial in read_trials(study):
-        driver.take_in(trial)
+    driver.take_in(read_trials(study))
     runner.trainer.forget_others(resumable_runs(study, space))
     ending = driver.run()
     runner.trainer.forget_others(resumable_runs(study, space))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 from dse.errors import TrialsFailedError
 from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
@@ -31,6 +34,7 @@ class Ledger:
     Attributes:
         trials: All of them, in the order in which they ended.
         spent_seconds: Train seconds of all of them, each epoch once.
+        counted: How many count: neither interrupted nor done again by another.
     """
 
     def __init__(
@@ -44,41 +48,49 @@ class Ledger:
         self._images = choosing_images(space.dump(), space.protocol)
         self._recipes: dict[str, list[Trial]] = {}
         self._replicates: dict[str, Replicates] = {}
-        self._fronts: list[Floats] = []
+        # As many as are compared: that of a while ago, that of now, and those in between.
+        self._fronts: deque[Floats] = deque(
+            maxlen=0 if space.until_stable is None else space.until_stable + 1
+        )
         self._failures = 0
         self.trials: list[Trial] = []
         self.spent_seconds = 0.0
+        self.counted = 0
 
-    @property
-    def counted(self) -> int:
-        """How many trials count: neither interrupted nor done again by another."""
-        return len(self._fronts)
-
-    def add_earlier(self, trial: Trial, run: Progress) -> None:
-        """Add a trial of an earlier call."""
-        self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
-        self._add(trial, run)
+    def add_earlier(self, trials: Sequence[tuple[Trial, Progress]]) -> None:
+        """Add the trials of earlier calls."""
+        counting = [trial.number for trial, _ in trials if self._counts(trial)]
+        # To look for the front after each of them would take as long as all the rest.
+        compared = {*counting[max(0, len(counting) - (self._fronts.maxlen or 0)) :]}
+        for trial, run in trials:
+            self._history.record(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
+            self._add(trial, run)
+            if trial.number in compared:
+                self._fronts.append(self._history.front)
+        self._replicates = by_recipe(self.trials)
 
     def add(self, trial: Trial, run: Progress) -> None:
         """Add a trial whose epochs the history has seen."""
         self._history.record_end(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
         self._add(trial, run)
+        self._replicates |= by_recipe(self._recipes[trial.recipe.id])
+        if self._counts(trial) and self._fronts.maxlen:
+            self._fronts.append(self._history.front)
         if trial.state is not Outcome.INTERRUPTED:
             self._failures = self._failures + 1 if trial.state is Outcome.FAILED else 0
+
+    def _counts(self, trial: Trial) -> bool:
+        return trial.state is not Outcome.INTERRUPTED and trial.number not in self._redone
 
     def _add(self, trial: Trial, run: Progress) -> None:
         self.trials.append(trial)
         self.spent_seconds += trial.run.own_seconds
-        runs = self._recipes.setdefault(trial.recipe.id, [])
-        runs.append(trial)
-        self._replicates |= by_recipe(runs)
+        self._recipes.setdefault(trial.recipe.id, []).append(trial)
         if trial.complete and trial.recipe.id == self._baseline_id:
             self._history.refer_to(run)
-        counts = trial.state is not Outcome.INTERRUPTED and trial.number not in self._redone
         if self._listed is not None:
-            self._listed.ended(trial, run, counts=counts)
-        if counts:
-            self._fronts.append(self._history.front)
+            self._listed.ended(trial, run, counts=self._counts(trial))
+        self.counted += self._counts(trial)
 
     def next_seed(self, recipe_id: str, at_work: list[Trial]) -> int:
         """Give the first seed that a recipe was not trained with, nor is."""
@@ -86,10 +98,9 @@ class Ledger:
 
     def is_stable(self) -> bool:
         """Tell whether the last trials raised the front's volume by too little to go on."""
-        count = self._space.until_stable
-        if count is None or len(self._fronts) <= count:
+        if self._space.until_stable is None or self.counted <= self._space.until_stable:
             return False
-        before, now = (self._history.volume_of(self._fronts[at]) for at in (-1 - count, -1))
+        before, now = (self._history.volume_of(self._fronts[at]) for at in (0, -1))
         return before is not None and now is not None and now - before <= self._space.stable_growth * now
 
     def check_failures(self, *, baseline_to_come: bool) -> None:

@@ -128,3 +128,27 @@ def test_a_front_that_is_made_again_keeps_the_points_of_runs_at_work() -> None:
     assert {round(error, 6) for error in history.front[:, 1]} == {0.15, 0.05}
     history.record_end(run((0.85, 0.95)), "b")
     assert {round(error, 6) for error in history.front[:, 1]} == {0.15, 0.05}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_runs_that_are_learnt_whole_show_what_they_showed_epoch_by_epoch(seed: int) -> None:
+    random, whole, stepwise = np.random.default_rng(seed), History(), History()
+    for _ in range(25):
+        recipe, counts = int(random.integers(6)), bool(random.random() < 0.7)
+        accuracies = tuple(random.choice([0.5, 0.6, 0.7, 0.8, 0.9], random.integers(1, 6)).tolist())
+        done = run(accuracies, epoch_seconds=float(random.choice([0.5, 1.0, 2.0])))
+        whole.record(done, recipe, counts=counts)
+        for epoch in range(1, len(accuracies) + 1):
+            stepwise.record_epoch(run(accuracies[:epoch], done.seconds[0]), recipe)
+        stepwise.record_end(done, recipe, counts=counts)
+    assert {*map(tuple, whole.front)} == {*map(tuple, stepwise.front)}
+    assert whole.completed == stepwise.completed
+    for size in (0.5, 1.0, 2.0):
+        assert whole.seconds_to_come(run((0.5,), size)) == stepwise.seconds_to_come(run((0.5,), size))
+
+
+def test_epochs_that_follow_many_runs_are_on_the_front_that_is_then_asked_for() -> None:
+    history = History()
+    history.record(run((0.8, 0.9)), "a")
+    history.record_epoch(run((0.95,)), "b")
+    assert {round(error, 6) for error in history.front[:, 1]} == {0.05}

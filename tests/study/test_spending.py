@@ -147,6 +147,16 @@ def test_a_study_ends_when_its_front_is_stable() -> None:
     assert len(run_in(study, space, trials=1000)) == len(trials), "it stays ended"
 
 
+@pytest.mark.parametrize("before", [1, 4, 6, 7, 8, 9])
+def test_a_study_that_is_resumed_is_stable_after_the_same_trial(before: int) -> None:
+    space = make_space(objectives=TWO, until_stable=6, stable_growth=0, sampler="grid")
+    trained = [trial.recipe.id for trial in run_in_memory(space, trials=1000)]
+    assert len(trained) > 9
+    study = study_in_memory(space)
+    run_in(study, space, trials=before)
+    assert [trial.recipe.id for trial in run_in(study, space, trials=1000)] == trained
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
