@@ -73,14 +73,19 @@ class Replicates:
         return np.maximum.accumulate(self.accuracies_SE, axis=1)
 
     @cached_property
+    def best_at_SE(self) -> NDArray[np.int64]:
+        """The best epoch so far, counted from 0."""
+        improved_SE = np.diff(self.best_SE, axis=1, prepend=-np.inf) > 0
+        at_SE: NDArray[np.int64] = np.where(improved_SE, np.arange(improved_SE.shape[1]), 0)
+        return np.maximum.accumulate(at_SE, axis=1)
+
+    @cached_property
     def test_SE(self) -> Floats:
         """Test accuracy at the best epoch so far."""
         test_SE = over_common_epochs(
             [[row.test_accuracy for row in trial.run.curve] for trial in self.trials]
         )
-        improved_SE = np.diff(self.best_SE, axis=1, prepend=-np.inf) > 0
-        best_at_SE = np.maximum.accumulate(np.where(improved_SE, np.arange(test_SE.shape[1]), 0), axis=1)
-        return np.take_along_axis(test_SE, best_at_SE, axis=1)
+        return np.take_along_axis(test_SE, self.best_at_SE, axis=1)
 
     @cached_property
     def seconds(self) -> Floats:

@@ -1,0 +1,54 @@
+"""How exactly seconds are known: by how much runs of one recipe differ, or what a calibrated clock says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dse.evidence.curve import Curve, Floats
+from dse.evidence.pooling import Pooled
+
+
+@dataclass(frozen=True)
+class ClockNoise:
+    """Relative errors of mean train seconds; one for the whole curve of a recipe.
+
+    Attributes:
+        runs: Prior of the variance of log seconds over the runs of a recipe; None where no recipe has several.
+        stated: Relative standard errors that a calibrated clock states, by place of the recipe.
+    """
+
+    runs: Pooled | None
+    stated: Mapping[int, float]
+
+    @classmethod
+    def fitted(cls, curves: Sequence[Curve], stated: Mapping[int, float]) -> ClockNoise:
+        """Learn from the recipes with several runs."""
+        several = [curve for curve in curves if curve.seeds > 1]
+        if not several:
+            return cls(None, stated)
+        variances = np.array([_variance(curve) for curve in several])
+        return cls(Pooled.fitted(variances, np.array([curve.seeds - 1.0 for curve in several])), stated)
+
+    def error(self, place: int, curve: Curve) -> tuple[float, float]:
+        """Give the relative standard error of a recipe's mean seconds, and its degrees of freedom."""
+        if place in self.stated:
+            return self.stated[place], np.inf
+        if self.runs is None:
+            return 0.0, np.inf
+        known = self.runs.posterior(_variance(curve) if curve.seeds > 1 else 0.0, curve.seeds - 1)
+        return float(np.sqrt(known.variance / curve.seeds)), known.degrees
+
+    def drawn(self, place: int, curve: Curve, draws: int, rng: np.random.Generator) -> Floats:
+        """Draw factors of a recipe's mean seconds; shape (B,)."""
+        error, degrees = self.error(place, curve)
+        tails_B = 1.0 if np.isinf(degrees) else np.sqrt(degrees / rng.chisquare(degrees, draws))
+        # With a single degree of freedom some draws are beyond all numbers; a hundred times as fast says the same.
+        factors_B: Floats = np.exp(np.clip(error * tails_B * rng.standard_normal(draws), -4.6, 4.6))
+        return factors_B
+
+
+def _variance(curve: Curve) -> float:
+    return float(np.log(curve.seconds_SP[:, -1]).var(ddof=1))

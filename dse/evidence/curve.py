@@ -1,0 +1,132 @@
+"""A recipe's mean curve where it rises, with all that its uncertainty is made of.
+
+Dimensions: S seeds, E epochs, P points (the epochs at which the mean of the best accuracy so far rises), I images.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.evidence.optimism import optimism
+from dse.record.replicates import ROUNDING, Replicates
+from dse.record.right import Marks, RightImages
+
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one recipe gives, stopped after each epoch that raises its mean.
+
+    An epoch that raises nothing is dominated by the one before it, whatever images and seeds are drawn: whoever stops
+    there keeps the same weights.
+
+    Attributes:
+        epoch_P: The epochs, counted from 1.
+        seconds_SP: Train seconds up to then.
+        accuracy_SP: Accuracy of the weights that are kept: those of the best epoch so far.
+        parameters: Trained weights; 0 where the front does not trade them.
+        wrong: For each run and point which images the kept weights get wrong, packed bits of shape (S, P, bytes);
+            None where that is not recorded of every one of them.
+        images: How many images these are; None if unknown.
+        optimism_P: By how much the accuracies are too good, since the same images chose the best epochs; None where the
+            images are not recorded.
+    """
+
+    epoch_P: NDArray[np.int64]
+    seconds_SP: Floats
+    accuracy_SP: Floats
+    parameters: float = 0.0
+    wrong: Bytes | None = None
+    images: int | None = None
+    optimism_P: Floats | None = None
+
+    @property
+    def seeds(self) -> int:
+        """How many runs there are."""
+        return len(self.accuracy_SP)
+
+    @property
+    def seconds_P(self) -> Floats:
+        """Their mean train seconds."""
+        mean_P: Floats = self.seconds_SP.mean(axis=0)
+        return mean_P
+
+    @property
+    def accuracy_P(self) -> Floats:
+        """Their mean accuracy."""
+        mean_P: Floats = self.accuracy_SP.mean(axis=0)
+        return mean_P
+
+    def at(self, places: NDArray[np.int64]) -> Curve:
+        """Give some of the points."""
+        return dataclasses.replace(
+            self,
+            epoch_P=self.epoch_P[places],
+            seconds_SP=self.seconds_SP[:, places],
+            accuracy_SP=self.accuracy_SP[:, places],
+            wrong=None if self.wrong is None else self.wrong[:, places],
+            optimism_P=None if self.optimism_P is None else self.optimism_P[places],
+        )
+
+    @classmethod
+    def of(cls, runs: Replicates, images: int | None, *, weighed: bool = False) -> Curve:
+        """Lay a recipe's runs out, without the images.
+
+        Args:
+            runs: The runs.
+            images: How many images choose, if known.
+            weighed: Whether the front trades the number of parameters.
+        """
+        rising = np.flatnonzero(np.diff(runs.accuracies, prepend=-np.inf) > ROUNDING)
+        measured = runs.first.measures.get("parameters") if weighed else None
+        return cls(
+            epoch_P=rising + 1,
+            seconds_SP=runs.seconds_SE[:, rising],
+            accuracy_SP=runs.best_SE[:, rising],
+            parameters=float(measured or 0),
+            images=images,
+        )
+
+    def on_images(self, runs: Replicates, right: RightImages, rng: np.random.Generator) -> Curve:
+        """Add which images the runs got wrong; without those of any of their epochs nothing is added.
+
+        Args:
+            runs: The runs that the curve was made of.
+            right: Which images were right, of these runs at least.
+            rng: The source of all randomness.
+        """
+        epochs = int(self.epoch_P[-1])
+        marks = [right.get((trial.number, e)) for trial in runs.trials for e in range(1, epochs + 1)]
+        wrong = _wrong_bits([None if mark is None else mark.choosing for mark in marks])
+        if wrong is None or marks[0] is None:
+            return self
+        images = marks[0].choosing.count
+        wrong_SEb = wrong.reshape(self.seeds, epochs, -1)
+        unpacked_SEI = np.unpackbits(wrong_SEb, axis=2, count=images).view(bool)
+        optimism_SE = np.array([optimism(wrong_EI, rng) for wrong_EI in unpacked_SEI])
+        places = self.epoch_P - 1
+        kept_SP = runs.best_at_SE[:, places]
+        return dataclasses.replace(
+            self,
+            wrong=np.take_along_axis(wrong_SEb, kept_SP[:, :, None], axis=1),
+            images=images,
+            optimism_P=optimism_SE[:, places].mean(axis=0),
+        )
+
+
+def _wrong_bits(marks: list[Marks | None]) -> Bytes | None:
+    """Give the bits of the wrong images, a row each; None unless all are of the same images."""
+    counts = {None if mark is None else mark.count for mark in marks}
+    count = counts.pop()
+    if counts or count is None:
+        return None
+    packed = np.frombuffer(b"".join(mark.packed for mark in marks if mark is not None), np.uint8)
+    wrong = ~packed.reshape(len(marks), -1)
+    wrong[:, -1] &= np.uint8(0xFF << -count % 8 & 0xFF)  # the last byte is filled up with zeros
+    return wrong

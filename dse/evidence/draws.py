@@ -1,0 +1,106 @@
+"""The joint bootstrap: other images, other seeds, another reading of the clock, for all recipes at once.
+
+Dimensions: R recipes, P points of a recipe, K points of all of them, B draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dse.evidence.clock import ClockNoise
+from dse.evidence.curve import Curve, Floats
+from dse.evidence.images import ImageDraws
+from dse.evidence.seeds import SeedNoise
+
+
+@dataclass(frozen=True)
+class Noise:
+    """All that makes a study's figures uncertain.
+
+    Attributes:
+        seeds: How much another seed changes; None where no recipe has several.
+        clock: How exactly seconds are known.
+    """
+
+    seeds: SeedNoise | None
+    clock: ClockNoise
+
+    @classmethod
+    def fitted(cls, curves: Sequence[Curve], stated: Mapping[int, float] | None = None) -> Noise:
+        """Learn from all recipes.
+
+        Args:
+            curves: Of every recipe.
+            stated: Relative standard errors of the seconds of some, by their place, from a calibrated clock.
+        """
+        return cls(SeedNoise.fitted(curves), ClockNoise.fitted(curves, stated or {}))
+
+    def of_places(self, *places: int) -> Noise:
+        """Give the noise of some recipes, which are counted from 0 in this order."""
+        stated = {new: self.clock.stated[old] for new, old in enumerate(places) if old in self.clock.stated}
+        return Noise(self.seeds, ClockNoise(self.clock.runs, stated))
+
+    def standard_errors(self, curve: Curve) -> Floats:
+        """Give the standard errors of a recipe's accuracies, taken by themselves; shape (P,)."""
+        accuracy_P = curve.accuracy_P
+        variance_P = np.zeros(len(accuracy_P))
+        if curve.images is not None:
+            share_P = (accuracy_P * curve.images + 0.5) / (curve.images + 1)
+            variance_P += share_P * (1 - share_P) / curve.images
+        if self.seeds is not None:
+            variance_P += self.seeds.of(curve)[0] / curve.seeds
+        errors_P: Floats = np.sqrt(variance_P)
+        return errors_P
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What recipes might have given.
+
+    Attributes:
+        accuracy_BP: For each of them.
+        seconds_BP: For each of them.
+    """
+
+    accuracy_BP: tuple[Floats, ...] = field(repr=False)
+    seconds_BP: tuple[Floats, ...] = field(repr=False)
+
+    @property
+    def accuracy_BK(self) -> Floats:
+        """All points side by side."""
+        return np.concatenate(self.accuracy_BP, axis=1)
+
+    @property
+    def seconds_BK(self) -> Floats:
+        """All points side by side."""
+        return np.concatenate(self.seconds_BP, axis=1)
+
+
+def draw(
+    curves: Mapping[int, Curve], noise: Noise, images: ImageDraws, draws: int, rng: np.random.Generator
+) -> Drawn:
+    """Draw what recipes might have given with other images, other seeds and another reading of the clock.
+
+    The epochs whose weights are kept stay those that were kept: a maximum over noisy epochs, taken again in each draw,
+    would be too good twice.
+
+    Args:
+        curves: The recipes, by their place.
+        noise: How uncertain they are.
+        images: The images, drawn once for all.
+        draws: How many.
+        rng: The source of all randomness.
+    """
+    accuracies, seconds = [], []
+    for place, curve in curves.items():
+        accuracy_BP = images.drawn(curve)
+        if curve.optimism_P is not None:
+            accuracy_BP = accuracy_BP - curve.optimism_P
+        if noise.seeds is not None:
+            accuracy_BP = accuracy_BP + noise.seeds.drawn(curve, draws, rng)
+        accuracies.append(accuracy_BP)
+        seconds.append(curve.seconds_P * noise.clock.drawn(place, curve, draws, rng)[:, None])
+    return Drawn(tuple(accuracies), tuple(seconds))

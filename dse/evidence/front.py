@@ -1,0 +1,202 @@
+"""How sure it is that a point is on the front.
+
+Dimensions: R recipes, P points of a recipe, K points of all of them, B draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.evidence.curve import Curve, Floats
+from dse.evidence.draws import Noise, draw
+from dse.evidence.images import ImageDraws
+
+# Draws after which a point that never came near the front is no longer followed.
+FIRST_DRAWS = 100
+# A point is left out if another one beats it though both were wrong by this many standard errors.
+FAR = 3.0
+
+
+class Verdict(StrEnum):
+    """What can be said of a point, with the confidence that was asked for."""
+
+    ON_FRONT = "on the front"
+    DOMINATED = "dominated"
+    TIED = "tied"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is asked of a verdict.
+
+    Attributes:
+        confidence: Between 0.5 and 1.
+        margin: Accuracy that a point may lack to the front and still be tied with it.
+        draws: How many to draw.
+        seed: Of their randomness.
+    """
+
+    confidence: float = 0.95
+    margin: float = 0.0
+    draws: int = 1_000
+    seed: int = 0
+
+    def verdict(self, on_front: float, within: float) -> Verdict:
+        """Say what can be said of a point.
+
+        Args:
+            on_front: Probability that no point dominates it.
+            within: Probability that none does by more than the margin.
+        """
+        if on_front >= self.confidence:
+            return Verdict.ON_FRONT
+        if within >= self.confidence:
+            return Verdict.TIED
+        return Verdict.DOMINATED if within <= 1 - self.confidence else Verdict.UNDECIDED
+
+    def interval(self, drawn_BK: Floats) -> tuple[Floats, Floats]:
+        """Give the limits between which the middle of the draws lies, each of shape (K,)."""
+        tail = (1 - self.confidence) / 2
+        low_K, high_K = np.quantile(drawn_BK, (tail, 1 - tail), axis=0)
+        return low_K, high_K
+
+
+@dataclass(frozen=True)
+class Places:
+    """Points of several curves, side by side.
+
+    Attributes:
+        recipe_K: Place of the recipe of each.
+        point_K: Place of the point on its curve.
+    """
+
+    recipe_K: NDArray[np.int64]
+    point_K: NDArray[np.int64]
+
+    @classmethod
+    def every(cls, curves: Sequence[Curve]) -> Places:
+        """Give all points of all curves."""
+        sizes = [len(curve.epoch_P) for curve in curves]
+        points = [np.arange(size) for size in sizes]
+        return cls(np.repeat(np.arange(len(curves)), sizes), np.concatenate([np.zeros(0, int), *points]))
+
+    def where(self, mask_K: NDArray[np.bool_]) -> Places:
+        """Give those of the points that are marked."""
+        return Places(self.recipe_K[mask_K], self.point_K[mask_K])
+
+    def curves(self, curves: Sequence[Curve]) -> dict[int, Curve]:
+        """Cut the curves down to these points, by the place of their recipe."""
+        return {int(r): curves[r].at(self.point_K[self.recipe_K == r]) for r in np.unique(self.recipe_K)}
+
+
+@dataclass(frozen=True)
+class FrontEvidence:
+    """The points that may be on the front, and how sure that is.
+
+    Attributes:
+        places: Which points they are, in the order of their recipes.
+        on_front_K: Probability that no point dominates it.
+        within_K: Probability that no point dominates it by more than the margin.
+        accuracy_2K: Limits of its accuracy.
+        seconds_2K: Limits of its train seconds.
+    """
+
+    places: Places
+    on_front_K: Floats
+    within_K: Floats
+    accuracy_2K: tuple[Floats, Floats]
+    seconds_2K: tuple[Floats, Floats]
+
+
+def judge_front(curves: Sequence[Curve], noise: Noise, limits: Limits) -> FrontEvidence:
+    """Say of every point that may be on the front how sure that is.
+
+    The front is that of train seconds and accuracy, and of parameters where the curves know them. A point is followed
+    as long as it may matter: not if another one beats it by far, nor if it never came within the margin of the front
+    in the first draws, unless it is on the front of what was measured.
+
+    Args:
+        curves: Of every recipe.
+        noise: How uncertain they are.
+        limits: What is asked.
+    """
+    rng = np.random.default_rng(limits.seed)
+    places = Places.every(curves)
+    places = places.where(_near_K(places.curves(curves), noise))
+    images = ImageDraws.of(list(places.curves(curves).values()), limits.draws, rng)
+    for draws in (FIRST_DRAWS, limits.draws):
+        followed = places.curves(curves)
+        drawn = draw(followed, noise, images.first(draws), draws, rng)
+        parameters_K = np.concatenate(
+            [np.full(len(curve.epoch_P), curve.parameters) for curve in followed.values()]
+        )
+        lacks_BK = shortfalls(drawn.accuracy_BK, drawn.seconds_BK, parameters_K)
+        if draws < limits.draws:
+            accuracy_K = np.concatenate([curve.accuracy_P for curve in followed.values()])
+            seconds_K = np.concatenate([curve.seconds_P for curve in followed.values()])
+            on_front_K = shortfalls(accuracy_K[None], seconds_K[None], parameters_K)[0] <= 0
+            places = places.where((lacks_BK <= limits.margin).any(axis=0) | on_front_K)
+    return FrontEvidence(
+        places,
+        (lacks_BK <= 0).mean(axis=0),
+        (lacks_BK <= limits.margin).mean(axis=0),
+        limits.interval(drawn.accuracy_BK),
+        limits.interval(drawn.seconds_BK),
+    )
+
+
+def shortfalls(accuracy_BK: Floats, seconds_BK: Floats, parameters_K: Floats) -> Floats:
+    """Give what points lack in accuracy to the best that takes no more seconds and no more parameters; shape (B, K).
+
+    It is 0 for the points of the front.
+
+    >>> shortfalls(np.array([[0.8, 0.7, 0.9]]), np.array([[1.0, 2.0, 3.0]]), np.zeros(3)).round(3).tolist()
+    [[0.0, 0.1, 0.0]]
+    """
+    order_BK = np.lexsort((-accuracy_BK, seconds_BK), axis=1)
+    accuracy_BK = np.take_along_axis(accuracy_BK, order_BK, axis=1)
+    best_BK = np.full(accuracy_BK.shape, -np.inf)
+    levels = np.unique(parameters_K)
+    for level in levels:
+        if len(levels) == 1:
+            best_BK = np.maximum.accumulate(accuracy_BK, axis=1)
+            break
+        sorted_BK = parameters_K[order_BK]
+        reached_BK = np.maximum.accumulate(np.where(sorted_BK <= level, accuracy_BK, -np.inf), axis=1)
+        best_BK = np.where(sorted_BK == level, reached_BK, best_BK)
+    lacks_BK = np.empty_like(accuracy_BK)
+    np.put_along_axis(lacks_BK, order_BK, best_BK - accuracy_BK, axis=1)
+    return lacks_BK
+
+
+def _near_K(curves: Mapping[int, Curve], noise: Noise) -> NDArray[np.bool_]:
+    """Mark the points that no other beats by far."""
+    errors = [FAR * noise.standard_errors(curve) for curve in curves.values()]
+    low_K, high_K = (
+        np.concatenate(
+            [curve.accuracy_P + sign * e for curve, e in zip(curves.values(), errors, strict=True)]
+        )
+        for sign in (-1, 1)
+    )
+    soonest_K, latest_K = (
+        np.concatenate(
+            [c.seconds_P * np.exp(sign * FAR * noise.clock.error(r, c)[0]) for r, c in curves.items()]
+        )
+        for sign in (-1, 1)
+    )
+    parameters_K = np.concatenate([np.full(len(c.epoch_P), c.parameters) for c in curves.values()])
+    near_K = np.ones(len(low_K), dtype=bool)
+    for level in np.unique(parameters_K):
+        rivals = np.flatnonzero(parameters_K <= level)
+        rivals = rivals[np.argsort(latest_K[rivals], kind="stable")]
+        sure = np.maximum.accumulate(low_K[rivals])
+        before_K = np.searchsorted(latest_K[rivals], soonest_K, side="left")
+        beaten_K = (before_K > 0) & (sure[before_K - 1] > high_K)
+        near_K &= ~(beaten_K & (parameters_K == level))
+    return near_K

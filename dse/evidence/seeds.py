@@ -1,0 +1,126 @@
+"""How much another seed changes: pooled over all recipes, since most have one seed or two.
+
+Dimensions: R recipes, S seeds, P points of a recipe, B draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dse.evidence.curve import Curve, Floats
+from dse.evidence.pooling import Pooled
+
+# Curves that are as far from perfect share a variance: errors within a factor of about e to this power count fully.
+BANDWIDTH = 0.4
+GRID = np.linspace(np.log(1e-6), 0.0, 120)
+
+
+@dataclass(frozen=True)
+class SeedNoise:
+    """The variance of accuracies over seeds.
+
+    A recipe's variance is ``level`` (what recipes with as many errors have) times a factor of its own. The error of a
+    mean over S seeds of P points along the curve is a path whose neighbours correlate, with Student's t tails since
+    the variance itself is an estimate.
+
+    Attributes:
+        level: Logarithm of the variance as a share of the squared error rate, at the log error rates of ``GRID``.
+        factor: Prior of the recipes' own factors.
+        correlation: Of a run's deviations at neighbouring epochs.
+        on_images: Share of the binomial variance a (1 - a) of one image that seeds do not share: what a drawing of
+            images adds for each run, and what the variance over seeds holds already.
+    """
+
+    level: Floats
+    factor: Pooled
+    correlation: float
+    on_images: float
+
+    @classmethod
+    def fitted(cls, curves: Sequence[Curve]) -> SeedNoise | None:
+        """Learn from all recipes with several seeds; None if there is none."""
+        several = [curve for curve in curves if curve.seeds > 1]
+        if not several:
+            return None
+        errors = np.concatenate([_log_error(curve) for curve in several])
+        shares = np.concatenate([_variance(curve) / np.exp(2 * _log_error(curve)) for curve in several])
+        degrees = np.concatenate([np.full(len(curve.epoch_P), curve.seeds - 1.0) for curve in several])
+        nearness = np.exp(-(((GRID[:, None] - errors) / BANDWIDTH) ** 2) / 2) + 1e-9
+        weights = nearness * degrees
+        level = np.log(np.maximum(weights @ shares / weights.sum(axis=1), 1e-12))
+        ratios = np.array([_ratio(curve, level) for curve in several])
+        factor = Pooled.fitted(ratios, np.array([curve.seeds - 1.0 for curve in several]))
+        return cls(level, factor, _neighbours(several), _on_images(several))
+
+    def of(self, curve: Curve) -> tuple[Floats, float]:
+        """Give the variance of one run of a recipe at its points, and its degrees of freedom; shape (P,)."""
+        seen = _ratio(curve, self.level) if curve.seeds > 1 else 0.0
+        known = self.factor.posterior(seen, curve.seeds - 1)
+        return known.variance * _expected(curve, self.level), known.degrees
+
+    def drawn(self, curve: Curve, draws: int, rng: np.random.Generator) -> Floats:
+        """Draw errors of a recipe's mean accuracies, what a drawing of its images adds left out; shape (B, P)."""
+        variance_P, degrees = self.of(curve)
+        if curve.wrong is not None and curve.images is not None:
+            accuracy_P = curve.accuracy_P
+            variance_P = np.maximum(
+                variance_P - self.on_images * accuracy_P * (1 - accuracy_P) / curve.images, 0
+            )
+        path_BP = rng.standard_normal((draws, len(variance_P)))
+        kept_P = self.correlation ** np.diff(curve.epoch_P, prepend=-np.inf).clip(max=1_000)
+        for p in range(1, len(kept_P)):
+            path_BP[:, p] = kept_P[p] * path_BP[:, p - 1] + np.sqrt(1 - kept_P[p] ** 2) * path_BP[:, p]
+        tails_B = np.sqrt(degrees / rng.chisquare(degrees, draws))
+        drawn_BP: Floats = path_BP * tails_B[:, None] * np.sqrt(variance_P / curve.seeds)
+        return drawn_BP
+
+
+def _variance(curve: Curve) -> Floats:
+    variance_P: Floats = curve.accuracy_SP.var(axis=0, ddof=1)
+    return variance_P
+
+
+def _log_error(curve: Curve) -> Floats:
+    return np.log(np.clip(1 - curve.accuracy_P, 1e-6, 1))
+
+
+def _expected(curve: Curve, level: Floats) -> Floats:
+    log_error_P = _log_error(curve)
+    expected_P: Floats = np.exp(np.interp(log_error_P, GRID, level) + 2 * log_error_P)
+    return expected_P
+
+
+def _ratio(curve: Curve, level: Floats) -> float:
+    """Compare a recipe's variance with what is usual for its error rates, the mean over its points."""
+    return float((_variance(curve) / _expected(curve, level)).mean())
+
+
+def _neighbours(several: Sequence[Curve]) -> float:
+    """Correlate what runs deviate at neighbouring epochs."""
+    pairs = []
+    for curve in several:
+        deviations_SP = curve.accuracy_SP - curve.accuracy_P
+        sd_P = deviations_SP.std(axis=0)
+        use = (np.diff(curve.epoch_P) == 1) & (sd_P[1:] > 0) & (sd_P[:-1] > 0)
+        normal_SP = deviations_SP / np.where(sd_P > 0, sd_P, 1)
+        pairs.append((normal_SP[:, 1:] * normal_SP[:, :-1])[:, use].mean(axis=0))
+    found = np.concatenate(pairs)
+    return float(np.clip(found.mean(), 0, 0.99)) if len(found) else 0.9
+
+
+def _on_images(several: Sequence[Curve]) -> float:
+    """Compare how runs of a recipe differ image by image with how a coin of their accuracy would."""
+    between, binomial = 0.0, 0.0
+    for curve in several:
+        if curve.wrong is not None and curve.images is not None:
+            counts_I = np.unpackbits(curve.wrong[:, -1], axis=1, count=curve.images).sum(
+                axis=0, dtype=np.int64
+            )
+            seeds = curve.seeds
+            between += float((counts_I * (seeds - counts_I)).mean()) / (seeds * (seeds - 1))
+            accuracy = float(curve.accuracy_P[-1])
+            binomial += accuracy * (1 - accuracy)
+    return min(between / binomial, 1.0) if binomial > 0 else 0.0
