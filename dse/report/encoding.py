@@ -14,8 +14,9 @@ from dse.record.tables import StudyTables
 from dse.report.dimensions import Dimension, dimensions
 from dse.report.recipes import recipe_rows
 
-# Blue, amber, green and purple stay apart for the three kinds of colour blindness, on white and on near-black.
-COLOURS = ("#0072B2", "#D98A00", "#009E73", "#AA3377", "#7A5C3E", "#56B4E9", "#888888")
+# Blue, amber, green and purple stay apart for the three kinds of colour blindness; on white and on near-black each has
+# a contrast of 3 : 1 at least (WCAG 2.2, 1.4.11).
+COLOURS = ("#0072B2", "#C27A00", "#009E73", "#B4438A", "#8A6A48", "#2E9BD6", "#888888")
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon")
 FEWEST_RECIPES = 8
 FILLED, OPEN = "filled", "open"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ CURVE_COLUMNS = [
     *("on_front", "is_baseline"),
 ]
 FEW_CURVES = 3
+FEWEST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -183,13 +185,14 @@ def shown_span(values: pd.Series[float], keep: pd.Series[float]) -> Span:
 def front_span(bests: pd.Series[float], baseline: Place | None) -> Span:
     """Choose the stretch of accuracies where recipes compete with the baseline.
 
-    From the best recipe it reaches twice as far below the baseline as above it, but no fewer than half of the recipes
-    are shown.
+    From the best recipe it reaches twice as far below the baseline as above it, but no fewer than five recipes, or
+    half of them, are shown. Those that learnt little would press the others into one blob, however many they are.
     """
     span = shown_span(bests, pd.Series([baseline.y] if baseline else [], dtype=float))
     if baseline is None or bests.empty:
         return span
-    low = min(float(bests.median()), baseline.y - 2 * (float(bests.max()) - baseline.y))
+    few = float(bests.nlargest(min(FEWEST_SHOWN, math.ceil(len(bests) / 2))).min())
+    low = min(few, baseline.y - 2 * (float(bests.max()) - baseline.y))
     if low <= span.low:
         return span
     return _with_margin(bests, low, float(bests.max()))

@@ -171,3 +171,17 @@ def test_any_recipes_have_dimensions_that_a_figure_can_show(
         assert dimension.values.keys() == {each.id for each in recipes}
     partitions = {tuple(pd.factorize(pd.Series(each.values))[0].tolist()) for each in found}
     assert len(partitions) == len(found)
+
+
+def luminance(colour: str) -> float:
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("paper", ["#ffffff", "#fdfdfb", "#16181c"])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_every_colour_stands_out_from_light_and_dark_paper(colour: str, paper: str) -> None:
+    """WCAG 2.2, success criterion 1.4.11: graphical objects have a contrast of 3 : 1."""
+    dark, light = sorted((luminance(colour), luminance(paper)))
+    assert (light + 0.05) / (dark + 0.05) >= 3

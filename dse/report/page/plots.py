@@ -68,9 +68,9 @@ def _add_points(
         marker={
             "color": look["colour"].tolist(),
             "symbol": [shape if filled else f"{shape}-open" for shape, filled in shapes],
-            "size": [12 if on_front else 9 for on_front in rows["on_front"]],
-            "opacity": [1 if row.on_front or row.is_baseline else 0.45 for row in rows.itertuples()],
-            "line": {"width": 2},
+            # Told apart by size, not by paleness: what is pale has too little contrast.
+            "size": [12 if row.on_front or row.is_baseline else 7 for row in rows.itertuples()],
+            "line": {"width": 2 if rows["on_front"].any() else 1.3},
         },
         text=_numbers(rows),
         textposition="top left",

@@ -35,6 +35,9 @@ function draw() {
     });
   }
 }
+// A swipe scrolls the page and a tap is a click, as everywhere: plotly, which would zoom, is not told of fingers.
+for (const element of document.querySelectorAll(".plot"))
+  element.addEventListener("touchstart", (event) => event.stopPropagation(), {capture: true, passive: true});
 // A curve's points know the number of their trial; its label is stored once and joined here.
 for (const trace of Object.values(plots).flatMap((plot) => plot.data))
   if (trace.meta === "curve") trace.text = trace.customdata.map(([trial]) => "<b>" + (labels[trial] ?? "") + "</b>");
@@ -72,5 +75,16 @@ for (const row of document.querySelectorAll(".tall tr.answer")) {
 }
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-addEventListener("beforeprint", draw);
+// Paper has no closed tables.
+addEventListener("beforeprint", () => {
+  for (const closed of document.querySelectorAll("details:not([open])"))
+    Object.assign(closed, {open: true}).dataset.closed = "yes";
+  draw();
+});
+addEventListener("afterprint", () => {
+  for (const opened of document.querySelectorAll("details[data-closed]")) {
+    opened.open = false;
+    delete opened.dataset.closed;
+  }
+});
 matchMedia("print").addEventListener("change", draw);
