@@ -42,7 +42,17 @@ def trials_frame(
     ]
     recipe_columns = columns_of(list(recipes.values()))
     columns = [
-        *("trial", *RECIPE_WORDS, *recipe_columns, "seed", "attempt", "resumed_epochs", "state", "reason"),
+        *(
+            "trial",
+            *RECIPE_WORDS,
+            *recipe_columns,
+            "seed",
+            "purpose",
+            "attempt",
+            "resumed_epochs",
+            "state",
+            "reason",
+        ),
         *(*OBJECTIVES, *MEASURED, "possible_accuracy", "possible_seconds", *COMPARED),
         *("started", "device", "engine", "recipe"),
     ]
@@ -89,6 +99,7 @@ def _trial_row(
     row: dict[str, Any] = {
         "trial": trial.number,
         "seed": trial.seed,
+        "purpose": trial.purpose,
         "attempt": trial.attempt,
         "resumed_epochs": trial.run.resumed_epochs,
         "state": str(trial.state),

@@ -21,14 +21,24 @@ from dse.record.objectives import OBJECTIVES
 from dse.record.right_file import published_right
 from dse.record.run import EPOCH_COLUMNS, EpochRow, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
-from dse.record.trial import Trial
+from dse.record.trial import EXPLORE, Trial
 from dse.units import clipped
 
 WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
 NEEDED = ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
 # Others, such as a column for each value of a recipe, are computed.
 READ_IF_THERE = [
-    *("is_baseline", "reason", "setup_seconds", "engine", "resumed_epochs", "started", "device", "attempt"),
+    *(
+        "is_baseline",
+        "reason",
+        "setup_seconds",
+        "engine",
+        "resumed_epochs",
+        "started",
+        "device",
+        "attempt",
+        "purpose",
+    ),
     *("possible_accuracy", "possible_seconds"),
 ]
 
@@ -93,6 +103,7 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
             possible_accuracy=_maybe(_real, row, "possible_accuracy"),
             possible_seconds=_maybe(_real, row, "possible_seconds"),
             attempt=_whole(row, "attempt") if row.get("attempt") else 1,
+            purpose=_text(row, "purpose") or EXPLORE,
         )
         trial.check()
     except InputError:

@@ -10,6 +10,9 @@ from dse.recipe.recipe import Recipe
 from dse.record.objectives import OBJECTIVES
 from dse.record.run import Outcome, Run, check_curve
 
+# What a trial was trained for: to find recipes, or, with a seed that chose none, to judge those that were found.
+EXPLORE, CONFIRM = "explore", "confirm"
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -26,6 +29,7 @@ class Trial:
         device: What it runs on.
         possible_accuracy: Of a stopped trial: the most that its remaining epochs were given credit for.
         possible_seconds: Of a stopped trial: train seconds of the whole run, at least.
+        purpose: ``explore``, or ``confirm`` of a trial that judges what was found: its seed helped to choose nothing.
     """
 
     number: int
@@ -38,6 +42,7 @@ class Trial:
     possible_accuracy: float | None = None
     possible_seconds: float | None = None
     attempt: int = 1
+    purpose: str = EXPLORE
 
     @property
     def state(self) -> Outcome:
@@ -71,6 +76,8 @@ class Trial:
         ):
             if not isinstance(value, str):
                 raise ValueError(f"{name}={value!r:.80} is no text")
+        if self.purpose not in (EXPLORE, CONFIRM):
+            raise ValueError(f"purpose={self.purpose!r:.80} is neither {EXPLORE} nor {CONFIRM}")
         check_curve(self.run.curve, self.recipe.epochs)
         if not 0 <= self.run.resumed_epochs <= len(self.run.curve):
             raise ValueError(

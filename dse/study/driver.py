@@ -14,16 +14,16 @@ from optuna.trial import TrialState as OptunaState
 from dse.errors import DseError, RecipeError, RunError
 from dse.recipe.plan import Plan
 from dse.record.run import EpochRow, Outcome, Run
-from dse.record.trial import Trial
+from dse.record.trial import EXPLORE, Trial
 from dse.search.history import History
 from dse.search.progress import PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
+from dse.study.agenda import Agenda
 from dse.study.ledger import FAILURES_IN_A_ROW, Ledger
-from dse.study.queue import failed_by_deaths, queue_again, queued_recipe
+from dse.study.queue import failed_by_deaths, queue_again, queue_point, queued_recipe
 from dse.study.runner import Ended, EpochEnded, Event, Job, Lost, Runner, Started
 from dse.study.running import Running
-from dse.study.sampling import Listed
 from dse.study.trials import redone_trials, report_end, write_end, write_epoch, write_start
 from dse.study.watcher import Watcher
 
@@ -38,7 +38,7 @@ class Driver:
         runner: Runner,
         watcher: Watcher,
         history: History,
-        listed: Listed | None,
+        agenda: Agenda | None,
     ) -> None:
         self._study = study
         self._space = space
@@ -46,11 +46,11 @@ class Driver:
         self._running: dict[int, Running] = {}
         self._watcher = watcher
         self._history = history
-        self._listed = listed
+        self._agenda = agenda
         self._rule = DominanceRule(history, space.confidence) if space.stopping == "dominated" else None
         self._baseline_id = space.baseline_recipe.id
         self._stillborn = 0  # workers, one after the other
-        self.ledger = Ledger(space, history, listed, redone_trials(study))
+        self.ledger = Ledger(space, history, agenda, redone_trials(study))
 
     def _summary(self, plan: Plan, trial: Trial) -> PlanSummary:
         parameters = (
@@ -94,12 +94,12 @@ class Driver:
             )
         waiting = self._study.get_trials(deepcopy=False, states=(OptunaState.WAITING,))
         self.ledger.check_failures(baseline_to_come=self._has_baseline_to_come(waiting))
-        if self._listed is None or waiting:
+        if self._agenda is None or waiting:
             return None
-        point = self._listed.next()
+        point = self._agenda.next()
         if point is None:
-            return "every recipe of the space is trained"
-        self._study.enqueue_trial(point.assignment, user_attrs={"seed": point.seed})
+            return self._agenda.done
+        queue_point(self._study, point)
         return None
 
     def _has_baseline_to_come(self, waiting: Sequence[FrozenTrial]) -> bool:
@@ -159,10 +159,11 @@ class Driver:
             measures={"parameters": plan.parameters, "train_flops": plan.train_flops},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             attempt=asked.user_attrs.get("attempt", 1),
+            purpose=asked.user_attrs.get("purpose", EXPLORE),
         )
         self._running[trial.number] = Running(asked, plan, self._summary(plan, trial), trial)
-        if self._listed is not None:
-            self._listed.begun(trial)
+        if self._agenda is not None:
+            self._agenda.begun(trial)
         self._runner.submit(Job(trial.number, plan, seed))
 
     def _take(self, event: Event) -> None:
@@ -252,8 +253,8 @@ class Driver:
     def _forget_asked(self, running: Running) -> None:
         """Leave a trial that never began as if it had not been asked for."""
         self._study.tell(running.trial.number, state=OptunaState.FAIL)
-        if self._listed is not None:
-            self._listed.ended(running.trial, running.progress, counts=False)
+        if self._agenda is not None:
+            self._agenda.ended(running.trial, running.progress, counts=False)
 
     def _close(self, running: Running, trial: Trial) -> None:
         self.ledger.add(trial, running.progress)

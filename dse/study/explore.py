@@ -58,6 +58,17 @@ def explore(
     fill_queue(study, space, warm_start, retry_failed=retry_failed)
     study.sampler = make_sampler(sampler, space.seed, trials_before)
     driver = Driver(study, space, runner, watcher, history, listed)
+    return driven(driver, study, space, runner, watcher)
+
+
+def driven(
+    driver: Driver, study: optuna.Study, space: SearchSpace, runner: Runner, watcher: Watcher
+) -> list[Trial]:
+    """Resume a study where it is, with its queue filled, until it ends.
+
+    Returns:
+        All its trials.
+    """
     driver.take_in(read_trials(study))
     runner.trainer.forget_others(resumable_runs(study, space))
     ending = driver.run()

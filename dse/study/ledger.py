@@ -14,7 +14,8 @@ from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Floats, Progress
 from dse.space.search_space import SearchSpace
-from dse.study.sampling import Listed, next_seed
+from dse.study.agenda import Agenda
+from dse.study.sampling import next_seed
 from dse.study.watcher import Standing
 
 # A cause of the surroundings (a full disk, a missing library, a sick device) fails them all; recipes seldom do.
@@ -28,7 +29,7 @@ class Ledger:
     Args:
         space: What is explored.
         history: Knows the epochs of all trials.
-        listed: The order of a finite space, which learns from each trial; None where a sampler draws.
+        agenda: What is trained next, which learns from each trial; None where a sampler draws.
         redone: Numbers of the trials that others do again: they no longer count.
 
     Attributes:
@@ -38,11 +39,11 @@ class Ledger:
     """
 
     def __init__(
-        self, space: SearchSpace, history: History, listed: Listed | None, redone: frozenset[int]
+        self, space: SearchSpace, history: History, agenda: Agenda | None, redone: frozenset[int]
     ) -> None:
         self._space = space
         self._history = history
-        self._listed = listed
+        self._agenda = agenda
         self._redone = redone
         self._baseline_id = space.baseline_recipe.id
         self._images = choosing_images(space.dump(), space.protocol)
@@ -88,8 +89,8 @@ class Ledger:
         self._recipes.setdefault(trial.recipe.id, []).append(trial)
         if trial.complete and trial.recipe.id == self._baseline_id:
             self._history.refer_to(run)
-        if self._listed is not None:
-            self._listed.ended(trial, run, counts=self._counts(trial))
+        if self._agenda is not None:
+            self._agenda.ended(trial, run, counts=self._counts(trial))
         self.counted += self._counts(trial)
 
     def next_seed(self, recipe_id: str, at_work: list[Trial]) -> int:
@@ -139,5 +140,5 @@ class Ledger:
             protocol=self._space.protocol,
             workers=workers,
         )
-        gain = None if self._listed is None else self._listed.remaining_gain()
+        gain = None if self._agenda is None else self._agenda.remaining_gain()
         return Standing(self.counted, self.spent_seconds, gain, answer)

@@ -18,6 +18,7 @@ from dse.record.run import Outcome
 from dse.record.trial import Trial
 from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
+from dse.study.agenda import Point
 from dse.study.trials import (
     epochs_reached,
     has_died,
@@ -28,6 +29,7 @@ from dse.study.trials import (
     read_trial,
     read_trials,
     recorded_attempt,
+    recorded_purpose,
     recorded_seed,
     report_end,
     was_interrupted,
@@ -170,8 +172,18 @@ def queue_again(study: optuna.Study, space: SearchSpace, stored: FrozenTrial) ->
     point = _queued_point(stored, space) or (stored.params if _is_point(stored.params, space) else None)
     seed = recorded_seed(stored)
     if point is not None and seed is not None:
-        again = {"seed": seed, "redoes": stored.number, "attempt": recorded_attempt(stored) + 1}
+        again = {
+            "seed": seed,
+            "redoes": stored.number,
+            "attempt": recorded_attempt(stored) + 1,
+            "purpose": recorded_purpose(stored),
+        }
         study.enqueue_trial(point, user_attrs=again)
+
+
+def queue_point(study: optuna.Study, point: Point) -> None:
+    """Queue a point."""
+    study.enqueue_trial(point.assignment, user_attrs={"seed": point.seed, "purpose": point.purpose})
 
 
 def _queue_baseline(study: optuna.Study, space: SearchSpace) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from typing_extensions import override
 
 from dse.errors import SpaceError
 from dse.record.run import Outcome
@@ -15,8 +15,8 @@ from dse.search.history import History
 from dse.search.orders import ExpectedGain, Grid
 from dse.search.progress import PlanSummary, Progress
 from dse.search.surrogate import Candidate, Surrogate
-from dse.space.assignment import Assignment
 from dse.space.search_space import SearchSpace
+from dse.study.agenda import Agenda, Point
 from dse.study.quiet import quiet_optuna
 from dse.study.trainer import Trainer
 
@@ -65,15 +65,7 @@ def make_sampler(name: str, seed: int, trials_before: int) -> BaseSampler:
     return OPTUNA_SAMPLERS["random" if name in LISTING else name](stream)
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A point of a space and the seed to train it with."""
-
-    assignment: Assignment
-    seed: int
-
-
-class Listed:
+class Listed(Agenda):
     """Every recipe of a finite space with every seed, in an order.
 
     Args:
@@ -110,27 +102,32 @@ class Listed:
             ]
             self._order = ExpectedGain(rows, Surrogate(candidates, history), space.seeds)
 
+    @property
+    @override
+    def done(self) -> str:
+        return "every recipe of the space is trained"
+
+    @override
     def next(self) -> Point | None:
-        """Give the point to train next; None if there is none."""
         row = self._order.next()
         return None if row is None else Point(self._points[row], self._first_seed + self._order.at)
 
+    @override
     def begun(self, trial: Trial) -> None:
-        """Leave out a trial that is at work, until it has ended."""
         row = self._rows.get(trial.recipe.id)
         if row is not None:
             self._order.begun(row, trial.seed - self._first_seed)
 
+    @override
     def ended(self, trial: Trial, run: Progress, *, counts: bool = True) -> None:
-        """Learn from a trial that has ended; from one that does not count only that it is at work no more."""
         row = self._rows.get(trial.recipe.id)
         if row is not None:
             self._order.given_up(row, trial.seed - self._first_seed)
             if counts:
                 self._order.ended(row, run, trial.seed - self._first_seed)
 
+    @override
     def remaining_gain(self) -> float | None:
-        """Expect by what share the front's volume grows if all that is left is trained; None if it is not judged."""
         return self._order.remaining_gain()
 
 

@@ -22,7 +22,7 @@ from optuna.trial import TrialState as OptunaState
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.environment import engine_name
 from dse.record.run import EpochRow, Outcome, Run, parse_rows
-from dse.record.trial import Trial
+from dse.record.trial import EXPLORE, Trial
 from dse.study.collector import without_collector
 
 
@@ -134,6 +134,7 @@ def read_trial(stored: FrozenTrial, recipe: Recipe | None = None) -> Trial:
         possible_accuracy=record.get("possible_accuracy"),
         possible_seconds=record.get("possible_seconds"),
         attempt=record.get("attempt", 1),
+        purpose=record.get("purpose", EXPLORE),
     )
     trial.check()
     return trial
@@ -148,6 +149,12 @@ def recorded_attempt(stored: FrozenTrial) -> int:
     """Give how often a trial was begun, with those that it does again."""
     attempt: int = _record(stored).get("attempt", 1)
     return attempt
+
+
+def recorded_purpose(stored: FrozenTrial) -> str:
+    """Give what a trial is for."""
+    purpose: str = _record(stored).get("purpose", EXPLORE)
+    return purpose
 
 
 def _record(stored: FrozenTrial) -> dict[str, Any]:
@@ -193,6 +200,7 @@ def _start(trial: Trial) -> dict[str, Any]:
         "device": trial.device,
         "measures": dict(trial.measures),
         "attempt": trial.attempt,
+        "purpose": trial.purpose,
         "resumed_epochs": trial.run.resumed_epochs,
     }
 
