@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import torch
@@ -14,6 +15,7 @@ class Stopwatch:
     Args:
         device: Where the work is done.
         seconds: What it begins with.
+        clock: Tells the time.
 
     >>> clock = Stopwatch(torch.device("cpu"))
     >>> with clock:
@@ -22,8 +24,11 @@ class Stopwatch:
     True
     """
 
-    def __init__(self, device: torch.device, seconds: float = 0.0) -> None:
+    def __init__(
+        self, device: torch.device, seconds: float = 0.0, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.seconds = seconds
+        self._clock = clock
         self._device = device
         self._start = 0.0
 
@@ -40,4 +45,4 @@ class Stopwatch:
         # A GPU works behind the program's back: without the wait, its time would fall to the next span.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+        return self._clock()

@@ -18,8 +18,10 @@ from dse.networks.build import build_network, sized_plan
 from dse.networks.network import Network
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
+from dse.record.calibration import Measured, Wanted
 from dse.record.environment import describe_code, describe_environment
 from dse.record.run import EpochRow, OnEpoch, Run, Training, finished
+from dse.training.calibrating import calibrate
 from dse.training.checkpoint import CheckpointFiles, Checkpoints
 from dse.training.device import device_title, find_device, hardware, threads_of, use_threads
 from dse.training.engines import AUTO, build_engine, choose_engine
@@ -217,6 +219,15 @@ class Trainer:
             name, _ = choose_engine(name, plan, self.device.type)
         network = self.network(plan, seed) if network is None else network
         return build_engine(name, Setup.of(plan, network, self.parts[0], seed))
+
+    def calibrate(self, wanted: Wanted) -> Measured:
+        """Measure how long kinds of steps take here; no run is affected.
+
+        Raises:
+            RecipeError, DeviceError, DeviceLostError: As for ``epochs``.
+        """
+        device, images = self.device, len(self.parts[0])
+        return calibrate(wanted, lambda plan: self.engine(self.sized(plan), 0), images, device)
 
     def train(
         self, plan: Plan, seed: int, on_epoch: OnEpoch | None = None, network: Network | None = None

@@ -1,0 +1,84 @@
+"""Measuring how long kinds of steps take: in duets with the baseline's, on steps as the training loop runs them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from dse.recipe.kinds import StepKind
+from dse.recipe.plan import Plan
+from dse.record.calibration import Measured, Ratio, Reference, Wanted
+from dse.training.faults import explained_faults
+from dse.training.randomness import seeded
+from dse.training.step_engine import Engine
+from dse.training.stopwatch import Stopwatch
+from dse.training.turns import EFFORT, Effort, Timed, alone, duet
+
+_SEED = 0
+
+
+def calibrate(
+    wanted: Wanted,
+    build: Callable[[Plan], Engine],
+    images: int,
+    device: torch.device,
+    effort: Effort = EFFORT,
+) -> Measured:
+    """Measure kinds of steps. Nothing of it is left in the sources of randomness.
+
+    Args:
+        wanted: Which kinds.
+        build: Builds what runs the steps of a plan, on a network of its own.
+        images: How many the engines hold.
+        device: What computes.
+        effort: How long to measure.
+
+    Returns:
+        The ratios; and the seconds of the reference's steps if it is among the kinds.
+
+    Raises:
+        RecipeError, DeviceError: As for training.
+    """
+    reference = wanted.reference
+    with seeded(_SEED, device):
+        beside = _timed(reference, build, images, device)
+        seconds, ratios = None, {}
+        for kind in wanted.kinds:
+            if kind.id == reference.id:
+                seconds = Reference.of(reference, alone(beside, effort))
+            else:
+                one = _timed(kind, build, images, device)
+                with explained_faults(device, kind.batch_size):
+                    ratios[kind.id] = Ratio.of(kind, duet(one, beside, effort))
+                del one  # its memory, before the next one's is taken
+    return Measured(seconds, ratios)
+
+
+def _timed(kind: StepKind, build: Callable[[Plan], Engine], images: int, device: torch.device) -> Timed:
+    """Give what takes steps of a kind and times them: images in random order, as an epoch has them."""
+    plan, size = kind.plan(), kind.batch_size
+    with explained_faults(device, size):
+        engine = build(plan)
+        engine.prepare([size])
+    rate = torch.from_numpy(plan.rates.copy()).to(device)
+    share = None if plan.average_shares is None else torch.from_numpy(plan.average_shares.copy()).to(device)
+
+    def timed(steps: int) -> float:
+        with _clock(device) as clock:
+            # As many random numbers as an epoch draws for these images to shuffle them.
+            chosen = torch.randint(images, (steps * size,), generator=engine.generator, device=device)
+            shares = None if share is None else share.expand(steps)
+            losses = engine.train(chosen, size, rate.expand(steps), shares)
+            losses.isfinite().all().item()  # the loop looks at them too
+        return clock.seconds
+
+    return timed
+
+
+def _clock(device: torch.device) -> Stopwatch:
+    """Choose the clock: where one thread of the processor computes, its own seconds, which no other program's take."""
+    if device.type == "cpu" and torch.get_num_threads() == 1:
+        return Stopwatch(device, clock=time.thread_time)
+    return Stopwatch(device)
