@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dse.api import Start as Start
+    from dse.api import calibrate_space as calibrate_space
+    from dse.api import calibrate_study as calibrate_study
     from dse.api import explore as explore
     from dse.api import find_rate as find_rate
     from dse.api import replay_study as replay_study
@@ -68,7 +70,10 @@ if TYPE_CHECKING:
 
 # The same list for when the program runs: where the public names live.
 _NAMES = {
-    "dse.api": ("Start", "explore", "find_rate", "replay_study", "train", "write_views"),
+    "dse.api": (
+        *("Start", "calibrate_space", "calibrate_study", "explore", "find_rate"),
+        *("replay_study", "train", "write_views"),
+    ),
     "dse.data.choice": ("DataChoice",),
     "dse.data.datasets": ("find_dataset",),
     "dse.errors": ("DseError",),

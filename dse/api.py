@@ -12,9 +12,11 @@ from typing_extensions import Unpack
 from dse.data.choice import DataChoice
 from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
-from dse.record.answer import shared_machine
+from dse.record.answer import caveats_of_clock
+from dse.record.clock import CLOCK, clock_of
 from dse.record.run import OnEpoch, Run
 from dse.record.tables import StudyTables
+from dse.record.timing import Timing
 from dse.space.changes import changed
 from dse.space.load import load_space
 from dse.space.search_space import SamplerName, SearchSpace, StoppingName
@@ -22,8 +24,10 @@ from dse.study.watcher import Watcher
 from dse.training.machine import Machine
 
 if TYPE_CHECKING:
+    from dse.record.calibration import Calibration
     from dse.replay.compare import Comparison
     from dse.replay.strategies import Strategy
+    from dse.study.calibrate import OnKind
     from dse.training.rate_finder import OnStep, RateSearch
 
 MACHINE = Machine()
@@ -61,6 +65,7 @@ class Spending(TypedDict, total=False):
     budget: str
     until_stable: int
     seed: int
+    timing: Timing
 
 
 def explore(
@@ -91,8 +96,8 @@ def explore(
             as the cluster has room for.
         ray: Ray cluster on which they train: ``local`` starts one on this machine, ``auto`` and an address (host:port)
             join one, or use it where the process has joined it already. This machine without Ray if None.
-        **changes: ``trials``, ``sampler``, ``stopping``, ``budget``, ``until_stable`` and ``seed``, instead of the
-            space's own.
+        **changes: ``trials``, ``sampler``, ``stopping``, ``budget``, ``until_stable``, ``seed`` and ``timing``, instead
+            of the space's own.
 
     Returns:
         All trials, curves and fronts of the study.
@@ -114,18 +119,21 @@ def explore(
     kept_in = folder / ".checkpoints" if start.checkpoints else None
     trainer = Trainer(machine, space.data_choice, kept_in)
     with chosen_runner(space, trainer, Workers(workers, ray), watcher.noted) as (runner, settled):
-        for note in (settled.note, shared_machine(runner.workers) if runner.workers > 1 else ""):
-            if note:
-                watcher.noted(note)
+        if settled.note:
+            watcher.noted(settled.note)
+        clock = space.timing.on(str(settled.environment["device_type"]))
         with opened(
             folder.parent,
             folder.name,
             space,
-            settled.environment | {"workers": runner.workers},
+            settled.environment | {"workers": runner.workers, CLOCK: str(clock)},
             widen=start.widen,
             any_device=start.any_device,
             storage=start.storage,
         ) as study:
+            # A study that is resumed keeps its clock.
+            for caveat in caveats_of_clock(clock_of(study.user_attrs["environment"]), runner.workers):
+                watcher.noted(caveat)
             run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder, start.storage)
 
@@ -209,6 +217,72 @@ def find_rate(
         shares = recipe.average_shares(rate_finder(STEPS), batch_size * np.arange(1, STEPS + 1))
         limit = SECONDS if max_seconds is None else max_seconds
         return search(engine, plan.images, batch_size, on_step, shares=shares, max_seconds=limit)
+
+
+def calibrate_space(
+    space: SearchSpace,
+    machine: Machine = MACHINE,
+    *,
+    refresh: bool = False,
+    on_kind: OnKind = lambda kind: None,
+) -> Calibration:
+    """Measure how long each kind of step of a space's recipes takes here, as far as that is not known.
+
+    Args:
+        space: The space.
+        machine: What trains.
+        refresh: Whether all are measured again.
+        on_kind: Called with each kind, the baseline's step first.
+
+    Raises:
+        InputError: Space, data, machine or the file of calibrations cannot be used.
+    """
+    from dse.study.calibrate import calibrate_space as measure
+    from dse.study.calibration_file import users_file
+    from dse.training.trainer import Trainer
+
+    trainer = Trainer(machine, space.data_choice)
+    trainer, _ = trainer.settled(space.plan(space.baseline_recipe))
+    return measure(space, trainer, trainer.environment(), users_file(), on_kind, refresh=refresh)
+
+
+def calibrate_study(
+    folder: str | Path,
+    data_dir: Path = MACHINE.data_dir,
+    *,
+    refresh: bool = False,
+    on_kind: OnKind = lambda kind: None,
+) -> Calibration:
+    """Measure how long each kind of step of a study's trials takes, and time it by that from then on.
+
+    It is measured on the study's device, with its engine and its number of threads. A study whose space asks for
+    ``timing: measured`` keeps that clock.
+
+    Args:
+        folder: The study's folder.
+        data_dir: Where its data set is looked for.
+        refresh: Whether all are measured again.
+        on_kind: Called with each kind, the baseline's step first.
+
+    Raises:
+        InputError: The study cannot be used, or this is not its machine.
+    """
+    from dse.study.calibrate import calibrate_study as measure
+    from dse.study.calibrate import check_machine, machine_of
+    from dse.study.calibration_file import users_file
+    from dse.study.shared import open_study, where_kept
+    from dse.study.storage import opened, stored_space
+    from dse.training.trainer import Trainer
+
+    folder = Path(folder).resolve()
+    study = open_study(folder)
+    space = stored_space(study, where_kept(folder))
+    recorded = study.user_attrs["environment"]
+    trainer = Trainer(Machine(**machine_of(recorded), data_dir=data_dir), space.data_choice)
+    here = trainer.environment()
+    check_machine(folder, recorded, here)
+    with opened(folder.parent, folder.name, space, here) as study:
+        return measure(study, space, trainer, users_file(), on_kind, refresh=refresh)
 
 
 class ReplaySetting(TypedDict, total=False):

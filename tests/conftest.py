@@ -40,6 +40,14 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep calibrations out of the user's cache; what one test measures the others know."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def garbage_is_rarely_searched_for() -> None:
     """Spare a tenth of the time: hardly anything here is garbage, least of all what was imported."""
     gc.freeze()

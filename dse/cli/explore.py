@@ -18,6 +18,7 @@ from dse.cli.options import (
 )
 from dse.cli.running import AtWork, check_any_complete, reported
 from dse.cli.terminal import console
+from dse.record.timing import Timing
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ExploreOptions(MachineOptions):
     stopping: str | None
     budget: str | None
     until_stable: int | None
+    timing: str | None
     seed: int | None
     workers: int | None
     ray: str | None
@@ -112,12 +114,18 @@ class ExploreOptions(MachineOptions):
     help="No more trials once N have hardly raised the volume of the front. [default: the space's]",
 )
 @click.option(
+    "--timing",
+    type=click.Choice([str(each) for each in Timing]),
+    help="What train seconds are: measured by the stopwatch; calibrated: what the run's steps take by themselves, "
+    "whatever else the machine does; auto: calibrated on a processor, measured on a GPU. [default: the space's]",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
     help="Train N trials at once, each in a process with its share of the cores, or with a GPU of its own. Trials "
-    "that share a machine hold each other up: their measured seconds compare less well.  [default: 1; with --ray as "
-    "many as the cluster has room for]",
+    "that share a machine hold each other up: measured seconds then compare less well than calibrated ones.  "
+    "[default: 1; with --ray as many as the cluster has room for]",
 )
 @click.option(
     "--ray",
@@ -171,8 +179,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     from dse.api import Start
     from dse.api import explore as run
     from dse.space.changes import read_space
-    from dse.study.folders import find_study
-    from dse.study.load import load_study, starting_points
+    from dse.study.load import find_study, load_study, starting_points
     from dse.study.storage import check_name
 
     changes = {
@@ -181,6 +188,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
         "stopping": options["stopping"],
         "budget": options["budget"],
         "until_stable": options["until_stable"],
+        "timing": options["timing"],
         "seed": options["seed"],
     }
     if options["test_share"] is not None and options["dataset"] is None:

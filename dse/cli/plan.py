@@ -15,7 +15,6 @@ from dse.cli.options import (
     json_option,
     print_json,
     protocol_option,
-    recipe_argument,
     results_option,
     test_share_option,
 )
@@ -40,7 +39,7 @@ class PlanOptions(TypedDict):
 
 
 @click.command()
-@recipe_argument
+@click.argument("recipe")
 @dataset_option
 @click.option(
     "--images",

@@ -45,7 +45,7 @@ class Clock:
         self._own += 1
         self._standing = standing
         if self._spent_before is None:
-            self._spent_before = standing.spent_seconds - trial.run.train_seconds
+            self._spent_before = standing.spent_seconds - trial.run.measured_seconds
 
     @property
     def answer(self) -> str:

@@ -19,7 +19,6 @@ from dse.cli.options import (
     machine,
     machine_options,
     print_json,
-    recipe_argument,
     results_option,
 )
 from dse.cli.terminal import say
@@ -46,7 +45,7 @@ class TrainOptions(DataOptions, MachineOptions):
 
 
 @click.command()
-@recipe_argument
+@click.argument("recipe")
 @data_options
 @machine_options
 @click.option(

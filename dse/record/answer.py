@@ -12,6 +12,7 @@ from typing import Any
 from dse.data.datasets import Protocol
 from dse.record.noise import standard_error
 from dse.record.replicates import Replicates, by_recipe
+from dse.record.timing import Timing
 from dse.record.trial import Trial
 from dse.units import count_text, value_text
 
@@ -112,6 +113,7 @@ def find_answer(
     images: int | None = None,
     protocol: str = Protocol.HOLDOUT,
     workers: int = 1,
+    clock: Timing = Timing.MEASURED,
 ) -> Answer:
     """Find the recipe that reaches the baseline's best accuracy in the least train seconds.
 
@@ -123,6 +125,7 @@ def find_answer(
         images: Images that the accuracies are measured on, if known.
         protocol: Which images choose.
         workers: How many runs were trained at once, at most.
+        clock: What the seconds are measured by.
     """
     if baseline is None:
         return Answer(None, None, _no_baseline(recipes))
@@ -138,19 +141,22 @@ def find_answer(
     fastest = Reached.after(runs, epoch) if faster else None
     missing = "" if faster else _nobody(reference, others=len(others), reaching=len(reaching))
     caveats = (
-        *([shared_machine(workers)] if workers > 1 else []),
+        *caveats_of_clock(clock, workers),
         *_caveats(reference, images, protocol),
         *_caveats_of(fastest, reference, len(recipes), protocol),
     )
     return Answer(reference, fastest, missing, caveats)
 
 
-def shared_machine(workers: int) -> str:
+def caveats_of_clock(clock: Timing, workers: int) -> list[str]:
     """Say what seconds are worth that were measured beside other runs."""
-    return (
+    if workers == 1 or clock is Timing.CALIBRATED:
+        return []
+    return [
         f"Up to {workers} runs are trained at once, and runs that share a machine hold each other up: their seconds "
-        "compare less well than those of one run after the other. Train what matters again with one worker."
-    )
+        "compare less well than those of one run after the other. Train what matters again with one worker, or have "
+        "the study timed by calibrated seconds (--timing calibrated)."
+    ]
 
 
 def _best_epoch(runs: Replicates) -> int:

@@ -10,21 +10,34 @@ from typing import Any
 import pandas as pd
 
 from dse.recipe.recipe import Recipe
+from dse.record.clock import is_disturbed
 from dse.record.front import RECIPE_WORDS, compare, recipe_words
 from dse.record.objectives import OBJECTIVES
 from dse.record.replicates import Replicates
 from dse.record.run import EPOCH_COLUMNS, EpochRow
 from dse.record.trial import Trial
 
-CURVE_COLUMNS = ["trial", *EPOCH_COLUMNS, "accuracy", "best_accuracy"]
-MEASURED = ["setup_seconds", "eval_seconds", "best_epoch", "validation_accuracy", "test_accuracy"]
+CLOCKS = ["measured_seconds", "calibrated_seconds"]
+CURVE_COLUMNS = ["trial", *EPOCH_COLUMNS, *CLOCKS, "accuracy", "best_accuracy"]
+OF_CLOCKS = [*CLOCKS, "calibration_error"]
+MEASURED = [
+    *(*OF_CLOCKS, "disturbed", "setup_seconds", "eval_seconds"),
+    *("best_epoch", "validation_accuracy", "test_accuracy"),
+]
 COMPARED = ["on_front", "is_baseline", "seconds_to_baseline_accuracy", "time_ratio", "accuracy_gain"]
-FLOATS = ["possible_accuracy", "possible_seconds", "setup_seconds", "seconds_to_target", *COMPARED[2:]]
+FLOATS = [
+    *(*OF_CLOCKS, "possible_accuracy", "possible_seconds", "setup_seconds", "seconds_to_target"),
+    *COMPARED[2:],
+]
 WHOLE_NUMBERS = ["best_epoch", "epoch", "seeds", "parameters", "train_flops"]
 
 
 def trials_frame(
-    trials: Iterable[Trial], on_front: frozenset[str], baseline_id: str, baseline: Replicates | None
+    trials: Iterable[Trial],
+    on_front: frozenset[str],
+    baseline_id: str,
+    baseline: Replicates | None,
+    noise_floor: float | None = None,
 ) -> pd.DataFrame:
     """Make one row a trial, with its comparison to the baseline.
 
@@ -33,12 +46,16 @@ def trials_frame(
         on_front: Ids of the recipes on the front.
         baseline_id: Id of the recipe that others are compared with.
         baseline: Its complete runs.
+        noise_floor: Of the study's clock, as a share; None if unknown.
     """
     trials = list(trials)
     recipes = {trial.recipe.id: trial.recipe for trial in trials}
     contents = {recipe_id: _recipe_columns(recipe) for recipe_id, recipe in recipes.items()}
     rows = [
-        contents[trial.recipe.id] | _trial_row(trial, on_front, baseline_id, baseline) for trial in trials
+        contents[trial.recipe.id]
+        | _trial_row(trial, on_front, baseline_id, baseline)
+        | {"disturbed": is_disturbed(trial, noise_floor)}
+        for trial in trials
     ]
     recipe_columns = columns_of(list(recipes.values()))
     columns = [
@@ -117,6 +134,9 @@ def _trial_row(
     if trial.run.curve:
         best = trial.run.best
         row |= {
+            "measured_seconds": trial.run.measured_seconds,
+            "calibrated_seconds": trial.run.calibrated_seconds,
+            "calibration_error": trial.calibration_error,
             "eval_seconds": trial.run.eval_seconds,
             "best_epoch": best.epoch,
             "validation_accuracy": best.validation_accuracy,
@@ -146,6 +166,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     types: dict[str, Any] = {column: "Int64" for column in WHOLE_NUMBERS if column in frame}
     types |= {column: float for column in FLOATS if column in frame}
     types |= {column: bool for column in ("on_front", "is_baseline") if column in frame}
+    types |= {"disturbed": "boolean"} if "disturbed" in frame else {}
     for column in ("reason", "engine"):  # empty where there is nothing to say
         if column in frame:
             frame[column] = frame[column].astype("str").fillna("")
@@ -175,6 +196,7 @@ def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     numbers = [trial.number for trial in trials for _ in trial.run.curve]
     columns = {name: list(map(attrgetter(name), rows)) for name in CURVE_COLUMNS[1:-1]}
     frame = pd.DataFrame({"trial": numbers, **columns}, columns=CURVE_COLUMNS)
-    frame["validation_accuracy"] = frame["validation_accuracy"].astype(float)
+    for name in ("validation_accuracy", "calibrated_seconds"):
+        frame[name] = frame[name].astype(float)
     frame["best_accuracy"] = frame.groupby("trial")["accuracy"].cummax() if rows else frame["accuracy"]
     return frame

@@ -39,8 +39,9 @@ READ_IF_THERE = [
         "attempt",
         "purpose",
     ),
-    *("possible_accuracy", "possible_seconds"),
+    *("possible_accuracy", "possible_seconds", "calibration_error"),
 ]
+CLOCKS = ("measured_seconds", "calibrated_seconds")
 
 # Ten thousand trials of thirty epochs have 50 MB.
 LARGEST_TABLE = 500_000_000
@@ -102,6 +103,7 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
             device=_text(row, "device"),
             possible_accuracy=_maybe(_real, row, "possible_accuracy"),
             possible_seconds=_maybe(_real, row, "possible_seconds"),
+            calibration_error=_maybe(_real, row, "calibration_error"),
             attempt=_whole(row, "attempt") if row.get("attempt") else 1,
             purpose=_text(row, "purpose") or EXPLORE,
         )
@@ -118,11 +120,12 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
 def _curves(path: Path) -> dict[int, tuple[EpochRow, ...]]:
     """Read the epochs of each trial."""
     found: dict[int, list[EpochRow]] = {}
-    for row in _read_csv(path, ["trial", *EPOCH_COLUMNS]).to_dict("records"):
+    for row in _read_csv(path, ["trial", *EPOCH_COLUMNS], CLOCKS).to_dict("records"):
         try:
             number = _whole(row, "trial")
             content = {name: _maybe(_real, row, name) for name in EPOCH_COLUMNS}
             epoch = EpochRow.parse(content | {name: _whole(row, name) for name in WHOLE_EPOCH_COLUMNS})
+            epoch = epoch.beside(*(_maybe(_real, row, name) for name in CLOCKS))
         except ValueError as reason:
             raise StudyError(
                 f"{path}: trial {clipped(row['trial'])}, epoch {clipped(row['epoch'])}: {reason}. Correct the file, or "

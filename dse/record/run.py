@@ -41,7 +41,7 @@ class EpochRow:
         images_seen: Training images since the start, repeats counted.
         first_rate: Learning rate of the epoch's first step.
         last_rate: Learning rate of its last step.
-        train_seconds: Seconds in the training loop since the start of the run.
+        train_seconds: Seconds in the training loop since the start of the run, by the study's clock.
         eval_seconds: Seconds spent on evaluation since the start of the run.
         loss: Mean training loss an image over this epoch, while the weights moved.
         margin_loss: Its margin part (for lenet5 the cross-entropy).
@@ -51,6 +51,9 @@ class EpochRow:
         test_accuracy: Share of the test images that are right.
         right: Which images were right, in a row that comes from a training; a row that was read from a study is
             without them (``dse.study.right``). No part of what makes two rows equal.
+        stopwatch_seconds: What the stopwatch said, where train seconds are calibrated; else None.
+        calibrated_seconds: What the steps take by themselves (``dse.record.calibration``), whichever clock is the
+            study's; None if that was not measured.
     """
 
     epoch: int
@@ -67,6 +70,8 @@ class EpochRow:
     validation_accuracy: float | None
     test_accuracy: float
     right: Right | None = field(default=None, compare=False, repr=False)
+    stopwatch_seconds: float | None = None
+    calibrated_seconds: float | None = None
 
     @classmethod
     def parse(cls, content: Mapping[str, object]) -> Self:
@@ -114,8 +119,26 @@ class EpochRow:
         return {name: getattr(self, name) for name in EPOCH_COLUMNS}
 
     def stored(self) -> dict[str, Any]:
-        """Give the row as JSON keeps it, its images included."""
-        return self.as_dict() | ({} if self.right is None else {RIGHT: self.right.encoded()})
+        """Give the row as JSON keeps it: by the stopwatch, its images included."""
+        images = {} if self.right is None else {RIGHT: self.right.encoded()}
+        return self.as_dict() | {"train_seconds": self.measured_seconds} | images
+
+    @property
+    def measured_seconds(self) -> float:
+        """Seconds in the training loop since the start of the run, by the stopwatch."""
+        return self.train_seconds if self.stopwatch_seconds is None else self.stopwatch_seconds
+
+    def beside(self, measured: float | None, calibrated: float | None) -> Self:
+        """Give the row as a table holds it, by its own clock, beside what the stopwatch said and the steps take.
+
+        Raises:
+            ValueError: A clock runs backwards.
+        """
+        for name, value in (("measured_seconds", measured), ("calibrated_seconds", calibrated)):
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name}={value} of epoch {self.epoch}: a clock runs forwards")
+        stopwatch = None if measured == self.train_seconds else measured
+        return dataclasses.replace(self, stopwatch_seconds=stopwatch, calibrated_seconds=calibrated)
 
     @property
     def accuracy(self) -> float:
@@ -125,7 +148,11 @@ class EpochRow:
 
 # Key of the images in a stored row.
 RIGHT = "right"
-EPOCH_COLUMNS = tuple(each.name for each in dataclasses.fields(EpochRow) if each.name != RIGHT)
+# Not kept with a row, but worked out from the study's calibration.
+_OF_CLOCK = ("stopwatch_seconds", "calibrated_seconds")
+EPOCH_COLUMNS = tuple(
+    each.name for each in dataclasses.fields(EpochRow) if each.name not in (RIGHT, *_OF_CLOCK)
+)
 _WHOLE = ("epoch", "batch_size", "steps", "images_seen")
 _SHARES = ("validation_accuracy", "test_accuracy")
 _REAL = tuple(name for name in EPOCH_COLUMNS if name not in (*_WHOLE, *_SHARES))
@@ -205,15 +232,25 @@ class Run:
 
     @property
     def own_seconds(self) -> float:
-        """Seconds in the training loop since it began or resumed."""
-        return self.train_seconds - (
-            self.curve[self.resumed_epochs - 1].train_seconds if self.resumed_epochs else 0
+        """Seconds in the training loop since it began or resumed, by the stopwatch: what was spent on it."""
+        return self.measured_seconds - (
+            self.curve[self.resumed_epochs - 1].measured_seconds if self.resumed_epochs else 0
         )
 
     @property
     def train_seconds(self) -> float:
-        """Seconds in the training loop."""
+        """Seconds in the training loop, by the study's clock."""
         return self.curve[-1].train_seconds if self.curve else 0.0
+
+    @property
+    def measured_seconds(self) -> float:
+        """Seconds in the training loop, by the stopwatch."""
+        return self.curve[-1].measured_seconds if self.curve else 0.0
+
+    @property
+    def calibrated_seconds(self) -> float | None:
+        """What its steps take by themselves; None if that was not measured, or there is no epoch."""
+        return self.curve[-1].calibrated_seconds if self.curve else None
 
     @property
     def eval_seconds(self) -> float:

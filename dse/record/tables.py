@@ -14,6 +14,7 @@ from dse.errors import StudyError
 from dse.files import write_atomically
 from dse.record.answer import Answer, complete_runs, find_answer
 from dse.record.cells import to_csv
+from dse.record.clock import clock_of, noise_floor_of
 from dse.record.environment import workers_of
 from dse.record.frames import curves_frame, trials_frame, typed
 from dse.record.front import front_frame, points_frame, whole_runs_frame
@@ -92,7 +93,9 @@ def make_tables(
         objectives=objectives,
         protocol=protocol,
         target=target,
-        trials=trials_frame(trials, frozenset(front["recipe_id"]), baseline_id, baseline),
+        trials=trials_frame(
+            trials, frozenset(front["recipe_id"]), baseline_id, baseline, noise_floor_of(environment)
+        ),
         curves=curves_frame(trials),
         points=typed(points),
         front=typed(front),
@@ -102,6 +105,7 @@ def make_tables(
             images=choosing_images(space, protocol),
             protocol=protocol,
             workers=workers_of(environment),
+            clock=clock_of(environment),
         ),
         environment=dict(environment),
         space=dict(space),

@@ -30,6 +30,8 @@ class Trial:
         possible_accuracy: Of a stopped trial: the most that its remaining epochs were given credit for.
         possible_seconds: Of a stopped trial: train seconds of the whole run, at least.
         purpose: ``explore``, or ``confirm`` of a trial that judges what was found: its seed helped to choose nothing.
+        calibration_error: Standard error of its calibrated seconds beside another recipe's, as a share of them; None if
+            it has none.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Trial:
     possible_seconds: float | None = None
     attempt: int = 1
     purpose: str = EXPLORE
+    calibration_error: float | None = None
 
     @property
     def state(self) -> Outcome:

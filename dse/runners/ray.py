@@ -27,7 +27,7 @@ from dse.runners.cluster import Needs, last_line
 from dse.runners.patience import Patience
 from dse.runners.pool import Crew, Pool, Worker, WorkerLostError
 from dse.runners.work import Work, faulty, work
-from dse.study.runner import EpochEnded, Event, Job, Started
+from dse.study.runner import Calibrated, EpochEnded, Event, Job, Started
 from dse.study.trainer import Trainer
 from dse.units import clipped
 
@@ -95,7 +95,7 @@ class _Actor:
         assert self._at_work is not None
         assert self._job is not None
         event = self._at_work.send(word)
-        if isinstance(event, Started):
+        if isinstance(event, Started | Calibrated):
             return _Reply(event)
         plan, seed = self._job.plan, self._job.seed
         content = self._trainer.checkpoint(plan, seed) if isinstance(event, EpochEnded) else None

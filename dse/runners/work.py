@@ -7,7 +7,7 @@ from math import isfinite
 
 from dse.errors import CheckpointError, DeviceError, DeviceLostError
 from dse.record.run import EpochRow, Outcome, Run, check_curve
-from dse.study.runner import Ended, EpochEnded, Event, Job, Started
+from dse.study.runner import Calibrated, Ended, EpochEnded, Event, Job, Started
 from dse.study.trainer import Trainer
 from dse.units import clipped
 
@@ -26,6 +26,10 @@ def work(trainer: Trainer, job: Job) -> Work:
     try:
         kept = trainer.kept(job.plan, job.seed)
         enough = yield Started(job.number, trainer.title, kept)
+        if enough is None and job.wanted is not None:
+            measured = trainer.calibrate(job.wanted)
+            if measured is not None:
+                enough = yield Calibrated(job.number, measured)
         if enough is None:
             run = yield from _trained(trainer, job, kept)
         else:

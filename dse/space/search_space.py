@@ -16,6 +16,7 @@ from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES, is_of_curves
+from dse.record.timing import Timing
 from dse.section import NameIn, Section
 from dse.space.assignment import Assigned, Assignment, Suggest
 from dse.space.parse import parse_recipe_tree
@@ -52,6 +53,11 @@ class SearchSpace(Section):
     protocol: Annotated[Protocol, Field(strict=False)] = Field(
         default=Protocol.HOLDOUT, description="holdout: a validation split chooses; paper: the test set does"
     )
+    timing: Annotated[Timing, Field(strict=False)] = Field(
+        default=Timing.AUTO,
+        description="measured: train seconds are the stopwatch's; calibrated: what the steps take by themselves; auto: "
+        "calibrated on a processor, measured on a GPU",
+    )
     objectives: Annotated[tuple[ObjectiveName, ...], Field(strict=False)] = Field(
         default=("train_seconds", "accuracy"), description="what the front trades off, two or more"
     )
@@ -84,7 +90,8 @@ class SearchSpace(Section):
     )
     budget: str | None = Field(
         default=None,
-        description="train seconds of all trials together, as in 90min or 2h; no more trials once they are spent",
+        description="train seconds of all trials together by the stopwatch, as in 90min or 2h; no more trials once "
+        "they are spent",
     )
     until_stable: int | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -20,9 +20,11 @@ from dse.search.progress import PlanSummary, Progress
 from dse.search.stopping import DominanceRule
 from dse.space.search_space import SearchSpace
 from dse.study.agenda import Agenda
+from dse.study.calibration_file import users_file
+from dse.study.clock import Reading, StudyClock
 from dse.study.ledger import FAILURES_IN_A_ROW, Ledger
 from dse.study.queue import failed_by_deaths, queue_again, queue_point, queued_recipe
-from dse.study.runner import Ended, EpochEnded, Event, Job, Lost, Runner, Started
+from dse.study.runner import Calibrated, Ended, EpochEnded, Event, Job, Lost, Runner, Started
 from dse.study.running import Running
 from dse.study.trials import redone_trials, report_end, write_end, write_epoch, write_start
 from dse.study.watcher import Watcher
@@ -50,6 +52,7 @@ class Driver:
         self._rule = DominanceRule(history, space.confidence) if space.stopping == "dominated" else None
         self._baseline_id = space.baseline_recipe.id
         self._stillborn = 0  # workers, one after the other
+        self._clock = StudyClock(study, space, users_file())
         self.ledger = Ledger(space, history, agenda, redone_trials(study))
 
     def _summary(self, plan: Plan, trial: Trial) -> PlanSummary:
@@ -64,12 +67,14 @@ class Driver:
         except RecipeError:
             return plan  # its training fails for the same reason, and records it
 
-    def take_in(self, trials: Iterable[Trial]) -> None:
-        """Learn from the trials of earlier calls."""
+    def take_in(self, reading: Reading) -> None:
+        """Learn from the trials of earlier calls, and go by their clock."""
+        recipes = {trial.recipe.id: trial.recipe for trial in reading.trials if trial.run.curve}
+        self._clock.follow(reading, map(self._space.plan, recipes.values()))
         # Seeds of one recipe have one plan, whose making costs as much as all the rest.
         summaries: dict[tuple[str, float | int | None], PlanSummary] = {}
         earlier = []
-        for trial in trials:
+        for trial in reading.trials:
             sizes = (trial.recipe.id, trial.measures.get("parameters"))
             if sizes not in summaries:
                 summaries[sizes] = self._summary(self._space.plan(trial.recipe), trial)
@@ -164,12 +169,15 @@ class Driver:
         self._running[trial.number] = Running(asked, plan, self._summary(plan, trial), trial)
         if self._agenda is not None:
             self._agenda.begun(trial)
-        self._runner.submit(Job(trial.number, plan, seed))
+        self._runner.submit(Job(trial.number, plan, seed, self._clock.wanted(plan)))
 
     def _take(self, event: Event) -> None:
         match event:
             case Started():
                 self._begin(event)
+            case Calibrated():
+                self._clock.learn(event.measured)
+                self._time(self._running[event.number])
             case EpochEnded():
                 self._learn_epoch(self._running[event.number], event.row)
             case Ended():
@@ -183,13 +191,25 @@ class Driver:
         running = self._running[event.number]
         self._stillborn = 0
         running.begin(event)
+        self._time(running)
         write_start(running.asked, running.trial, shielded=event.shielded)
         for row in event.kept:
             write_epoch(running.asked, row)
         self._watcher.trial_started(running.trial, running.plan)
         self._check_budget(running)
 
+    def _time(self, running: Running) -> None:
+        """Have a running trial's epochs timed by the study's clock."""
+        run = running.trial.run
+        curve = self._clock.rows(running.plan, run.curve)
+        running.trial = dataclasses.replace(
+            running.trial,
+            run=dataclasses.replace(run, curve=curve),
+            calibration_error=self._clock.error(running.plan),
+        )
+
     def _learn_epoch(self, running: Running, row: EpochRow) -> None:
+        (row,) = self._clock.rows(running.plan, [row])
         running.add(row)
         write_epoch(running.asked, row)
         self._watcher.epoch_ended(running.trial, row)
@@ -260,7 +280,7 @@ class Driver:
         self.ledger.add(trial, running.progress)
         if trial.state is not Outcome.INTERRUPTED:
             self._runner.trainer.forget(running.plan, trial.seed)
-        standing = self.ledger.standing(self._runner.workers)
+        standing = self.ledger.standing(self._runner.workers, self._clock.clock)
         self._watcher.trial_ended(trial, self.ledger.trials, standing)
 
     def _give_up(self, reason: str) -> None:

@@ -14,7 +14,7 @@ from dse.study.driver import Driver
 from dse.study.queue import fill_queue, resumable_runs
 from dse.study.runner import Runner
 from dse.study.sampling import LISTING, Listed, choose_sampler, make_sampler
-from dse.study.trials import read_trials
+from dse.study.trials import read_by_clock
 from dse.study.watcher import Watcher
 
 
@@ -69,7 +69,7 @@ def driven(
     Returns:
         All its trials.
     """
-    driver.take_in(read_trials(study))
+    driver.take_in(read_by_clock(study))
     runner.trainer.forget_others(resumable_runs(study, space))
     ending = driver.run()
     runner.trainer.forget_others(resumable_runs(study, space))

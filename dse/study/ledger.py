@@ -10,6 +10,7 @@ from dse.record.answer import complete_runs, find_answer
 from dse.record.noise import choosing_images
 from dse.record.replicates import CUT_OFF, Replicates, by_recipe
 from dse.record.run import Outcome
+from dse.record.timing import Timing
 from dse.record.trial import Trial
 from dse.search.history import History
 from dse.search.progress import Floats, Progress
@@ -34,7 +35,7 @@ class Ledger:
 
     Attributes:
         trials: All of them, in the order in which they ended.
-        spent_seconds: Train seconds of all of them, each epoch once.
+        spent_seconds: Measured seconds of all of them, each epoch once.
         counted: How many count: neither interrupted nor done again by another.
     """
 
@@ -127,11 +128,12 @@ class Ledger:
                 f"the baseline failed, and every recipe is compared with it: {baselines[-1].run.reason}. {CURE}."
             )
 
-    def standing(self, workers: int) -> Standing:
+    def standing(self, workers: int, clock: Timing) -> Standing:
         """Say where the study stands.
 
         Args:
             workers: How many runs are trained at once.
+            clock: Of the study.
         """
         answer = find_answer(
             self._replicates,
@@ -139,6 +141,7 @@ class Ledger:
             images=self._images,
             protocol=self._space.protocol,
             workers=workers,
+            clock=clock,
         )
         gain = None if self._agenda is None else self._agenda.remaining_gain()
         return Standing(self.counted, self.spent_seconds, gain, answer)

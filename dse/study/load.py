@@ -13,12 +13,12 @@ from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.database import readable
-from dse.study.folders import DATABASE, TRIALS_FILE
+from dse.study.address import STORAGE_FILE
+from dse.study.database import DATABASE, readable
 from dse.study.right import kept_right
 from dse.study.shared import keeps_study, open_study, where_kept
 from dse.study.storage import SPACE_FILE, stored_space
-from dse.study.trials import read_trials
+from dse.study.trials import read_by_clock
 
 
 def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
@@ -37,17 +37,17 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
         study, where = open_study(folder, storage), where_kept(folder, storage)
         space = stored_space(study, where)
         with readable(where):
-            trials = read_trials(study)
+            reading = read_by_clock(study)
             environment = check_environment(study.user_attrs.get("environment", {}))
         return make_tables(
             name=study.study_name,
-            trials=trials,
+            trials=reading.trials,
             space=space.dump(),
             baseline_id=space.baseline_recipe.id,
-            environment=environment,
+            environment=reading.described(environment),
             right=kept_right(study, where),
         )
-    if (folder / TRIALS_FILE).exists():
+    if (folder / "trials.csv").exists():
         published = folder / SPACE_FILE
         if not published.exists():
             return read_tables(folder, {})
@@ -83,3 +83,25 @@ def starting_points(tables: StudyTables, space: SearchSpace) -> list[Recipe]:
             f"{space.name}. Leave the option out, or open the space for them."
         )
     return found
+
+
+def find_study(name: str, results: Path) -> Path:
+    """Find a study's folder by its name below ``results``, or by its path.
+
+    Raises:
+        StudyError: There is neither.
+    """
+    for folder in (results / name, Path(name)):
+        if folder.is_dir():
+            return folder
+    known = sorted(
+        path.parent.name
+        for file in (DATABASE, STORAGE_FILE, "trials.csv")
+        for path in results.glob(f"*/{file}")
+    )
+    there = (
+        f"the studies in {results}/ are: {', '.join(dict.fromkeys(known))}"
+        if known
+        else f"{results}/ holds none"
+    )
+    raise StudyError(f"study {name!r} is neither a name below {results}/ nor a folder; {there}.")

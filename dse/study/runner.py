@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dse.errors import DseError
 from dse.recipe.plan import Plan
+from dse.record.calibration import Measured, Wanted
 from dse.record.run import EpochRow, Run
 from dse.study.trainer import Trainer
 
@@ -20,11 +21,13 @@ class Job:
         number: Of its trial.
         plan: What to train.
         seed: Decides weights, order and shifts.
+        wanted: Steps to be timed before it is trained; None if all are known.
     """
 
     number: int
     plan: Plan
     seed: int
+    wanted: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,19 @@ class Started:
     device: str
     kept: tuple[EpochRow, ...]
     shielded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The steps were timed that a job was to have timed before its training.
+
+    Attributes:
+        number: Of the job.
+        measured: What they take.
+    """
+
+    number: int
+    measured: Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +101,7 @@ class Lost:
     reason: str
 
 
-Event = Started | EpochEnded | Ended | Lost
+Event = Started | Calibrated | EpochEnded | Ended | Lost
 """What a runner reports of a job: ``Started`` first, ``Ended`` or ``Lost`` last."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dse.recipe.plan import Plan
+from dse.record.calibration import Measured, Wanted
 from dse.record.run import EpochRow, Training
 
 
@@ -57,6 +58,10 @@ class Trainer(Protocol):
     def keeping_in(self, folder: Path) -> Trainer:
         """Give a copy that keeps in another folder what it keeps of its runs."""
         return self
+
+    def calibrate(self, wanted: Wanted) -> Measured | None:
+        """Time steps, apart from any run; None if that is not done here: runs are then timed by the stopwatch."""
+        return None
 
     def epochs(self, plan: Plan, seed: int) -> Training:
         """Train a plan with a seed, an epoch each time that the generator is resumed.

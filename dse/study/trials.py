@@ -20,15 +20,26 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from dse.recipe.recipe import Recipe, parse_recipe
+from dse.record.clock import stopwatch_measures
 from dse.record.environment import engine_name
 from dse.record.run import EpochRow, Outcome, Run, parse_rows
 from dse.record.trial import EXPLORE, Trial
+from dse.study.clock import Reading, by_clock
 from dse.study.collector import without_collector
 
 
-@without_collector()
 def read_trials(study: optuna.Study) -> list[Trial]:
-    """Read every trial that has been drawn: its recipe and its seed are known."""
+    """Read every trial that has been drawn, by the study's clock: its recipe and its seed are known."""
+    return read_by_clock(study).trials
+
+
+@without_collector()
+def read_by_clock(study: optuna.Study) -> Reading:
+    """Read every trial that has been drawn, and say by which clock."""
+    return by_clock(study, _by_stopwatch(study))
+
+
+def _by_stopwatch(study: optuna.Study) -> list[Trial]:
     recipes: dict[str, Recipe] = {}
     trials = []
     for stored in study.get_trials(deepcopy=False):
@@ -92,7 +103,7 @@ def redone_trials(study: optuna.Study) -> frozenset[int]:
 
 
 def read_trial(stored: FrozenTrial, recipe: Recipe | None = None) -> Trial:
-    """Read a trial from Optuna's record of it.
+    """Read a trial from Optuna's record of it, by the stopwatch.
 
     Args:
         stored: The record.
@@ -209,7 +220,7 @@ def _end(trial: Trial) -> dict[str, Any]:
     end = {
         "state": str(trial.state),
         "reason": trial.run.reason,
-        "measures": dict(trial.measures),
+        "measures": stopwatch_measures(trial),
         "setup_seconds": trial.run.setup_seconds,
         "engine": trial.run.engine,
     }

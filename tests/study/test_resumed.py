@@ -96,7 +96,7 @@ def test_seconds_that_were_taken_over_are_spent_once(tmp_path: Path) -> None:
     explore(tmp_path)
     trials = trials_in(tmp_path)
     own = sum(trial.run.own_seconds for trial in trials)
-    complete = sum(trial.run.train_seconds for trial in trials if trial.complete)
+    complete = sum(trial.run.measured_seconds for trial in trials if trial.complete)
     assert own == pytest.approx(complete)
 
 
