@@ -17,11 +17,13 @@ from dse.cli.calibrate import calibrate
 from dse.cli.catalogue import datasets, spaces
 from dse.cli.explore import explore
 from dse.cli.options import COMMAND_LINE
+from dse.cli.page import open_page, report
 from dse.cli.plan import plan
+from dse.cli.recipe import recipe
 from dse.cli.replay import replay
 from dse.cli.reproduce import reproduce
 from dse.cli.signals import exit_status
-from dse.cli.studies import front, report, trials
+from dse.cli.studies import front, studies, trials
 from dse.cli.terminal import say
 from dse.cli.train import train
 from dse.errors import DseError
@@ -83,18 +85,9 @@ def commands() -> None:
 
 
 for command in (
-    explore,
-    reproduce,
-    train,
-    plan,
-    trials,
-    front,
-    report,
-    replay,
-    spaces,
-    datasets,
-    bench,
-    calibrate,
+    *(explore, reproduce, train, plan),
+    *(studies, trials, front, recipe, open_page, report, replay),
+    *(spaces, datasets, bench, calibrate),
 ):
     commands.add_command(command)
 

@@ -179,7 +179,8 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     from dse.api import Start
     from dse.api import explore as run
     from dse.space.changes import read_space
-    from dse.study.load import find_study, load_study, starting_points
+    from dse.study.folders import find_study
+    from dse.study.load import load_study, starting_points
     from dse.study.storage import check_name
 
     changes = {

@@ -84,6 +84,7 @@ protocol_option = click.option(
     help="holdout: a validation split chooses the best epoch; paper: the test set does.",
 )
 study_argument = click.argument("study")
+recipe_argument = click.argument("recipe")
 
 
 class DataOptions(TypedDict):

@@ -15,6 +15,7 @@ from dse.cli.options import (
     json_option,
     print_json,
     protocol_option,
+    recipe_argument,
     results_option,
     test_share_option,
 )
@@ -39,7 +40,7 @@ class PlanOptions(TypedDict):
 
 
 @click.command()
-@click.argument("recipe")
+@recipe_argument
 @dataset_option
 @click.option(
     "--images",

@@ -107,7 +107,7 @@ def replay(study: str, **options: Unpack[ReplayOptions]) -> None:
     """
     from dse.api import replay_study
     from dse.report.figures.replay import write_comparison
-    from dse.study.load import find_study
+    from dse.study.folders import find_study
 
     folder = find_study(study, options["results"])
     as_json, budgets, out = options["as_json"], options["budgets"], options["out"]

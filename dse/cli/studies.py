@@ -1,4 +1,4 @@
-"""``dse trials``, ``dse front`` and ``dse report``: looking at a study."""
+"""``dse studies``, ``dse trials`` and ``dse front``: looking at studies."""
 
 from __future__ import annotations
 
@@ -17,6 +17,37 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@results_option
+@json_option
+def studies(results: Path, as_json: bool) -> None:
+    """List the studies below --results: data, trials, and the answer.
+
+    The answer is the least train seconds in which a recipe reaches the baseline's best accuracy, beside those of the
+    baseline; their share says how much of the time is left.
+
+    \b
+    Examples:
+      dse studies
+      dse studies --json
+    """
+    from dse.study.listing import list_studies
+
+    found = list_studies(results)
+    if as_json:
+        print_json([study.as_dict() for study in found])
+        return
+    if not found:
+        say(f"There is no study in {results}/. `dse explore quickstart` makes one.")
+        return
+    table = plain_table("study", "data", "trials", "share", "answer")
+    for study in found:
+        share = None if study.answer is None else study.answer.share
+        shown = "" if share is None else f"{share:.2f}"
+        table.add_row(study.name, study.data, str(study.trials), shown, study.finding)
+    console().print(table)
+
+
+@click.command()
 @study_argument
 @results_option
 @json_option
@@ -30,7 +61,8 @@ def trials(study: str, results: Path, as_json: bool) -> None:
       dse trials quickstart
       dse trials quickstart --json
     """
-    from dse.study.load import find_study, load_study
+    from dse.study.folders import find_study
+    from dse.study.load import load_study
 
     tables = load_study(find_study(study, results))
     if as_json:
@@ -58,7 +90,8 @@ def front(study: str, results: Path, as_json: bool) -> None:
     the baseline at the same accuracy; above the baseline's best, the accuracy gained stands instead. --json prints
     an object with the answer and the rows of front.csv.
     """
-    from dse.study.load import find_study, load_study
+    from dse.study.folders import find_study
+    from dse.study.load import load_study
 
     tables = load_study(find_study(study, results))
     if as_json:
@@ -94,19 +127,3 @@ def front_table(tables: StudyTables) -> Table:
             style="bold" if is_answer else None,
         )
     return table
-
-
-@click.command()
-@study_argument
-@results_option
-def report(study: str, results: Path) -> None:
-    """Make a study's report, figures and CSV files again.
-
-    STUDY is a name below --results, or a folder. Works while the study is still running, and on a
-    published folder of CSV files.
-    """
-    from dse.api import write_views
-    from dse.study.load import find_study
-
-    for path in write_views(find_study(study, results)):
-        say(path)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 160
 
+# Columns that hold words, and may be wrapped.
+WORDS = ("recipe", "state", "what for", "files", "data set", "name", "result", "study", "data", "answer")
+
 # Controls (escape sequences begin with one), invisible formats (some turn the direction of writing around), halves of
 # characters (what no encoding knows), and separators that terminals do not agree on.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -98,7 +101,7 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
-        words = column in ("recipe", "state", "what for", "files", "data set", "name", "result")
+        words = column in WORDS
         table.add_column(
             column.replace("_", " "), justify="left" if words else "right", ratio=1 if words else None
         )

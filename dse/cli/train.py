@@ -19,6 +19,7 @@ from dse.cli.options import (
     machine,
     machine_options,
     print_json,
+    recipe_argument,
     results_option,
 )
 from dse.cli.terminal import say
@@ -45,7 +46,7 @@ class TrainOptions(DataOptions, MachineOptions):
 
 
 @click.command()
-@click.argument("recipe")
+@recipe_argument
 @data_options
 @machine_options
 @click.option(

@@ -10,10 +10,9 @@ from pathlib import Path
 from dse.errors import StudyError
 from dse.files import read_yaml, write_yaml
 from dse.record.tables import write_view
+from dse.study.folders import STORAGE_FILE
 from dse.units import without_passwords
 
-# In the study's folder: the URL without its password, and the study's name there.
-STORAGE_FILE = "storage.yaml"
 # Of PostgreSQL, those that know libpq's options.
 DRIVERS = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 FORM = "Give one as postgresql://USER@HOST/DATABASE."

@@ -12,9 +12,9 @@ import optuna
 
 from dse.errors import DamagedError, DseError, RecipeError, RunError, StudyError
 from dse.study.bulk import BulkStorage
+from dse.study.folders import DATABASE
 from dse.units import clipped
 
-DATABASE = "study.db"
 # Of what a study's attributes hold. Studies of version 0.1 do not name theirs.
 FORMAT = 1
 # A backup or a report may read for a while, and the writer waits. SQLite's own limit is 5 s.

@@ -13,8 +13,8 @@ from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.address import STORAGE_FILE
-from dse.study.database import DATABASE, readable
+from dse.study.database import readable
+from dse.study.folders import DATABASE, TRIALS_FILE
 from dse.study.right import kept_right
 from dse.study.shared import keeps_study, open_study, where_kept
 from dse.study.storage import SPACE_FILE, stored_space
@@ -47,7 +47,7 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
             environment=reading.described(environment),
             right=kept_right(study, where),
         )
-    if (folder / "trials.csv").exists():
+    if (folder / TRIALS_FILE).exists():
         published = folder / SPACE_FILE
         if not published.exists():
             return read_tables(folder, {})
@@ -83,25 +83,3 @@ def starting_points(tables: StudyTables, space: SearchSpace) -> list[Recipe]:
             f"{space.name}. Leave the option out, or open the space for them."
         )
     return found
-
-
-def find_study(name: str, results: Path) -> Path:
-    """Find a study's folder by its name below ``results``, or by its path.
-
-    Raises:
-        StudyError: There is neither.
-    """
-    for folder in (results / name, Path(name)):
-        if folder.is_dir():
-            return folder
-    known = sorted(
-        path.parent.name
-        for file in (DATABASE, STORAGE_FILE, "trials.csv")
-        for path in results.glob(f"*/{file}")
-    )
-    there = (
-        f"the studies in {results}/ are: {', '.join(dict.fromkeys(known))}"
-        if known
-        else f"{results}/ holds none"
-    )
-    raise StudyError(f"study {name!r} is neither a name below {results}/ nor a folder; {there}.")

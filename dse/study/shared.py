@@ -11,9 +11,10 @@ import optuna
 
 from dse.errors import StudyError
 from dse.space.search_space import SearchSpace
-from dse.study.address import STORAGE_FILE, Address, find_address
+from dse.study.address import Address, find_address
 from dse.study.bulk import BulkStorage
-from dse.study.database import DATABASE, check_format, open_database, readable
+from dse.study.database import check_format, open_database, readable
+from dse.study.folders import DATABASE, STORAGE_FILE
 from dse.study.studies import new_study
 
 

@@ -20,10 +20,9 @@ from dse.record.environment import check_environment, workers_of
 from dse.record.tables import write_view
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.address import STORAGE_FILE, Address, find_address, remember, remembered
+from dse.study.address import Address, find_address, remember, remembered
 from dse.study.comparing import check_compares
 from dse.study.database import (
-    DATABASE,
     copy_database,
     open_database,
     readable,
@@ -31,6 +30,7 @@ from dse.study.database import (
     storage_at,
     writable,
 )
+from dse.study.folders import DATABASE, STORAGE_FILE
 from dse.study.quiet import quiet_optuna
 from dse.study.salvage import salvaged_trials
 from dse.study.shared import find_shared, make_shared

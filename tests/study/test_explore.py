@@ -13,7 +13,8 @@ from dse.recipe.plan import Plan
 from dse.record.run import Outcome, Training
 from dse.record.tables import write_tables
 from dse.study.database import open_database
-from dse.study.load import find_study, load_study
+from dse.study.folders import find_study
+from dse.study.load import load_study
 from dse.study.storage import opened
 from dse.study.trials import read_trials
 from tests.fakes import (

@@ -23,8 +23,9 @@ from dse.recipe.plan import Plan
 from dse.space.load import parse_space
 from dse.study import server
 from dse.study import trials as trials_module
-from dse.study.address import STORAGE_FILE, parse_address
-from dse.study.load import find_study, load_study
+from dse.study.address import parse_address
+from dse.study.folders import STORAGE_FILE, find_study
+from dse.study.load import load_study
 from dse.study.server import TakenError, driver_storage, reader_storage
 from dse.study.trainer import Training
 from dse.units import without_passwords
