@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dse.cli.options import json_option, json_rows, print_json, results_option, study_argument
 from dse.cli.terminal import console, format_value, plain_table, say
+from dse.units import count_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,20 +88,25 @@ def trials(study: str, results: Path, as_json: bool) -> None:
 def front(study: str, results: Path, as_json: bool) -> None:
     """Show the answer, and the points that no other beats: a recipe, stopped after an epoch.
 
-    STUDY is a name below --results, or a folder. Values are means over a recipe's seeds. Time saved is against
-    the baseline at the same accuracy; above the baseline's best, the accuracy gained stands instead. --json prints
-    an object with the answer and the rows of front.csv.
+    STUDY is a name below --results, or a folder. Values are means over a recipe's seeds, with their standard
+    deviation. Time saved is against the baseline at the same accuracy; above the baseline's best, the accuracy gained
+    stands instead. P(front) is the probability that no other point beats this one; the verdict says what is sure at
+    95 %. --json prints an object with the answer, the rows of front.csv and those of its rivals.
     """
     from dse.study.folders import find_study
     from dse.study.load import load_study
 
     tables = load_study(find_study(study, results))
     if as_json:
-        print_json({"answer": tables.answer.as_dict(), "front": json_rows(tables.front)})
+        rivals = [] if tables.evidence is None else json_rows(tables.evidence.rivals)
+        print_json({"answer": tables.answer.as_dict(), "front": json_rows(tables.front), "rivals": rivals})
         return
     output = console()
     output.print(str(tables.answer), soft_wrap=True)
     output.print(front_table(tables))
+    if tables.evidence is not None and len(tables.evidence.rivals):
+        more = count_text(len(tables.evidence.rivals), "more point")
+        output.print(f"{more} may be on the front; --json lists them.", soft_wrap=True)
     for caveat in tables.answer.caveats:
         output.print(caveat, soft_wrap=True)
 
@@ -109,7 +116,8 @@ def front_table(tables: StudyTables) -> Table:
     names = tuple(dict.fromkeys(("train_seconds", "accuracy", *tables.objectives)))
     at = ["epoch"] if tables.front_of_curves else []
     fastest = tables.answer.fastest
-    table = plain_table("trial", *at, *names, "seeds", "saved", "gained", "recipe")
+    judged = [] if tables.evidence is None else ["P(front)", "verdict"]
+    table = plain_table("trial", *at, *names, "seeds", "saved", "gained", *judged, "recipe")
     for row in tables.front.to_dict("records"):
         saved, gained = row["time_saved_percent"], row["accuracy_gain"]
         is_answer = fastest is not None and (fastest.recipe_id, fastest.epoch) == (
@@ -119,11 +127,23 @@ def front_table(tables: StudyTables) -> Table:
         table.add_row(
             str(row["trial"]),
             *(str(row[column]) for column in at),
-            *(format_value(name, row[name]) for name in names),
+            *(_mean(name, row) for name in names),
             str(row["seeds"]),
             f"{saved:.1f}\u00a0%" if saved == saved else "",
             f"{100 * gained:+.2f}\u00a0pt" if gained == gained else "",
+            *([f"{row['p_front']:.2f}", row["verdict"]] if judged else []),
             row["label"],
             style="bold" if is_answer else None,
         )
     return table
+
+
+def _mean(name: str, row: Mapping[Hashable, Any]) -> str:
+    """Write a mean over seeds with its standard deviation, if there is one."""
+    from dse.record.objectives import OBJECTIVES
+
+    text, deviation = format_value(name, row[name]), row.get(f"{name}_sd")
+    if not text or deviation is None or deviation != deviation or deviation == 0:
+        return text
+    spread = f"{100 * deviation:.2f}" if OBJECTIVES[name].unit == "share" else f"{deviation:#.2g}".rstrip(".")
+    return f"{text}\u00a0±\u00a0{spread}"

@@ -151,6 +151,12 @@ def judge_front(curves: Sequence[Curve], noise: Noise, limits: Limits) -> FrontE
     )
 
 
+def may_matter(curves: Sequence[Curve], noise: Noise) -> NDArray[np.int64]:
+    """Give the places of the recipes with a point that no other one beats by far."""
+    places = Places.every(curves)
+    return np.unique(places.where(_near_K(places.curves(curves), noise)).recipe_K)
+
+
 def shortfalls(accuracy_BK: Floats, seconds_BK: Floats, parameters_K: Floats) -> Floats:
     """Give what points lack in accuracy to the best that takes no more seconds and no more parameters; shape (B, K).
 

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from dse.data.datasets import Protocol
+from dse.record.evidence import ShareInterval
 from dse.record.noise import standard_error
 from dse.record.replicates import Replicates, by_recipe
 from dse.record.timing import Timing
@@ -73,12 +74,14 @@ class Answer:
         fastest: The recipe that reaches this accuracy in the least time, if that is less than the baseline's.
         missing: What there is to say instead while there is no such recipe; else empty.
         caveats: What to keep in mind, a sentence each.
+        interval: Between which limits the share lies, as far as judged.
     """
 
     baseline: Reached | None
     fastest: Reached | None
     missing: str = ""
     caveats: tuple[str, ...] = ()
+    interval: ShareInterval | None = None
 
     @property
     def share(self) -> float | None:
@@ -90,8 +93,9 @@ class Answer:
     def __str__(self) -> str:
         if self.baseline is None or self.fastest is None:
             return self.missing
+        limits = "" if self.interval is None else f" ({self.interval})"
         return (
-            f"The same accuracy in {self.share:.2f} of the time: {self.fastest.label} reaches {self.fastest}, "
+            f"The same accuracy in {self.share:.2f}{limits} of the time: {self.fastest.label} reaches {self.fastest}, "
             f"the baseline its best, {self.baseline}."
         )
 

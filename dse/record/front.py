@@ -10,6 +10,7 @@ import pandas as pd
 
 from dse.pareto import front_mask
 from dse.recipe.recipe import Recipe
+from dse.record.evidence import EVIDENCE_COLUMNS
 from dse.record.objectives import OBJECTIVES, directions, is_of_curves
 from dse.record.replicates import Replicates, by_recipe, spread
 
@@ -25,8 +26,8 @@ def point_columns() -> list[str]:
 
 
 def front_columns() -> list[str]:
-    """Name the columns of a point of the front: it is compared with the baseline too."""
-    return [*point_columns(), "time_saved_percent", "accuracy_gain"]
+    """Name the columns of a point of the front: it is compared with the baseline too, and may be judged."""
+    return [*point_columns(), "time_saved_percent", "accuracy_gain", *EVIDENCE_COLUMNS]
 
 
 def recipe_words(recipe: Recipe) -> dict[str, str]:
@@ -131,7 +132,8 @@ def front_frame(
         compare(*each, baseline) for each in zip(front["train_seconds"], front["accuracy"], strict=True)
     ]
     ratios, gains = np.array(compared, dtype=float).reshape(-1, 2).T
-    return front.assign(time_saved_percent=100 * (1 - ratios), accuracy_gain=gains)[front_columns()]
+    front = front.assign(time_saved_percent=100 * (1 - ratios), accuracy_gain=gains)
+    return front.reindex(columns=front_columns()).assign(verdict="")
 
 
 def compare(seconds: float, accuracy: float, baseline: Replicates | None) -> tuple[float, float]:

@@ -16,11 +16,12 @@ from dse.record.answer import Answer, complete_runs, find_answer
 from dse.record.cells import to_csv
 from dse.record.clock import clock_of, noise_floor_of
 from dse.record.environment import workers_of
+from dse.record.evidence import Evidence
 from dse.record.frames import curves_frame, trials_frame, typed
 from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
 from dse.record.objectives import is_of_curves
-from dse.record.replicates import by_recipe
+from dse.record.replicates import Replicates, by_recipe
 from dse.record.right import ReadRight, no_right
 from dse.record.right_file import RIGHT_FILE, pack_right
 from dse.record.trial import Trial
@@ -43,6 +44,9 @@ class StudyTables:
         environment: Machine, device and versions.
         space: The search space as it was explored.
         right: Reads which images were right after each epoch of some trials.
+        recipes: Every recipe's runs, by its id.
+        baseline: The complete runs of the baseline.
+        evidence: How sure the front is; None until ``dse.evidence.judge.judged`` has seen to it.
     """
 
     name: str
@@ -57,6 +61,9 @@ class StudyTables:
     environment: dict[str, Any] = field(default_factory=dict)
     space: dict[str, Any] = field(default_factory=dict)
     right: ReadRight = field(default=no_right, repr=False)
+    recipes: Mapping[str, Replicates] = field(default_factory=dict, repr=False)
+    baseline: Replicates | None = field(default=None, repr=False)
+    evidence: Evidence | None = None
 
     @property
     def front_of_curves(self) -> bool:
@@ -110,6 +117,8 @@ def make_tables(
         environment=dict(environment),
         space=dict(space),
         right=right,
+        recipes=recipes,
+        baseline=baseline,
     )
 
 
@@ -124,6 +133,9 @@ def write_tables(tables: StudyTables, folder: Path) -> list[Path]:
         path = folder / f"{name}.csv"
         write_view(path, to_csv(getattr(tables, name)))
         written.append(path)
+    if tables.evidence is not None:
+        written.append(folder / "evidence.csv")
+        write_view(written[-1], to_csv(tables.evidence.points))
     write_view(folder / "environment.json", json.dumps(tables.environment, indent=2) + "\n")
     right = pack_right(tables.right, tables.trials["trial"].tolist())
     if right is not None:

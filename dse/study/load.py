@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from dse.errors import SpaceError, StudyError
+from dse.evidence.judge import judged
 from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.environment import check_environment
@@ -39,7 +40,7 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
         with readable(where):
             reading = read_by_clock(study)
             environment = check_environment(study.user_attrs.get("environment", {}))
-        return make_tables(
+        tables = make_tables(
             name=study.study_name,
             trials=reading.trials,
             space=space.dump(),
@@ -47,12 +48,13 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
             environment=reading.described(environment),
             right=kept_right(study, where),
         )
+        return judged(tables)
     if (folder / TRIALS_FILE).exists():
         published = folder / SPACE_FILE
         if not published.exists():
-            return read_tables(folder, {})
+            return judged(read_tables(folder, {}))
         space = parse_space(read_yaml(published, SpaceError), str(published), recorded=True)
-        return read_tables(folder, space.dump())
+        return judged(read_tables(folder, space.dump()))
     raise StudyError(
         f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
         "Name one below results/, or give its folder; `dse explore` makes one."

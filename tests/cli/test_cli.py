@@ -81,7 +81,9 @@ def test_the_same_command_goes_on_and_adds_nothing_when_done(studies: Path) -> N
 
 def test_the_front_as_json_has_the_answer_and_the_columns_of_the_csv(studies: Path) -> None:
     found = json.loads(run("front", "mini", "--results", studies / "results", "--json").stdout)
-    assert {"sentence", "share", "baseline", "fastest", "missing", "caveats"} == set(found["answer"])
+    assert {"sentence", "share", "baseline", "fastest", "missing", "caveats", "interval"} == set(
+        found["answer"]
+    )
     published = pd.read_csv(studies / "results" / "mini" / "front.csv")
     assert list(found["front"][0]) == front_columns() == published.columns.tolist()
     assert len(found["front"]) == len(published)

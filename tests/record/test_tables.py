@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dse.errors import StudyError
+from dse.evidence.judge import judged
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.models.capsnet import CapsNetModel
@@ -148,6 +149,9 @@ def test_every_column_is_documented() -> None:
     assert set(tables.trials.columns) - recipe_columns == kept - {"precision"}
     assert set(tables.curves.columns) == documented("curves.csv")
     assert set(tables.front.columns) == documented("front.csv")
+    evidence = judged(tables).evidence
+    assert evidence is not None
+    assert set(evidence.points.columns) == documented("evidence.csv")
     assert set(OBJECTIVES) <= documented("trials.csv")
 
 

@@ -107,7 +107,10 @@ def front_table(tables: StudyTables) -> Table:
         cells |= {words(name): _mean(name, row) for name in shown}
         cells |= {"seeds": _whole(row["seeds"])}
         cells |= {"time saved": _saved(row), "points gained": _gain(row, error)}
-        rows.append((kind, cells | _tested(tables, row)))
+        cells |= _tested(tables, row)
+        if tables.evidence is not None:
+            cells |= {"P(front)": _probability(row["p_front"]), "verdict": Cell(row["verdict"])}
+        rows.append((kind, cells))
     return make_table(rows)
 
 
@@ -236,6 +239,10 @@ def _mean(name: str, row: Record) -> Cell:
         return cell
     text = f"{100 * deviation:.2f}" if is_share(name) else f"{deviation:#.2g}".rstrip(".")
     return Cell(cell.text, cell.value, tag=f"± {text}", number=True)
+
+
+def _probability(value: float) -> Cell:
+    return Cell("", number=True) if pd.isna(value) else Cell(f"{value:.2f}", float(value), number=True)
 
 
 def _saved(row: Record) -> Cell:
