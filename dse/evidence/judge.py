@@ -13,12 +13,14 @@ from dse.evidence.crossing import judge_share
 from dse.evidence.curve import Curve
 from dse.evidence.draws import Noise
 from dse.evidence.front import FrontEvidence, Limits, Verdict, judge_front, may_matter
+from dse.record.clock import clock_of
 from dse.record.evidence import EVIDENCE_COLUMNS, Evidence, ShareInterval
 from dse.record.front import RECIPE_WORDS
 from dse.record.noise import choosing_images, standard_error
 from dse.record.replicates import Replicates
 from dse.record.right import ReadRight
 from dse.record.tables import StudyTables
+from dse.record.timing import Timing
 
 # Recipes whose images are read at a time: those of all would take gigabytes.
 RECIPES_AT_A_TIME = 100
@@ -93,7 +95,7 @@ class _Sample:
         baseline = found.pop(-1, None)
         for r, curve in found.items():
             curves[r] = curve
-        return cls(ids, tuple(curves), baseline, Noise.fitted(curves), images)
+        return cls(ids, tuple(curves), baseline, Noise.fitted(curves, _stated_errors(tables)), images)
 
     def share(self, tables: StudyTables, limits: Limits) -> ShareInterval | None:
         fastest, baseline = tables.answer.fastest, tables.answer.baseline
@@ -118,6 +120,14 @@ class _Sample:
                 "Which images were right is not recorded, so recipes are compared as if each had been judged on images "
                 "of its own: intervals are too wide rather than too narrow."
             )
+
+
+def _stated_errors(tables: StudyTables) -> dict[int, float]:
+    """Give what a calibrated clock says of its own exactness, by place of the recipe: runs agree, whatever it errs."""
+    if clock_of(tables.environment) is not Timing.CALIBRATED:
+        return {}
+    errors = [[trial.calibration_error for trial in runs.trials] for runs in tables.recipes.values()]
+    return {r: max(known) for r, each in enumerate(errors) if (known := [e for e in each if e is not None])}
 
 
 def _with_images(wanted: Mapping[int, tuple[Curve, Replicates]], read: ReadRight) -> dict[int, Curve]:
