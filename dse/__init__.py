@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from dse.api import write_views as write_views
     from dse.data.choice import DataChoice as DataChoice
     from dse.data.datasets import find_dataset as find_dataset
+    from dse.decision.pick import Pick as Pick
+    from dse.decision.pick import Wish as Wish
+    from dse.decision.pick import pick as pick
     from dse.errors import DseError as DseError
     from dse.networks.weights import load_weights as load_weights
     from dse.pareto import front_mask as front_mask
@@ -76,6 +79,7 @@ _NAMES = {
     ),
     "dse.data.choice": ("DataChoice",),
     "dse.data.datasets": ("find_dataset",),
+    "dse.decision.pick": ("Pick", "Wish", "pick"),
     "dse.errors": ("DseError",),
     "dse.networks.weights": ("load_weights",),
     "dse.pareto": ("front_mask", "hypervolume"),

@@ -21,6 +21,7 @@ LAYERS = [
     "study",
     "runners",
     "replay",
+    "decision",
     "report bench",
     "api",
     "cli",

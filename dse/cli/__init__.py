@@ -18,6 +18,7 @@ from dse.cli.catalogue import datasets, spaces
 from dse.cli.explore import explore
 from dse.cli.options import COMMAND_LINE
 from dse.cli.page import open_page, report
+from dse.cli.pick import pick
 from dse.cli.plan import plan
 from dse.cli.recipe import recipe
 from dse.cli.replay import replay
@@ -86,7 +87,7 @@ def commands() -> None:
 
 for command in (
     *(explore, reproduce, train, plan),
-    *(studies, trials, front, recipe, open_page, report, replay),
+    *(studies, trials, front, pick, recipe, open_page, report, replay),
     *(spaces, datasets, bench, calibrate),
 ):
     commands.add_command(command)

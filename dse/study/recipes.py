@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dse.errors import StudyError
 from dse.recipe.load import load_recipe
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.study.folders import find_study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def find_recipe(name: str, results: Path, epochs: int | None = None) -> Recipe:
@@ -60,4 +64,15 @@ def _recipe_of_trial(study: str, trial: int, results: Path) -> Recipe:
         raise StudyError(
             f"study {study!r} has no trial {trial}; its trials are 0 to {max(table.index, default=-1)}."
         )
-    return parse_recipe(json.loads(str(table.loc[trial, "recipe"])), f"{study}:{trial}")
+    return recipe_of(table, trial, study)
+
+
+def recipe_of(trials: pd.DataFrame, trial: int, study: str) -> Recipe:
+    """Read the recipe of a trial.
+
+    Args:
+        trials: Of the study, with their numbers as index.
+        trial: Number of one of them.
+        study: Its name, for the error's text.
+    """
+    return parse_recipe(json.loads(str(trials.loc[trial, "recipe"])), f"{study}:{trial}", recorded=True)
