@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dse.api import find_rate as find_rate
     from dse.api import replay_study as replay_study
     from dse.api import train as train
+    from dse.api import verify_study as verify_study
     from dse.api import write_views as write_views
     from dse.data.choice import DataChoice as DataChoice
     from dse.data.datasets import find_dataset as find_dataset
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "dse.api": (
         *("Start", "calibrate_space", "calibrate_study", "explore", "find_rate"),
-        *("replay_study", "train", "write_views"),
+        *("replay_study", "train", "verify_study", "write_views"),
     ),
     "dse.data.choice": ("DataChoice",),
     "dse.data.datasets": ("find_dataset",),

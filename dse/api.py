@@ -24,6 +24,7 @@ from dse.study.watcher import Watcher
 from dse.training.machine import Machine
 
 if TYPE_CHECKING:
+    from dse.evidence.verification import Check
     from dse.record.calibration import Calibration
     from dse.replay.compare import Comparison
     from dse.replay.strategies import Strategy
@@ -324,6 +325,34 @@ def replay_study(
     table = record_table(load_study(folder))
     strategies = parse_strategies(usual_samplers(table) if samplers is None else samplers, stopping)
     return compare_strategies(table, strategies, Setting(**setting), on_strategy)
+
+
+def verify_study(
+    folder: str | Path,
+    *,
+    machine: Machine = MACHINE,
+    points: int = 3,
+    seeds: int = 1,
+    pick: int = 0,
+    on_check: Callable[[Check], None] = lambda check: None,
+) -> list[Check]:
+    """Train random points of a study's front again here with fresh seeds, and say whether they hold.
+
+    Args:
+        folder: The study's folder; its database or its published CSV files.
+        machine: What trains.
+        points: How many points of the front.
+        seeds: Fresh runs of each.
+        pick: Seed of the choice of points.
+        on_check: Called with each as it is judged.
+
+    Raises:
+        InputError: The study has no point to verify, or data or machine cannot be used.
+    """
+    from dse.runners.verify import verify
+    from dse.study.load import load_study
+
+    return verify(load_study(folder), machine, points, seeds, pick, on_check)
 
 
 def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[Path]:

@@ -27,6 +27,7 @@ from dse.cli.signals import exit_status
 from dse.cli.studies import front, studies, trials
 from dse.cli.terminal import say
 from dse.cli.train import train
+from dse.cli.verify import verify
 from dse.errors import DseError
 from dse.units import without_passwords
 
@@ -87,7 +88,7 @@ def commands() -> None:
 
 for command in (
     *(explore, reproduce, train, plan),
-    *(studies, trials, front, pick, recipe, open_page, report, replay),
+    *(studies, trials, front, pick, recipe, open_page, report, verify, replay),
     *(spaces, datasets, bench, calibrate),
 ):
     commands.add_command(command)
