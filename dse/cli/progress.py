@@ -9,12 +9,13 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from typing_extensions import override
 
-from dse.cli.terminal import format_value, plain_table
+from dse.cli.listing import Listing
+from dse.cli.screen import StudyScreen
+from dse.cli.terminal import format_value
 from dse.recipe.plan import Plan
 from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.objectives import is_of_curves
@@ -23,10 +24,8 @@ from dse.record.run import EpochRow
 from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
 from dse.study.watcher import Standing, Watcher
-from dse.units import format_duration
+from dse.units import clipped, format_duration
 
-RECENT = 6
-FRONT_ROWS = 10
 SECONDS_BETWEEN_LINES = 30
 
 
@@ -211,23 +210,32 @@ class LiveView(StudyView):
     def _refresh(self) -> None:
         self._live.update(self.view(), refresh=True)
 
-    def view(self) -> Group:
+    def view(self) -> StudyScreen:
         """Lay out what is shown now."""
-        recent = plain_table("trial", "result", "recipe", title="trials")
-        for trial in self._trials[-RECENT:]:
-            recent.add_row(str(trial.number), describe(trial, self._space), trial.recipe.label)
-        for trial in list(self._running.values())[:RECENT]:
-            recent.add_row(str(trial.number), _reached(trial), trial.recipe.label)
-        footer = f"{self._name}: {self._clock}. Ctrl-C ends cleanly; the same command resumes."
-        return Group(self._clock.answer, recent, self._front_table(), footer)
+        status = f"{self._name}: {self._clock}. Ctrl-C ends cleanly; the same command resumes."
+        return StudyScreen(self._clock.answer, status, self._recent, self._front_rows)
 
-    def _front_table(self) -> Table:
-        table = plain_table("trial", "epoch", *self._space.objectives, "recipe", title="front so far")
-        shown = np.unique(np.linspace(0, len(self._front) - 1, min(FRONT_ROWS, len(self._front))).astype(int))
+    def _recent(self, most: int) -> Listing:
+        """List the trials that ended last and those that run, at most so many of either."""
+        table = Listing(["trial", "result"], ["recipe", "reason"], left=["result"], title="trials")
+        ended = self._trials[-most:] if most else []
+        for trial in ended:
+            result, reason = describe(trial, self._space), ""
+            if not trial.complete:
+                result, reason = str(trial.state), clipped(trial.run.reason)
+            table.add_row([str(trial.number), result], [trial.recipe.label, reason])
+        for trial in list(self._running.values())[:most]:
+            table.add_row([str(trial.number), _reached(trial)], [trial.recipe.label, ""])
+        return table
+
+    def _front_rows(self, most: int) -> Listing:
+        """List the points of the front, at most so many, evenly spread."""
+        table = Listing(["trial", "epoch", *self._space.objectives], ["recipe"], title="front so far")
+        shown = np.unique(np.linspace(0, len(self._front) - 1, min(most, len(self._front))).astype(int))
         for row in self._front.iloc[shown].to_dict("records"):
             values = (format_value(name, row[name]) for name in self._space.objectives)
             epoch = "" if pd.isna(row["epoch"]) else str(int(row["epoch"]))
-            table.add_row(str(row["trial"]), epoch, *values, row["label"])
+            table.add_row([str(row["trial"]), epoch, *values], [row["label"]])
         return table
 
 

@@ -15,8 +15,7 @@ from dse.cli.terminal import say
 from dse.errors import DseError, RunError, TrialsFailedError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
 
     from dse.record.tables import StudyTables
     from dse.space.search_space import SearchSpace
@@ -42,7 +41,7 @@ def reported(
     study: AtWork,
     train_all: Callable[[Watcher], None],
     output: Console,
-    result: Callable[[StudyTables], Table] | None = None,
+    result: Callable[[StudyTables], RenderableType] | None = None,
 ) -> StudyTables:
     """Have a study's trials trained, and show and write what came of it, however it ended.
 
@@ -94,7 +93,9 @@ def check_any_complete(tables: StudyTables, folder: Path) -> None:
         raise RunError(f"no trial of {folder} is complete: {reasons}. `dse trials {folder}` lists them.")
 
 
-def _report(study: AtWork, output: Console, result: Callable[[StudyTables], Table] | None) -> StudyTables:
+def _report(
+    study: AtWork, output: Console, result: Callable[[StudyTables], RenderableType] | None
+) -> StudyTables:
     from dse.api import write_views
     from dse.cli.studies import front_table
     from dse.study.load import load_study

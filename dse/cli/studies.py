@@ -13,8 +13,7 @@ from dse.cli.terminal import console, format_value, plain_table, say
 from dse.units import count_text
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from dse.cli.listing import Listing
     from dse.record.tables import StudyTables
 
 
@@ -70,15 +69,7 @@ def trials(study: str, results: Path, as_json: bool) -> None:
     if as_json:
         print_json(json_rows(tables.trials))
         return
-    table = plain_table("trial", "seed", *tables.objectives, "front", "recipe", "state")
-    for row in tables.trials.to_dict("records"):
-        outcome = row["state"] if not row["reason"] else f"{row['state']}: {row['reason']}"
-        outcome += ", disturbed" if row["disturbed"] is True else ""
-        values = [format_value(name, row[name]) for name in tables.objectives]
-        mark = "baseline" if row["is_baseline"] else ""
-        mark = "●" + (f" {mark}" if mark else "") if row["on_front"] else mark
-        table.add_row(str(row["trial"]), str(row["seed"]), *values, mark, row["label"], outcome)
-    console().print(table)
+    console().print(trials_table(tables))
 
 
 @click.command()
@@ -111,20 +102,39 @@ def front(study: str, results: Path, as_json: bool) -> None:
         output.print(caveat, soft_wrap=True)
 
 
-def front_table(tables: StudyTables) -> Table:
+def trials_table(tables: StudyTables) -> Listing:
+    """Lay the trials out for the terminal."""
+    from dse.cli.listing import Listing
+
+    columns = ("trial", "seed", *tables.objectives, "front", "state")
+    table = Listing(columns, ("recipe", "reason"), left=("state",))
+    for row in tables.trials.to_dict("records"):
+        state = row["state"] + (", disturbed" if row["disturbed"] is True else "")
+        values = [format_value(name, row[name]) for name in tables.objectives]
+        mark = "baseline" if row["is_baseline"] else ""
+        mark = "●" + (f" {mark}" if mark else "") if row["on_front"] else mark
+        cells = (str(row["trial"]), str(row["seed"]), *values, mark, state)
+        table.add_row(cells, (row["label"], row["reason"]))
+    return table
+
+
+def front_table(tables: StudyTables) -> Listing:
     """Lay the front out for the terminal, the answer in bold; time saved is at the same accuracy as the baseline."""
+    from dse.cli.listing import Listing
+
     names = tuple(dict.fromkeys(("train_seconds", "accuracy", *tables.objectives)))
     at = ["epoch"] if tables.front_of_curves else []
     fastest = tables.answer.fastest
     judged = [] if tables.evidence is None else ["P(front)", "verdict"]
-    table = plain_table("trial", *at, *names, "seeds", "saved", "gained", *judged, "recipe")
+    columns = ("trial", *at, *names, "seeds", "saved", "gained", *judged)
+    table = Listing(columns, ["recipe"], left=("verdict",))
     for row in tables.front.to_dict("records"):
         saved, gained = row["time_saved_percent"], row["accuracy_gain"]
         is_answer = fastest is not None and (fastest.recipe_id, fastest.epoch) == (
             row["recipe_id"],
             row["epoch"],
         )
-        table.add_row(
+        cells = (
             str(row["trial"]),
             *(str(row[column]) for column in at),
             *(_mean(name, row) for name in names),
@@ -132,9 +142,8 @@ def front_table(tables: StudyTables) -> Table:
             f"{saved:.1f}\u00a0%" if saved == saved else "",
             f"{100 * gained:+.2f}\u00a0pt" if gained == gained else "",
             *([f"{row['p_front']:.2f}", row["verdict"]] if judged else []),
-            row["label"],
-            style="bold" if is_answer else None,
         )
+        table.add_row(cells, [row["label"]], "bold" if is_answer else "")
     return table
 
 
