@@ -298,7 +298,8 @@ def _height(points: pd.DataFrame, tables: StudyTables) -> Floats:
 
 
 def _a_little_more(points: pd.DataFrame, choice: Point, wish: Wish) -> Point | None:
-    better = points[points["accuracy"] > choice.accuracy + ROUNDING]
+    # Rounded as in the order: equal means are equal, in whichever order they were added up.
+    better = points[points["accuracy"] > choice.accuracy + ROUNDING].round({"accuracy": 9})
     if wish.max_parameters is not None:
         better = better[(better["parameters"] <= wish.max_parameters).fillna(False)]
     if not len(better):

@@ -27,8 +27,8 @@ def page(tables: StudyTables) -> str:
     return page_html(tables, plotly_js="/* plotly */")
 
 
-def plots(html: str) -> dict[str, Any]:
-    match = re.search(r'<script type="application/json" id="plots">(.*?)</script>', html, re.S)
+def data_of(html: str, name: str) -> dict[str, Any]:
+    match = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', html, re.S)
     assert match is not None
     return json.loads(match.group(1))
 
@@ -50,7 +50,7 @@ def test_sections_come_in_their_order(small_study: StudyTables) -> None:
     html = page(small_study)
     assert re.findall(r"<h2>(.*?)</h2>", html) == SECTIONS
     assert not re.search(r"{{|{%|}}|%}", re.sub(r"<script.*?</script>", "", html, flags=re.S))
-    assert set(plots(html)) == {"front", "curves", "growth"}
+    assert set(data_of(html, "plots")) == {"growth"}
 
 
 def test_the_answer_is_the_first_line_and_its_caveats_stand_below(small_study: StudyTables) -> None:
@@ -67,41 +67,14 @@ def test_the_answer_is_the_first_line_and_its_caveats_stand_below(small_study: S
     assert "+4.00" in cells[-2]
 
 
-def test_the_baseline_is_marked(small_study: StudyTables) -> None:
-    html = page(small_study)
-    front = plots(html)["front"]
-    assert [note["text"] for note in front["layout"]["annotations"]] == ["baseline's best", "answer"]
-    assert len(front["layout"]["shapes"]) == 2
-    assert html.count('<tr class="baseline">') >= 2
-
-
 def test_means_have_their_spread(small_study: StudyTables) -> None:
     html = page(small_study)
     assert '32.0 s <span class="tag">± 2.8</span>' in html
     assert '93.00 % <span class="tag">± 1.41</span>' in html
-    bars = [trace for trace in plots(html)["front"]["data"] if trace.get("error_x")]
-    assert any(2.0 < width < 3.0 for trace in bars for width in trace["error_x"]["array"])
 
 
-def test_hover_cards_name_recipe_seeds_values_and_what_is_saved(small_study: StudyTables) -> None:
-    cards = [
-        card
-        for trace in plots(page(small_study))["front"]["data"]
-        for card in trace.get("customdata", [])
-        if "trial 2," in card
-    ]
-    assert len(cards) == 3
-    for part in (
-        "one cycle",
-        "stopped after epoch 2",
-        "1 seed",
-        "10.0 s",
-        "90.00 %",
-        "test accuracy  89.00 %",
-    ):
-        assert part in cards[1]
-    assert "52.4 % of the baseline's time saved" in cards[1]
-    assert "+4.00 points above the baseline's best" in cards[2]
+def test_the_baseline_is_marked(small_study: StudyTables) -> None:
+    assert page(small_study).count('<tr class="baseline">') >= 2
 
 
 def test_stopped_and_interrupted_trials_are_counted_beside_the_failures() -> None:
@@ -117,18 +90,6 @@ def test_a_front_of_whole_runs_says_so() -> None:
     html = page(realistic(20, objectives=["train_seconds", "final_accuracy"]))
     assert "A point is a recipe's whole run: train seconds, final accuracy are not all known" in html
     assert "stop after epoch" not in html
-
-
-def test_curves_name_their_recipe_by_the_trial(small_study: StudyTables) -> None:
-    html = page(small_study)
-    match = re.search(r'id="labels">(.*?)</script>', html)
-    assert match is not None
-    labels = json.loads(match.group(1))
-    curves = [trace for trace in plots(html)["curves"]["data"] if trace["meta"] == "curve"]
-    # The page's script reads them as they are: lists, not plotly's packed arrays.
-    named = {labels[str(trial)] for trace in curves for trial, _epoch, _batch in trace["customdata"]}
-    assert {name.removesuffix(" · mean of 2 seeds") for name in named} == set(small_study.trials["label"])
-    assert sum("mean of 2 seeds" in name for name in named) == 2
 
 
 def test_what_users_wrote_is_escaped() -> None:
@@ -151,11 +112,9 @@ def test_every_accuracy_of_protocol_paper_says_that_the_test_set_chose() -> None
     html = page(realistic(protocol="paper"))
     assert "paper: the test set chose each best epoch" in html
     assert "The test set chose that epoch" in html
-    front = plots(html)["front"]
-    assert "test set chose the epoch" in front["layout"]["yaxis"]["title"]["text"]
-    cards = [card for trace in front["data"] for card in trace.get("customdata", [])]
-    assert cards
-    assert all("test set chose the epoch" in card for card in cards)
+    study = data_of(html, "study")
+    assert study["paper"]
+    assert "test set chose the epoch" in study["axes"]["accuracy"]["title"]
     assert html.count("the test set chose the epoch of each accuracy") >= 2
 
 
@@ -194,8 +153,9 @@ def test_any_study_has_a_clear_page(name: str) -> None:
     ids=str,
 )
 def test_any_objectives_have_a_page(objectives: list[str]) -> None:
-    html = page(realistic(20, objectives=objectives))
-    assert set(plots(html)) == {"front", "curves", "growth"}
+    study = data_of(page(realistic(20, objectives=objectives)), "study")
+    assert set(objectives) <= set(study["axes"])
+    assert study["ofCurves"] or set(objectives) <= set(study["whole"])
 
 
 def test_a_published_study_without_space_has_a_page(small_study: StudyTables, tmp_path: Path) -> None:

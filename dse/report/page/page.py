@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
-import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -21,7 +19,8 @@ from dse.report.figure_data import CurveData, FrontData, curve_data, front_data
 from dse.report.growth import Growth, volume_growth
 from dse.report.page.facts import study_facts
 from dse.report.page.legend import Group, Mark, line_legend, point_legend
-from dse.report.page.plots import curves_plot, front_plot, growth_plot
+from dse.report.page.plots import growth_plot
+from dse.report.page.study_data import study_data
 from dse.report.page.tables import (
     baseline_error,
     failures_table,
@@ -70,13 +69,8 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
     """
     encoding = choose_encoding(tables)
     front, curves, growth = front_data(tables), curve_data(tables), volume_growth(tables)
-    figures: dict[str, go.Figure] = {}
-    if len(front.points):
-        figures["front"] = front_plot(front, encoding, tables.protocol)
-    if len(curves.rows):
-        figures["curves"] = curves_plot(curves, encoding, tables.protocol)
-    if len(growth.rows):
-        figures["growth"] = growth_plot(growth)
+    study = study_data(tables, encoding, front, curves) if len(tables.points) else None
+    plots = {"growth": json.loads(growth_plot(growth).to_json())} if len(growth.rows) else {}
     states = tables.trials["state"]
     error = baseline_error(tables)
     return (
@@ -90,7 +84,10 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             images=chosen_on(tables.protocol),
             of_curves=tables.front_of_curves,
             objectives=[words(name) for name in tables.objectives],
-            figures=figures,
+            browsable=study is not None,
+            study=study,
+            axes=study["axes"] if study else {},
+            growth="growth" in plots,
             front=_front_view(front, encoding, tables),
             front_table=front_table(tables),
             reproduction=reproduction_view(tables),
@@ -102,8 +99,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             cut_off=[(words(s), n) for s in ("stopped", "interrupted") if (n := int((states == s).sum()))],
             recipes=recipes_table(tables),
             trials=trials_table(tables),
-            plots={name: json.loads(figure.to_json()) for name, figure in figures.items()},
-            labels=_labels(tables),
+            plots=plots,
             plotly=Markup(plotly_js),
         )
     )
@@ -119,16 +115,6 @@ def _environment() -> Environment:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     return environment
-
-
-def _labels(tables: StudyTables) -> dict[int, str]:
-    """Name each recipe by the number of its first trial; plotly reads some tags, so they are escaped here too."""
-    seeds = tables.points.drop_duplicates("trial").set_index("trial")["seeds"]
-    labels: dict[int, str] = {}
-    for number, label in tables.trials.set_index("trial")["label"].items():
-        count = seeds.get(number, 1)
-        labels[int(str(number))] = escape(str(label)) + (f" · mean of {count} seeds" if count > 1 else "")
-    return labels
 
 
 def _front_view(data: FrontData, encoding: Encoding, tables: StudyTables) -> View:

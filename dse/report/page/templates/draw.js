@@ -1,0 +1,65 @@
+// Drawing: colours of text and lines come from the style sheet, so that figures follow its light and dark forms.
+const plots = JSON.parse(document.getElementById("plots").textContent);
+function coloured(value, style) {
+  if (typeof value === "string" && value.startsWith("var(")) return style.getPropertyValue(value.slice(4, -1)).trim();
+  if (Array.isArray(value)) return typeof value[0] === "object" ? value.map((item) => coloured(item, style)) : value;
+  if (value && typeof value === "object" && !ArrayBuffer.isView(value))
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, key === "customdata" ? item : coloured(item, style)]));
+  return value;
+}
+let drawn = null;
+function draw(state) {
+  drawn = state;
+  const view = [state.x, state.y, state.logx, state.logy, state.whole].join();
+  const front = frontFigure(state);
+  drawFigure("front", front, view);
+  drawFigure("curves", curvesFigure(state), state.whole);
+  if (plots.growth) drawFigure("growth", plots.growth, 0);
+}
+function drawFigure(id, figure, view) {
+  const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
+  const font = {family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("--ink")};
+  const {data, layout} = coloured({data: figure.data.filter(Boolean), layout: figure.layout}, style);
+  for (const key of ["xaxis", "yaxis"])
+    layout[key] = {...layout[key], gridcolor: colour("--grid"), linecolor: colour("--faint"), tickcolor: colour("--faint"), showline: true, title: {...layout[key].title, standoff: 10}};
+  Object.assign(layout, {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, uirevision: String(view),
+    hoverlabel: {align: "left", bgcolor: colour("--card"), bordercolor: colour("--faint"), font}});
+  const plot = document.getElementById(id);
+  // Where a reader has zoomed, the ticks that were chosen for the whole axis are plotly's own.
+  if (plot.dataset.view === String(view) && plot.dataset.zoomed) delete layout.xaxis.tickvals;
+  else delete plot.dataset.zoomed;
+  plot.dataset.view = String(view);
+  Plotly.react(plot, data, layout, {responsive: true, displayModeBar: false, scrollZoom: false});
+  if (plot.dataset.heard) return;
+  plot.dataset.heard = "yes";
+  plot.on("plotly_relayout", (change) => {
+    if (plot.dataset.zoomed || !Object.keys(change).some((key) => key.startsWith("xaxis.range") || key === "xaxis.autorange")) return;
+    plot.dataset.zoomed = "yes";
+    if (plot.layout.xaxis.tickvals) Plotly.relayout(plot, {"xaxis.tickvals": null, "xaxis.ticktext": null, "xaxis.tickmode": "auto"});
+  });
+  plot.on("plotly_click", ({points: [point]}) => point.customdata && update({pin: point.customdata}));
+}
+// A swipe scrolls the page and a tap is a click, as everywhere: plotly, which would zoom, is not told of fingers.
+for (const plot of document.querySelectorAll(".plot"))
+  plot.addEventListener("touchstart", (event) => event.stopPropagation(), {capture: true, passive: true});
+// By keyboard: arrows walk along the front, Enter shows the card, Escape closes it.
+let cursor = -1;
+document.getElementById("front").addEventListener("keydown", (event) => {
+  const steps = shownPoints(state.x, state.y).top;
+  const move = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1}[event.key];
+  if (event.key === "Escape") update({pin: null});
+  else if (event.key === "Enter" && steps[cursor]) update({pin: steps[cursor]});
+  else if (move && steps.length) {
+    cursor = Math.min(steps.length - 1, Math.max(0, cursor + move));
+    const said = document.getElementById("walk"), [recipe] = steps[cursor];
+    said.textContent = `${stopText(steps[cursor])}: ${label(recipe)}, ${Object.keys(axes).map((name) => valueText(name, ...steps[cursor])).filter(Boolean).join(", ")}. Enter shows its card.`;
+    draw({...drawn, cursor: steps[cursor]});
+  } else return;
+  event.preventDefault();
+});
+const redraw = () => draw(drawn);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+addEventListener("beforeprint", redraw);
+matchMedia("print").addEventListener("change", redraw);
+state = readAddress();
+show();

@@ -1,0 +1,186 @@
+// The front's figure, in any two of the axes.
+const INK = "var(--ink)", FAINT = "var(--faint)", MOST_OTHERS = 3000;
+const scaled = (name, number) => axes[name].unit === "share" ? 100 * number : number;
+const before = (name, a, b) => axes[name].maximise ? a > b : a < b;  // whether a is better
+
+// The stops that no other beats in these two axes, by rising x; each recipe's first where several are equal.
+function staircase(x, y, among = [...stops()]) {
+  const all = among.map((stop) => ({stop, x: value(x, ...stop), y: value(y, ...stop)}))
+    .filter((point) => !Number.isNaN(point.x + point.y));
+  all.sort((a, b) => (axes[x].maximise ? b.x - a.x : a.x - b.x) || (axes[y].maximise ? b.y - a.y : a.y - b.y));
+  const steps = [];
+  for (const point of all) if (!steps.length || before(y, point.y, steps.at(-1).y)) steps.push(point);
+  return steps.sort((a, b) => a.x - b.x);
+}
+// Where a recipe stands that has no place among these: where it first is best in y.
+function bestStop(recipe, y) {
+  if (!study.ofCurves) return [recipe, 0];
+  let best = 1;
+  for (let epoch = 2; epoch <= recipes.epochs[recipe]; epoch++)
+    if (before(y, value(y, recipe, epoch), value(y, recipe, best))) best = epoch;
+  return [recipe, best];
+}
+const planes = new Map();
+function shownPoints(x, y) {
+  if (!planes.has(x + y)) planes.set(x + y, layPlane(x, y));
+  return planes.get(x + y);
+}
+function layPlane(x, y) {
+  const line = staircase(x, y);
+  const usual = x === study.plane[0] && y === study.plane[1];
+  const top = usual ? study.front.filter(([recipe]) => recipe >= 0) : line.map((point) => point.stop);
+  const listed = new Set(top.map(([recipe]) => recipe));
+  let others = [...recipes.trial.keys()].filter((recipe) => !listed.has(recipe)).map((recipe) => bestStop(recipe, y))
+    .filter((stop) => !Number.isNaN(value(x, ...stop) + value(y, ...stop)));
+  const left = Math.max(0, others.length - MOST_OTHERS);
+  if (left) {
+    others.sort((a, b) => before(y, value(y, ...a), value(y, ...b)) ? -1 : 1);
+    others = others.slice(0, MOST_OTHERS);
+  }
+  return {line, top, others, left, usual};
+}
+function card(stop) {
+  const [recipe, epoch] = stop, seeds = recipes.seeds[recipe];
+  const lines = [`<b>${escaped(wrapped(label(recipe))).replaceAll("\n", "<br>")}</b>`,
+    stopText(stop) + (recipe === baseline?.recipe ? " · baseline" : "") + ` · ${seeds} seed${seeds > 1 ? "s" : ""}`, ""];
+  for (const [name, axis] of Object.entries(axes)) {
+    const shown = valueText(name, recipe, epoch);
+    if (shown) lines.push(`${axis.words}  ${shown}`);
+  }
+  if (study.paper) lines.push("the test set chose the epoch");
+  else if (epoch) lines.push(`test accuracy  ${text("share", tests[starts[recipe] + epoch - 1] / 65535)}`);
+  const against = compared(stop);
+  return lines.concat(against ? ["", against] : []).join("<br>");
+}
+// A card must fit a phone: its longest line is broken between parts of the label.
+function wrapped(long, most = 38) {
+  const lines = [""];
+  for (const part of long.split(" · ")) {
+    const joined = lines.at(-1) ? lines.at(-1) + " · " + part : part;
+    if (joined.length > most && lines.at(-1)) lines.push(part);
+    else lines[lines.length - 1] = joined;
+  }
+  return lines.join("\n");
+}
+function markers(stops, x, y, size, more = {}) {
+  return {
+    type: "scatter", mode: "markers+text", cliponaxis: false, textposition: "top left", textfont: {size: 11},
+    x: stops.map((stop) => value(x, ...stop)), y: stops.map((stop) => scaled(y, value(y, ...stop))),
+    customdata: stops, hovertext: stops.map(card), hoverinfo: "text",
+    marker: {
+      color: stops.map(([recipe]) => look(recipe)[0]), symbol: stops.map(([recipe]) => look(recipe)[1]),
+      size: stops.map(([recipe]) => recipe === baseline?.recipe ? Math.max(size, 12) : size), line: {width: size > 8 ? 2 : 1.3},
+    }, ...more,
+  };
+}
+function bars(stops, x, y) {
+  const spread = (name) => stops.map(([recipe, epoch]) => {
+    const at = starts[recipe] + epoch - 1;
+    return name === "train_seconds" ? spreads.seconds[at] : name === "accuracy" ? 100 * spreads.accuracy[at] : 0;
+  });
+  const look = {color: FAINT, thickness: 1, width: 0};
+  return {
+    type: "scatter", mode: "markers", marker: {size: 1, color: FAINT}, hoverinfo: "skip",
+    x: stops.map((stop) => value(x, ...stop)), y: stops.map((stop) => scaled(y, value(y, ...stop))),
+    error_x: {type: "data", array: spread(x), ...look}, error_y: {type: "data", array: spread(y), ...look},
+  };
+}
+function numbered(stops) {
+  const last = new Map(stops.map(([recipe], place) => [recipe, place]));
+  return stops.map(([recipe], place) => last.get(recipe) === place ? String(recipes.trial[recipe]) : "");
+}
+// Single runs where each was best: of several seeds one by one, or those that came to no end.
+function singleRuns(x, y, wanted, symbol, size) {
+  const of = {
+    train_seconds: (run) => runs.seconds[run], accuracy: (run) => runs.accuracy[run],
+    parameters: (run) => recipes.parameters[runs.recipe[run]], train_flops: (run) => recipes.epochFlops[runs.recipe[run]] * runs.epoch[run],
+  };
+  if (!of[x] || !of[y]) return null;
+  const chosen = runs.trial.map((_, run) => run).filter((run) => wanted(runs.state.values[runs.state.of[run]]));
+  return {
+    type: "scatter", mode: "markers", x: chosen.map(of[x]), y: chosen.map((run) => scaled(y, of[y](run))),
+    customdata: chosen.map((run) => [runs.recipe[run], study.ofCurves ? Math.min(runs.epoch[run], recipes.epochs[runs.recipe[run]]) : 0]),
+    marker: {size, symbol, color: chosen.map((run) => look(runs.recipe[run])[0]), line: {width: 1.2}}, hoverinfo: "text",
+    hovertext: chosen.map((run) => `<b>${escaped(wrapped(label(runs.recipe[run]))).replaceAll("\n", "<br>")}</b><br>trial ${runs.trial[run]}, `
+      + `seed ${runs.seed[run]}, ${runs.state.values[runs.state.of[run]]}<br>best in epoch ${runs.epoch[run]}: ${text("share", runs.accuracy[run])}`),
+  };
+}
+// Round values for a log axis, which plotly does not choose well below two decades; see ticks.py.
+function logTicks(low, high) {
+  const halves = Array.from({length: 18}, (_, i) => 1 + i / 2);
+  for (const mantissas of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], halves]) {
+    const ticks = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+      for (const mantissa of mantissas) {
+        const tick = Number((mantissa * 10 ** power).toPrecision(6));
+        if (tick >= low && tick <= high) ticks.push(tick);
+      }
+    if (ticks.length >= 4) return ticks;
+  }
+  return null;
+}
+function tickText(number) {
+  for (const [size, scale, letter] of [[1e12, 1e12, "T"], [1e9, 1e9, "G"], [1e6, 1e6, "M"], [1e4, 1e3, "k"]])
+    if (number >= size) return Number((number / scale).toPrecision(4)) + letter;
+  return number.toLocaleString("en", {maximumSignificantDigits: 6});
+}
+function axisOf(name, values, logarithmic) {
+  const axis = {title: {text: axes[name].title, standoff: 10}, automargin: true, zeroline: false, ticks: "outside", ticklen: 4, tickangle: 0};
+  const finite = values.filter((number) => Number.isFinite(number) && (!logarithmic || number > 0));
+  if (!finite.length) return {...axis, type: logarithmic ? "log" : "linear"};
+  const ends = [Math.min(...finite), Math.max(...finite)].map((end) => logarithmic ? Math.log10(end) : end);
+  const margin = (ends[1] - ends[0]) * 0.05 || (logarithmic ? 0.02 : Math.abs(ends[0]) * 0.005 || 1);
+  const range = [ends[0] - margin, ends[1] + margin];
+  if (!logarithmic) return {...axis, type: "linear", range};
+  const ticks = logTicks(10 ** range[0], 10 ** range[1]);
+  return {...axis, type: "log", range, ...(ticks && {tickvals: ticks, ticktext: ticks.map(tickText)})};
+}
+const kneeStop = choose({knee: true}).chosen, answerStop = study.answer;
+function frontFigure(state) {
+  const {x, y} = state, shown = shownPoints(x, y);
+  const several = [...shown.others, ...shown.top].filter(([recipe]) => recipes.seeds[recipe] > 1 && study.ofCurves);
+  const steps = {type: "scatter", mode: "lines", hoverinfo: "skip"};
+  const shape = axes[y].maximise && !axes[x].maximise ? "hv" : "vh";
+  const data = [];
+  if (baseline && study.ofCurves) {
+    const curve = Array.from({length: recipes.epochs[baseline.recipe]}, (_, i) => [baseline.recipe, i + 1]);
+    data.push({...steps, x: curve.map((stop) => value(x, ...stop)), y: curve.map((stop) => scaled(y, value(y, ...stop))),
+      line: {color: FAINT, width: 1.8, dash: "dot", shape}});
+  }
+  data.push({...steps, x: shown.line.map((point) => point.x), y: shown.line.map((point) => scaled(y, point.y)), line: {color: INK, width: 1.5, shape}});
+  if (several.length) data.push(bars(several, x, y));
+  if (state.runs) data.push(singleRuns(x, y, (word) => word === "complete", "circle", 4));
+  if (state.failures) data.push(singleRuns(x, y, (word) => word !== "complete", "x-thin-open", 8));
+  data.push(markers(shown.others, x, y, 7), markers(shown.top, x, y, 12, {text: numbered(shown.top)}));
+  const rings = [state.pin && [state.pin, 24, 2.5], state.chosen && [state.chosen, 19, 1.5], state.cursor && [state.cursor, 30, 1]].filter(Boolean);
+  for (const [stop, size, width] of rings.filter(([stop]) => Number.isFinite(value(x, ...stop) + value(y, ...stop))))
+    data.push({type: "scatter", mode: "markers", x: [value(x, ...stop)], y: [scaled(y, value(y, ...stop))], hoverinfo: "skip", cliponaxis: false,
+      marker: {symbol: "circle-open", size, color: INK, line: {width, color: INK}}});
+  const all = [...shown.others, ...shown.top];
+  const span = shown.usual && !state.whole ? study.spans.front.map((end) => scaled(y, end)) : null;
+  const inside = (number) => !span || number >= span[0];
+  const bases = baseline ? [[baseline.recipe, study.ofCurves ? baseline.epoch : 0]] : [];
+  const xs = [...all, ...bases].filter((stop) => inside(scaled(y, value(y, ...stop)))).map((stop) => value(x, ...stop));
+  const xaxis = axisOf(x, xs, state.logx);
+  const yaxis = axisOf(y, [...all, ...bases].map((stop) => scaled(y, value(y, ...stop))), state.logy);
+  if (span && !state.logy) yaxis.range = span;
+  const layout = {...layoutOf(520), xaxis, yaxis, annotations: [], shapes: []};
+  const named = (stop, words, above) => {
+    const at = value(x, ...stop), middle = (xaxis.range?.[0] + xaxis.range?.[1]) / 2, place = state.logx ? Math.log10(at) : at;
+    const high = scaled(y, value(y, ...stop));
+    layout.annotations.push({x: place, y: state.logy ? Math.log10(high) : high, text: words, showarrow: true, arrowhead: 0, arrowwidth: 1,
+      arrowcolor: INK, ax: place > middle ? -34 : 34, ay: above ? -28 : 30, standoff: 8, xanchor: place > middle ? "right" : "left", font: {size: 13}, bgcolor: "var(--paper)"});
+  };
+  for (const stop of bases) {
+    const line = {type: "line", line: {color: INK, width: 1, dash: "4px,3px"}, opacity: 0.45, layer: "below"};
+    const [left, high] = [value(x, ...stop), scaled(y, value(y, ...stop))];
+    layout.shapes.push({...line, xref: "x", yref: "y domain", x0: left, x1: left, y0: 0, y1: 1}, {...line, xref: "x domain", yref: "y", x0: 0, x1: 1, y0: high, y1: high});
+    named(stop, "baseline's best");
+  }
+  if (answerStop) named(answerStop, "answer");
+  if (shown.usual && study.ofCurves && kneeStop) named(kneeStop, "knee", true);
+  return {data, layout, shown};
+}
+function layoutOf(height) {
+  return {height, showlegend: false, margin: {l: 64, r: 16, t: 12, b: 52}, hovermode: "closest", dragmode: "zoom", hoverlabel: {align: "left"}};
+}
