@@ -15,6 +15,7 @@ import click
 from dse.cli.bench import bench
 from dse.cli.calibrate import calibrate
 from dse.cli.catalogue import datasets, spaces
+from dse.cli.completion import completing, completion
 from dse.cli.explore import explore
 from dse.cli.options import COMMAND_LINE
 from dse.cli.page import open_page, report
@@ -89,11 +90,12 @@ def commands() -> None:
 for command in (
     *(explore, reproduce, train, plan),
     *(studies, trials, front, pick, recipe, open_page, report, verify, replay),
-    *(spaces, datasets, bench, calibrate),
+    *(spaces, datasets, bench, calibrate, completion),
 ):
     commands.add_command(command)
 
 
 def main() -> None:
     """Run ``dse``; bad input exits with 2, a failed run with 1, Ctrl-C with 130, SIGTERM with 143, SIGHUP with 129."""
+    completing()
     commands()

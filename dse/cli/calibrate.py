@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 from typing_extensions import Unpack
 
+from dse.cli.completion import study_names
 from dse.cli.options import MachineOptions, json_option, machine, machine_options, print_json, results_option
 from dse.cli.terminal import console, plain_table, say
 
@@ -27,7 +28,7 @@ class CalibrateOptions(MachineOptions):
 
 
 @click.command()
-@click.argument("what", metavar="SPACE|STUDY")
+@click.argument("what", metavar="SPACE|STUDY", shell_complete=study_names)
 @results_option
 @machine_options
 @click.option("--refresh", is_flag=True, help="Measure again what is known.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dse.cli.completion import space_names
 from dse.cli.options import data_dir_option, json_option, print_json, test_share_option
 from dse.cli.terminal import console, plain_table, say
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=space_names)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of search-space files, for editors.")
 @json_option
 def spaces(name: str | None, schema: bool, as_json: bool) -> None:
@@ -30,7 +31,8 @@ def spaces(name: str | None, schema: bool, as_json: bool) -> None:
     """
     from dse.errors import SpaceError
     from dse.files import read_text
-    from dse.space.load import find_space, load_space, shipped_spaces
+    from dse.space.load import load_space
+    from dse.space.shipped import find_space, shipped_spaces
 
     if schema:
         from dse.space.schema import space_schema

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from typing_extensions import Unpack, override
 
+from dse.cli.completion import space_names, study_names
 from dse.cli.options import (
     MachineOptions,
     machine,
@@ -70,7 +71,7 @@ class ExploreOptions(MachineOptions):
 
 
 @click.command()
-@click.argument("space")
+@click.argument("space", shell_complete=space_names)
 @click.option("--name", help="Name of the study. [default: the space's own]")
 @results_option
 @click.option(
@@ -156,6 +157,7 @@ class ExploreOptions(MachineOptions):
 @click.option(
     "--warm-start",
     metavar="STUDY",
+    shell_complete=study_names,
     help="Train the recipes of this study's front first, as far as they are points of the space.",
 )
 @click.option(

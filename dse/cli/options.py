@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
+from dse.cli.completion import recipe_names, study_names
 from dse.cli.terminal import say
 from dse.training.engines import engine_choices
 
@@ -83,8 +84,8 @@ protocol_option = click.option(
     show_default=True,
     help="holdout: a validation split chooses the best epoch; paper: the test set does.",
 )
-study_argument = click.argument("study")
-recipe_argument = click.argument("recipe")
+study_argument = click.argument("study", shell_complete=study_names)
+recipe_argument = click.argument("recipe", shell_complete=recipe_names)
 
 
 class DataOptions(TypedDict):

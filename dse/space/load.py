@@ -14,6 +14,7 @@ from dse.files import read_yaml
 from dse.recipe.recipe import CAPSULES_ONLY, Recipe, parse_recipe
 from dse.section import messages
 from dse.space.search_space import SearchSpace
+from dse.space.shipped import find_space
 from dse.space.tree import ONE_OF, Alternatives, Group, plain_groups
 from dse.units import clipped
 
@@ -158,31 +159,3 @@ def _renamed(message: str, places: dict[str, str]) -> str:
         if message.startswith(key):
             return place + message[len(key) :]
     return message
-
-
-def shipped_spaces() -> list[Path]:
-    """List the search-space files that come with dse."""
-    package = Path(__file__).resolve().parents[1]
-    # A wheel carries the folder inside the package; a checkout has it beside.
-    folder = next(
-        place for place in (package / "search_spaces", package.parent / "search_spaces") if place.is_dir()
-    )
-    return sorted(folder.glob("*.yaml"))
-
-
-def find_space(source: str | Path) -> Path:
-    """Find a search-space file by its path, or by the name of one that comes with dse.
-
-    Raises:
-        SpaceError: There is no such file.
-    """
-    path = Path(source)
-    shipped = {space.stem: space for space in shipped_spaces()}
-    if path.is_file():
-        return path
-    if str(source) in shipped:
-        return shipped[str(source)]
-    raise SpaceError(
-        f"search space {str(source)!r} is neither a file nor one that comes with dse. "
-        f"Those are: {', '.join(shipped)}; `dse spaces NAME` prints one."
-    )

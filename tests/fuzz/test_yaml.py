@@ -15,7 +15,8 @@ from dse.recipe.load import load_recipe
 from dse.recipe.paper import PAPER_RECIPES
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
-from dse.space.load import load_space, shipped_spaces
+from dse.space.load import load_space
+from dse.space.shipped import shipped_spaces
 from tests.fakes import SPACE
 from tests.fuzz.limits import check_door, fuzzed
 from tests.fuzz.mutations import spoilt_bytes, spoilt_tree, spoilt_words

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from dse.errors import SpaceError
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.recipe import Recipe
-from dse.space.load import find_space, load_space, parse_space, shipped_spaces
+from dse.space.load import load_space, parse_space
 from dse.space.schema import space_schema
 from dse.space.search_space import SearchSpace
+from dse.space.shipped import find_space, shipped_spaces
 
 QUICKSTART = find_space("quickstart").read_text()
 
