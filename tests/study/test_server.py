@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,20 +18,28 @@ import optuna
 import pytest
 from click.testing import CliRunner
 
+import dse
 from dse.api import Start
 from dse.cli import commands
 from dse.errors import RunError, StudyError
 from dse.recipe.plan import Plan
+from dse.record.run import EpochRow, Outcome
+from dse.record.trial import Trial
 from dse.space.load import parse_space
 from dse.study import server
 from dse.study import trials as trials_module
 from dse.study.address import parse_address
+from dse.study.database import open_database
 from dse.study.folders import STORAGE_FILE, find_study
 from dse.study.load import load_study
 from dse.study.server import TakenError, driver_storage, reader_storage
+from dse.study.shared import open_study
 from dse.study.trainer import Training
+from dse.study.trials import read_trials
+from dse.training.machine import Machine
 from dse.units import without_passwords
-from tests.fakes import ENVIRONMENT, SMALL_SPACE, FakeTrainer, make_space, run_study
+from tests.fakes import ENVIRONMENT, SMALL_SPACE, FakeTrainer, Quiet, make_space, run_study
+from tests.runners.test_studies import TINY, children, curves
 
 PASSWORD = "s3cr3t+Kennwort"
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
@@ -319,3 +329,71 @@ def test_an_epoch_that_a_server_missed_is_in_the_checkpoints(
 
 def call(*command: str, **environment: str) -> str:
     return CliRunner().invoke(commands, command, env=environment).output
+
+
+class Disturbing(Quiet):
+    """Restarts the server after the third epoch, and kills all workers after the sixth."""
+
+    def __init__(self, running: Server) -> None:
+        super().__init__()
+        self.running, self.seen = running, 0
+
+    def epoch_ended(self, trial: Trial, row: EpochRow) -> None:
+        self.seen += 1
+        if self.seen == 3:
+            self.running.stop()
+            self.running.start()
+        if self.seen == 6:
+            for worker in children():
+                os.kill(worker, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*does not answer")
+def test_workers_and_a_server_that_is_restarted_lose_no_epoch(
+    postgres: Server, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    space, machine = parse_space(TINY, "test"), Machine(device="cpu", threads=1)
+    dse.explore(space, folder=tmp_path / "file" / name, machine=machine)
+    dse.explore(
+        space,
+        folder=tmp_path / name,
+        machine=machine,
+        workers=2,
+        watcher=Disturbing(postgres),
+        start=Start(storage=postgres.url),
+    )
+    undisturbed = read_trials(open_database(tmp_path / "file" / name))
+    trials = read_trials(open_study(tmp_path / name))
+    assert curves(trials) == curves(undisturbed)
+    cut_off = [trial for trial in trials if trial.state is Outcome.INTERRUPTED]
+    assert 1 <= len(cut_off) <= 2
+    assert all("SIGKILL" in trial.run.reason for trial in cut_off)
+    assert any(trial.run.resumed_epochs for trial in trials if trial.attempt == 2)
+    assert not children()
+
+
+@pytest.mark.slow
+def test_a_cluster_does_not_learn_the_password(postgres: Server, name: str, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "space.yaml").write_text(json.dumps(TINY | {"name": name, "trials": 2, "seeds": 1}))
+    command = ["explore", "space.yaml", "--device", "cpu", "--ray", "local", "--workers", "2"]
+    # Ray's sockets lie there too, and their paths may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="dse-") as logs:
+        done = subprocess.run(
+            [sys.executable, "-m", "dse", *command, "--storage", postgres.with_password],
+            cwd=tmp_path,
+            env=os.environ | {"RAY_TMPDIR": logs},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+        assert any(Path(logs).rglob("*.log"))
+        assert no_file_holds(PASSWORD, Path(logs))
+    trials = load_study(tmp_path / "results" / name, postgres.with_password).trials
+    assert trials["state"].tolist() == ["complete"] * 2
+    assert trials["device"].str.endswith("2 runs at once").all()
+    assert no_file_holds(PASSWORD, tmp_path)
