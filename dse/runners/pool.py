@@ -119,7 +119,8 @@ class Pool(Runner):
                 if desk.worker in replied:
                     yield self._event(place, desk)
                     self._go_on(place, desk)
-                elif time.monotonic() - desk.since > (limit := self._limit(desk)):
+                elif self._is_silent(desk):
+                    limit = self._limit(desk)
                     yield self._lost(place, f"its worker gave no sign for {limit:,.0f} s, and was ended")
             self._begin()
 
@@ -140,6 +141,11 @@ class Pool(Runner):
             if worker is not None:
                 self._busy[place] = _Desk(worker, self._jobs.popleft())
                 self._send(self._busy[place], self._busy[place].job)
+
+    def _is_silent(self, desk: _Desk) -> bool:
+        # Asked again: it may have replied while the driver waited for its storage, which takes minutes at worst.
+        late = time.monotonic() - desk.since > self._limit(desk)
+        return late and not self._crew.replied([desk.worker], 0)
 
     def _limit(self, desk: _Desk) -> float:
         # A worker that has not begun may be looking for its place, or reading its data.
