@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -17,9 +17,9 @@ from dse.cli.listing import Listing
 from dse.cli.screen import StudyScreen
 from dse.cli.terminal import format_value
 from dse.recipe.plan import Plan
-from dse.record.front import front_frame, points_frame, whole_runs_frame
+from dse.record.front import front_frame, on_front, points_frame, whole_runs_frame
 from dse.record.objectives import is_of_curves
-from dse.record.replicates import by_recipe
+from dse.record.replicates import Replicates, by_recipe
 from dse.record.run import EpochRow
 from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
@@ -87,14 +87,12 @@ def describe(trial: Trial, space: SearchSpace) -> str:
     return ", ".join(f"{name} {format_value(name, trial.measures[name])}" for name in space.objectives)
 
 
-def front_so_far(trials: Sequence[Trial], space: SearchSpace) -> pd.DataFrame:
-    """Make the front as the study's tables will hold it."""
-    recipes = by_recipe(trials)
-    points = (
-        points_frame(recipes)
-        if is_of_curves(space.objectives)
-        else whole_runs_frame(recipes, space.objectives)
-    )
+def front_so_far(recipes: Mapping[str, Replicates], space: SearchSpace) -> pd.DataFrame:
+    """Make the front of these runs of recipes as the study's tables will hold it."""
+    if is_of_curves(space.objectives):
+        points = points_frame(on_front(recipes, space.objectives))
+    else:
+        points = whole_runs_frame(recipes, space.objectives)
     return front_frame(points, space.objectives)
 
 
@@ -167,7 +165,8 @@ class LiveView(StudyView):
         super().__init__(console, name, space)
         self._running: dict[int, Trial] = {}
         self._trials: list[Trial] = []
-        self._front = front_so_far([], space)
+        self._recipes: dict[str, Replicates] = {}
+        self._front = front_so_far({}, space)
         self._live = Live(self.view(), console=console, auto_refresh=False, transient=True)
 
     @override
@@ -199,7 +198,9 @@ class LiveView(StudyView):
     def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
         self._running.pop(trial.number, None)
         self._trials = list(trials)
-        self._front = front_so_far(trials, self._space)
+        changed = [each for each in trials if each.recipe.id == trial.recipe.id] if self._recipes else trials
+        self._recipes |= by_recipe(changed)
+        self._front = front_so_far(self._recipes, self._space)
         self._clock.count(trial, standing)
         self._refresh()
 

@@ -84,7 +84,6 @@ def columns_of(recipes: Sequence[Recipe]) -> list[str]:
     Keys that came later (``dse.section.Later``) are among them where some recipe has another value than the default.
     """
     recipes = [Recipe(), *recipes]
-    recipes = list({recipe.id: recipe for recipe in recipes}.values())
     counted = {key for recipe in recipes for key in flat(recipe.id_content())}
     named = dict.fromkeys(key for recipe in recipes for key in flat(recipe.model_dump(mode="json")))
     return [key for key in named if key in counted]

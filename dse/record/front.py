@@ -112,6 +112,32 @@ def whole_runs_frame(recipes: Mapping[str, Replicates], objectives: Sequence[str
     return pd.DataFrame(rows).reindex(columns=point_columns()).dropna(subset=list(objectives))
 
 
+def on_front(recipes: Mapping[str, Replicates], objectives: Sequence[str]) -> dict[str, Replicates]:
+    """Choose the recipes that have a point on the front of curves; to lay all of them out in a frame takes far longer.
+
+    Args:
+        recipes: Every recipe's runs, by its id.
+        objectives: What the front trades, see ``front_frame``.
+    """
+    axes = _curve_axes(objectives)
+    rows: list[Any] = [np.empty((len(axes), 0))]
+    for runs in recipes.values():
+        values = (
+            runs.seconds,
+            runs.accuracies,
+            np.full(len(runs.seconds), runs.first.measures["parameters"]),
+        )
+        rows.append(values[: len(axes)])
+    lengths = [len(row[0]) for row in rows[1:]]
+    mask = front_mask(np.concatenate(rows, axis=1).T, directions(axes))
+    found = dict.fromkeys(np.repeat([*recipes], lengths)[mask].tolist())
+    return {recipe_id: recipes[recipe_id] for recipe_id in found}
+
+
+def _curve_axes(objectives: Sequence[str]) -> list[str]:
+    return ["train_seconds", "accuracy", *(["parameters"] if "parameters" in objectives else [])]
+
+
 def front_frame(
     points: pd.DataFrame, objectives: Sequence[str], baseline: Replicates | None = None
 ) -> pd.DataFrame:
@@ -123,9 +149,7 @@ def front_frame(
             objective.
         baseline: Complete runs of the baseline.
     """
-    axes = list(objectives)
-    if is_of_curves(objectives):
-        axes = ["train_seconds", "accuracy", *(["parameters"] if "parameters" in objectives else [])]
+    axes = _curve_axes(objectives) if is_of_curves(objectives) else list(objectives)
     mask = front_mask(points[axes].to_numpy(dtype=float), directions(axes))
     front = points[mask].sort_values(["train_seconds", "trial"], kind="stable").reset_index(drop=True)
     compared = [

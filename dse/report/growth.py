@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import chain, islice, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from dse.record.tables import StudyTables
 from dse.search.volume import objective_corner, objective_volume
 
 Points = NDArray[np.float64]
+
+# Trials at a time, of which few recipes change.
+TOGETHER = 200
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,22 @@ def volume_growth(tables: StudyTables) -> Growth:
     means: dict[str, Points] = {}
     front = np.empty((0, len(names)))
     fronts: list[Points] = []
-    for number, recipe_id, state, is_baseline in zip(*columns, strict=True):
-        if number in known:
-            run = _Run(known[number], state in CUT_OFF)
-            runs.setdefault(recipe_id, []).append(run)
-            mean = _mean(runs[recipe_id])
-            before, means[recipe_id] = means.get(recipe_id), mean[front_mask(mean, maximise)]
-            front = front_after(front, before, means[recipe_id], means.values(), maximise)
-            if is_baseline and state == Outcome.COMPLETE:
-                baseline.append(run)
-        fronts.append(front)
+    for some in _in_parts(zip(*columns, strict=True)):
+        # Where the front loses points it is looked for among all: of recipes that do not change now, once.
+        changing = {recipe_id for _, recipe_id, _, _ in some}
+        others = np.concatenate([front[:0], *(means[each] for each in means if each not in changing)])
+        others = others[front_mask(others, maximise)]
+        for number, recipe_id, state, is_baseline in some:
+            if number in known:
+                run = _Run(known[number], state in CUT_OFF)
+                runs.setdefault(recipe_id, []).append(run)
+                mean = _mean(runs[recipe_id])
+                before, means[recipe_id] = means.get(recipe_id), mean[front_mask(mean, maximise)]
+                everything = chain([others], (means[each] for each in changing if each in means))
+                front = front_after(front, before, means[recipe_id], everything, maximise)
+                if is_baseline and state == Outcome.COMPLETE:
+                    baseline.append(run)
+            fronts.append(front)
     if not baseline:
         return Growth(names, (), pd.DataFrame({"trial": [], "share": []}))
     reference = _mean(baseline)[-1]
@@ -73,6 +82,12 @@ def volume_growth(tables: StudyTables) -> Growth:
         {"trial": trials["trial"].astype(int), "share": [volume / last for volume in volumes[1:]]}
     )
     return Growth(names, tuple(objective_corner(reference, names)), rows.reset_index(drop=True))
+
+
+def _in_parts(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    iterator = iter(rows)
+    while part := list(islice(iterator, TOGETHER)):
+        yield part
 
 
 def _traded(tables: StudyTables) -> tuple[str, ...]:

@@ -118,11 +118,15 @@ class BulkStorage(RDBStorage):
         return found
 
     def epochs(self, study_id: int, numbers: Collection[int]) -> Iterator[tuple[int, Any]]:
-        """Read all that is kept of each epoch of the trials with these numbers; gives them with their trial's."""
+        """Read all that is kept of each epoch, of the trials with these numbers; gives them with their trial's.
+
+        Epochs that were recorded without their images are left out.
+        """
         selected = (
             sql.select(TRIALS.number, USER_ATTRIBUTES.value_json)
             .join(USER_ATTRIBUTES, USER_ATTRIBUTES.trial_id == TRIALS.trial_id)
             .where(TRIALS.study_id == study_id, USER_ATTRIBUTES.key.startswith(EPOCH))
+            .where(USER_ATTRIBUTES.value_json.contains(json.dumps(RIGHT)))
         )
         with self.engine.connect() as connection:
             ordered = sorted(numbers)

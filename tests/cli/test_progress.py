@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 
+import pandas as pd
+import pytest
 from rich.console import Console
 
-from dse.cli.progress import LineView, LiveView, make_view
+from dse.cli.progress import LineView, LiveView, front_so_far, make_view
 from dse.recipe.plan import compile_plan
 from dse.record.answer import Answer
+from dse.record.front import front_frame, points_frame
+from dse.record.replicates import by_recipe
 from dse.space.load import load_space
 from dse.study.watcher import Standing
-from tests.fakes import BASELINE, epoch_row, make_trial
+from tests.fakes import BASELINE, epoch_row, make_space, make_trial, run_in_memory
 
 SPACE = load_space("quickstart")
 WAITING = Answer(None, None, "No answer yet.")
@@ -71,3 +75,22 @@ def test_a_budget_is_counted_in_train_seconds() -> None:
     first, last = console.file.getvalue().splitlines()
     assert "20 s of 1min trained" in first
     assert last == "Ended: the budget of 1min is spent."
+
+
+@pytest.mark.parametrize(
+    "objectives", [["train_seconds", "accuracy"], ["train_seconds", "accuracy", "parameters"]]
+)
+def test_the_front_so_far_is_that_of_the_tables(objectives: list[str]) -> None:
+    space = make_space(objectives=objectives, seeds=2)
+    trials = run_in_memory(space, trials=30, sampler="random")
+    stepwise = LiveView(Console(file=io.StringIO()), "s", space)
+    for count, trial in enumerate(trials, start=1):
+        stepwise.trial_ended(trial, trials[:count], Standing(count, 0.0, None))
+        recipes = by_recipe(trials[:count])
+        expected = front_frame(points_frame(recipes), objectives)
+        pd.testing.assert_frame_equal(front_so_far(recipes, space), expected)
+        at_once = LiveView(Console(file=io.StringIO()), "s", space)
+        at_once.trial_ended(trial, trials[:count], Standing(count, 0.0, None))
+        shown, again = ("\n".join(lines_of(view)[:-1]) for view in (stepwise, at_once))
+        assert shown == again
+    assert len({trial.recipe.id for trial in trials}) < len(trials), "some recipes have several seeds"

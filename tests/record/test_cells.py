@@ -44,6 +44,24 @@ def test_numbers_stay_numbers_and_lines_stay_lines(rows: list[tuple[str, float, 
     assert again == rows
 
 
+plain = st.text("abc ,;\"'é", min_size=1, max_size=5).filter(lambda text: not text.startswith("'"))
+columns = {
+    "real": (st.floats(), "float64"),
+    "whole": (st.one_of(st.integers(-(2**62), 2**62), st.none()), "Int64"),
+    "truth": (st.booleans(), "bool"),
+    "maybe": (st.one_of(st.booleans(), st.none()), "boolean"),
+    "text": (st.one_of(plain, st.none()), "str"),
+    "mixed": (st.one_of(plain, st.floats(), st.integers(0, 9), st.none()), "object"),
+}
+
+
+@given(rows=st.lists(st.tuples(*(values for values, _ in columns.values())), max_size=5))
+def test_every_kind_of_column_is_written_as_pandas_writes_it(rows: list[tuple[object, ...]]) -> None:
+    types = {name: kind for name, (_, kind) in columns.items()}
+    frame = pd.DataFrame(rows, columns=list(columns), dtype=object).astype(types)
+    assert to_csv(frame) == frame.to_csv(index=False, lineterminator="\n")
+
+
 def test_what_needs_no_apostrophe_is_written_as_pandas_writes_it() -> None:
     frame = make_study([make_trial(0, BASELINE, [(10, 0.8), (20, 0.9)])]).trials
     frame["accuracy_gain"] = -0.25

@@ -166,6 +166,22 @@ def test_the_volume_falls_where_a_recipe_was_lucky() -> None:
     assert share[1] > share[2] == 1.0
 
 
+@pytest.mark.parametrize("together", [1, 7])
+def test_volumes_do_not_depend_on_how_many_trials_are_looked_at_together(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = [make_trial(0, BASELINE, [(10, 0.9), (20, 0.95)])]
+    random, recipes = np.random.default_rng(0), [FASTER, SHARED, BASELINE]
+    for number in range(1, 40):
+        curve = [(float(random.uniform(1, 9)), float(random.uniform(0.8, 1))) for _ in range(2)]
+        curve[1] = (10 + curve[1][0], curve[1][1])
+        trials.append(make_trial(number, recipes[random.integers(3)], curve, seed=number))
+    expected = volume_growth(make_study(trials)).rows
+    assert (np.diff(expected["share"]) < 0).any(), "the front lost points"
+    monkeypatch.setattr("dse.report.growth.TOGETHER", together)
+    pd.testing.assert_frame_equal(volume_growth(make_study(trials)).rows, expected)
+
+
 def test_volumes_of_whole_runs_take_any_objectives() -> None:
     trials = [make_trial(0, BASELINE, [(10, 0.9)]), make_trial(1, SHARED, [(12, 0.95)])]
     growth = volume_growth(make_study(trials, objectives=["parameters", "final_accuracy"]))
