@@ -19,7 +19,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
@@ -174,32 +174,51 @@ class Simulated(Runner):
 
 
 class Clocked(Watcher):
-    """Notes when trials start and end: what lies between an end and the next start is the driver's."""
+    """Notes when trials start and end, on the wall and in CPU time: what lies between is the driver's."""
 
     def __init__(self) -> None:
-        self.ends: list[float] = []
-        self.gaps: list[float] = []
-        self.first_cpu: float | None = None
+        self.ends: list[Instant] = []
+        self.gaps: list[Instant] = []
 
     def trial_started(self, trial: Trial, plan: Plan) -> None:
         """Note the time since the last one ended."""
-        self.gaps += [time.perf_counter() - self.ends[-1]] if self.ends else []
+        self.gaps += [Instant.since(self.ends[-1])] if self.ends else []
 
     def trial_ended(self, *_: Any) -> None:
         """Note the time."""
-        self.first_cpu = self.first_cpu or time.process_time()
-        self.ends.append(time.perf_counter())
+        self.ends.append(Instant.now())
+
+
+class Instant(NamedTuple):
+    """Seconds on the wall, and of CPU time, which other programs on the machine delay less."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Read both clocks."""
+        return cls(time.perf_counter(), time.process_time())
+
+    @classmethod
+    def since(cls, earlier: Instant) -> Self:
+        """Give what has passed."""
+        now = cls.now()
+        return cls(now.wall - earlier.wall, now.cpu - earlier.cpu)
 
 
 def resume(folder: Path, of: SearchSpace, **how: bool) -> dict[str, float]:
     """Open a study and run a few trials more."""
-    begin, cpu, watcher = time.perf_counter(), time.process_time(), Clocked()
+    begin, watcher = Instant.now(), Clocked()
     with opened(folder.parent, folder.name, of, ENVIRONMENT, **how) as study, quiet_optuna():
         explore(study, of, Inline(Drawn()), watcher)
-    first = watcher.ends[0] - begin if watcher.ends else time.perf_counter() - begin
-    cpu = (watcher.first_cpu or time.process_time()) - cpu
-    asked = {"ask_and_tell_ms": 1000 * median(watcher.gaps or [0.0])}
-    return {"first_trial_after": first, "first_trial_after_cpu": cpu} | asked
+    first = watcher.ends[0]
+    return {
+        "first_trial_after": first.wall - begin.wall,
+        "first_trial_after_cpu": first.cpu - begin.cpu,
+        "ask_and_tell_ms": 1000 * median(gap.wall for gap in watcher.gaps),
+        "ask_and_tell_cpu_ms": 1000 * median(gap.cpu for gap in watcher.gaps),
+    }
 
 
 def drive(folder: Path, of: SearchSpace, workers: int) -> dict[str, float]:
@@ -208,11 +227,12 @@ def drive(folder: Path, of: SearchSpace, workers: int) -> dict[str, float]:
     with opened(folder.parent, folder.name, of, ENVIRONMENT) as study, quiet_optuna():
         explore(study, of, runner, watcher)
     ends = watcher.ends
-    seconds = ends[-1] - ends[0] - runner.drawing_seconds
+    seconds = ends[-1].wall - ends[0].wall - runner.drawing_seconds
     return {
         "trials": len(ends),
         "trials_a_second": (len(ends) - 1) / seconds,
         "ms_a_trial": 1000 * seconds / len(ends),
+        "cpu_ms_a_trial": 1000 * (ends[-1].cpu - ends[0].cpu) / len(ends),
     }
 
 
