@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -74,23 +73,38 @@ def trials(study: str, results: Path, as_json: bool) -> None:
 
 @click.command()
 @study_argument
+@click.option("--markdown", "form", flag_value="markdown", help="Print a Markdown table.")
+@click.option(
+    "--latex", "form", flag_value="latex", help="Print a LaTeX tabular; needs the package booktabs."
+)
+@click.option("--csv", "form", flag_value="csv", help="Print the rows of front.csv.")
 @results_option
 @json_option
-def front(study: str, results: Path, as_json: bool) -> None:
+def front(study: str, form: str | None, results: Path, as_json: bool) -> None:
     """Show the answer, and the points that no other beats: a recipe, stopped after an epoch.
 
     STUDY is a name below --results, or a folder. Values are means over a recipe's seeds, with their standard
     deviation. Time saved is against the baseline at the same accuracy; above the baseline's best, the accuracy gained
     stands instead. P(front) is the probability that no other point beats this one; the verdict says what is sure at
     95 %. --json prints an object with the answer, the rows of front.csv and those of its rivals.
+
+    \b
+    Examples:
+      dse front quickstart
+      dse front quickstart --latex > front.tex
     """
     from dse.study.folders import find_study
     from dse.study.load import load_study
 
+    if form is not None and as_json:
+        raise click.UsageError(f"--json with --{form}: one form at a time. Leave one out.")
     tables = load_study(find_study(study, results))
     if as_json:
         rivals = [] if tables.evidence is None else json_rows(tables.evidence.rivals)
         print_json({"answer": tables.answer.as_dict(), "front": json_rows(tables.front), "rivals": rivals})
+        return
+    if form is not None:
+        say(_in_form(tables, form).removesuffix("\n"))
         return
     output = console()
     output.print(str(tables.answer), soft_wrap=True)
@@ -100,6 +114,17 @@ def front(study: str, results: Path, as_json: bool) -> None:
         output.print(f"{more} may be on the front; --json lists them.", soft_wrap=True)
     for caveat in tables.answer.caveats:
         output.print(caveat, soft_wrap=True)
+
+
+def _in_form(tables: StudyTables, form: str) -> str:
+    if form == "csv":
+        from dse.record.cells import to_csv
+
+        return to_csv(tables.front)
+    from dse.report.front_text import front_text
+
+    text = front_text(tables)
+    return text.markdown() if form == "markdown" else text.latex()
 
 
 def trials_table(tables: StudyTables) -> Listing:
@@ -119,40 +144,13 @@ def trials_table(tables: StudyTables) -> Listing:
 
 
 def front_table(tables: StudyTables) -> Listing:
-    """Lay the front out for the terminal, the answer in bold; time saved is at the same accuracy as the baseline."""
+    """Lay the front out for the terminal, the answer in bold."""
     from dse.cli.listing import Listing
+    from dse.report.front_text import front_text, is_words
 
-    names = tuple(dict.fromkeys(("train_seconds", "accuracy", *tables.objectives)))
-    at = ["epoch"] if tables.front_of_curves else []
-    fastest = tables.answer.fastest
-    judged = [] if tables.evidence is None else ["P(front)", "verdict"]
-    columns = ("trial", *at, *names, "seeds", "saved", "gained", *judged)
-    table = Listing(columns, ["recipe"], left=("verdict",))
-    for row in tables.front.to_dict("records"):
-        saved, gained = row["time_saved_percent"], row["accuracy_gain"]
-        is_answer = fastest is not None and (fastest.recipe_id, fastest.epoch) == (
-            row["recipe_id"],
-            row["epoch"],
-        )
-        cells = (
-            str(row["trial"]),
-            *(str(row[column]) for column in at),
-            *(_mean(name, row) for name in names),
-            str(row["seeds"]),
-            f"{saved:.1f}\u00a0%" if saved == saved else "",
-            f"{100 * gained:+.2f}\u00a0pt" if gained == gained else "",
-            *([f"{row['p_front']:.2f}", row["verdict"]] if judged else []),
-        )
-        table.add_row(cells, [row["label"]], "bold" if is_answer else "")
+    text = front_text(tables)
+    columns = text.columns[:-1]
+    table = Listing(columns, [text.columns[-1]], left=[name for name in columns if is_words(name)])
+    for number, row in enumerate(text.rows):
+        table.add_row(row[:-1], row[-1:], "bold" if number == text.answer else "")
     return table
-
-
-def _mean(name: str, row: Mapping[Hashable, Any]) -> str:
-    """Write a mean over seeds with its standard deviation, if there is one."""
-    from dse.record.objectives import OBJECTIVES
-
-    text, deviation = format_value(name, row[name]), row.get(f"{name}_sd")
-    if not text or deviation is None or deviation != deviation or deviation == 0:
-        return text
-    spread = f"{100 * deviation:.2f}" if OBJECTIVES[name].unit == "share" else f"{deviation:#.2g}".rstrip(".")
-    return f"{text}\u00a0±\u00a0{spread}"
