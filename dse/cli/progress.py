@@ -84,7 +84,10 @@ def describe(trial: Trial, space: SearchSpace) -> str:
     """Say in one line how a trial ended."""
     if not trial.complete:
         return f"{trial.state}: {trial.run.reason}"
-    return ", ".join(f"{name} {format_value(name, trial.measures[name])}" for name in space.objectives)
+    values = [f"{name} {format_value(name, trial.measures[name])}" for name in space.objectives]
+    if trial.run.measured_seconds != trial.run.train_seconds:
+        values.append(f"{format_value('train_seconds', trial.run.measured_seconds)} by the stopwatch")
+    return ", ".join(values)
 
 
 def front_so_far(recipes: Mapping[str, Replicates], space: SearchSpace) -> pd.DataFrame:

@@ -118,6 +118,7 @@ def find_answer(
     protocol: str = Protocol.HOLDOUT,
     workers: int = 1,
     clock: Timing = Timing.MEASURED,
+    noise_floor: float | None = None,
 ) -> Answer:
     """Find the recipe that reaches the baseline's best accuracy in the least train seconds.
 
@@ -130,6 +131,7 @@ def find_answer(
         protocol: Which images choose.
         workers: How many runs were trained at once, at most.
         clock: What the seconds are measured by.
+        noise_floor: Share by which calibrated seconds must differ to mean anything, if known.
     """
     if baseline is None:
         return Answer(None, None, _no_baseline(recipes))
@@ -145,16 +147,21 @@ def find_answer(
     fastest = Reached.after(runs, epoch) if faster else None
     missing = "" if faster else _nobody(reference, others=len(others), reaching=len(reaching))
     caveats = (
-        *caveats_of_clock(clock, workers),
+        *caveats_of_clock(clock, workers, noise_floor),
         *_caveats(reference, images, protocol),
         *_caveats_of(fastest, reference, len(recipes), protocol),
     )
     return Answer(reference, fastest, missing, caveats)
 
 
-def caveats_of_clock(clock: Timing, workers: int) -> list[str]:
-    """Say what seconds are worth that were measured beside other runs."""
-    if workers == 1 or clock is Timing.CALIBRATED:
+def caveats_of_clock(clock: Timing, workers: int, noise_floor: float | None = None) -> list[str]:
+    """Say what seconds are worth: calibrated ones, or those that were measured beside other runs."""
+    if clock is Timing.CALIBRATED:
+        said = (
+            "" if noise_floor is None else f"; differences below {100 * noise_floor:.1f} % are within noise"
+        )
+        return [f"Seconds are calibrated: what a run's steps take by themselves{said}."]
+    if workers == 1:
         return []
     return [
         f"Up to {workers} runs are trained at once, and runs that share a machine hold each other up: their seconds "

@@ -113,6 +113,7 @@ def make_tables(
             protocol=protocol,
             workers=workers_of(environment),
             clock=clock_of(environment),
+            noise_floor=noise_floor_of(environment),
         ),
         environment=dict(environment),
         space=dict(space),

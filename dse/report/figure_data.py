@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from dse.pareto import front_mask
+from dse.record.clock import clock_of
 from dse.record.front import front_columns
 from dse.record.objectives import accuracy_objective, directions, time_objective
 from dse.record.tables import StudyTables
+from dse.record.timing import Timing
 from dse.report.recipes import recipe_rows
 
 CURVE_COLUMNS = [
@@ -63,6 +65,7 @@ class FrontData:
         baseline: Where the baseline first reaches its best, or its whole run; None if it has no complete run.
         answer: Where the fastest recipe reaches the baseline's best; None if none does, or a point is a whole run.
         span: Stretch of the vertical axis that is shown at first.
+        clock: What seconds are measured by.
     """
 
     x: str
@@ -74,6 +77,7 @@ class FrontData:
     baseline: Place | None
     answer: Place | None
     span: Span
+    clock: Timing = Timing.MEASURED
 
 
 def front_axes(objectives: Sequence[str]) -> tuple[str, str]:
@@ -108,6 +112,7 @@ def front_data(tables: StudyTables) -> FrontData:
         baseline=baseline,
         answer=Place(fastest.seconds, fastest.accuracy) if fastest and of_curves else None,
         span=front_span(_best_of_each(points)["y"], baseline),
+        clock=clock_of(tables.environment),
     )
 
 
@@ -217,10 +222,12 @@ class CurveData:
     Attributes:
         rows: One row a recipe and epoch: ``CURVE_COLUMNS``.
         span: Stretch of the accuracy axis that is shown at first.
+        clock: What seconds are measured by.
     """
 
     rows: pd.DataFrame
     span: Span
+    clock: Timing = Timing.MEASURED
 
 
 def curve_data(tables: StudyTables) -> CurveData:
@@ -234,10 +241,11 @@ def curve_data(tables: StudyTables) -> CurveData:
     rows = rows.merge(tables.curves[["trial", "epoch", "batch_size"]], on=["trial", "epoch"], how="left")
     rows = rows.loc[rows["train_seconds"] > 0, CURVE_COLUMNS].reset_index(drop=True)
     best = rows.groupby("trial")["accuracy"].max()
+    clock = clock_of(tables.environment)
     if len(best) <= FEW_CURVES:
-        return CurveData(rows, shown_span(rows["accuracy"], rows["accuracy"]))
+        return CurveData(rows, shown_span(rows["accuracy"], rows["accuracy"]), clock)
     span = front_span(best, front_data(tables).baseline)
-    return CurveData(rows, Span(span.low, span.high, int((rows["accuracy"] < span.low).sum())))
+    return CurveData(rows, Span(span.low, span.high, int((rows["accuracy"] < span.low).sum())), clock)
 
 
 def pale_opacity(rows: pd.DataFrame) -> float:

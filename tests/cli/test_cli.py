@@ -45,10 +45,11 @@ def test_explore_says_why_a_short_run_is_not_compiled_and_what_the_study_answers
     lines = (studies / "printed.txt").read_text().splitlines()
     assert "compiled: a run of about 0 s would save about 0 s" in lines[0]
     answer = str(dse.load_study(studies / "results" / "mini").answer)
-    assert lines[2].startswith("Only the baseline is trained so far, so nothing is compared with ")
+    assert lines[1] == "Seconds are calibrated: what a run's steps take by themselves."
+    assert lines[3].startswith("Only the baseline is trained so far, so nothing is compared with ")
     ended = lines.index("Ended: 3 trials are done.")
     # While it runs, whenever it changes, and at the end, above the front.
-    assert [line for line in lines[2:ended] if not line.startswith("trial ")][-1] == answer
+    assert [line for line in lines[3:ended] if not line.startswith("trial ")][-1] == answer
     assert lines[ended + 1] == answer
     assert lines[-1] == f"Report: {studies / 'results' / 'mini' / 'report.html'}"
 

@@ -8,13 +8,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dse.errors import StudyError
+from dse.record.clock import timed_trial
 from dse.record.published import read_tables
 from dse.record.run import Outcome
-from dse.record.tables import StudyTables, write_tables
+from dse.record.tables import StudyTables, make_tables, write_tables
+from dse.record.timing import Timing
 from dse.report.page.page import page_html, write_page
+from dse.report.page.tables import front_table
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
@@ -175,3 +179,40 @@ def test_an_unwritable_folder_is_a_clear_error(small_study: StudyTables, tmp_pat
     blocked.write_text("")
     with pytest.raises(StudyError, match="report.html: cannot be written"):
         write_page(small_study, blocked / "report.html")
+
+
+def calibrated_study() -> StudyTables:
+    """A study by calibrated seconds: the baseline was disturbed, and one recipe saves less than the clock can tell."""
+    alone = {0: [10.0, 20.0, 30.0, 40.0, 50.0], 1: [9.8, 19.6, 29.4, 39.2, 49.0]}
+    trials = [
+        make_trial(0, BASELINE, [(20, 0.80), (40, 0.92), (60, 0.93)]),
+        make_trial(1, FASTER, [(10, 0.80), (20, 0.92), (30, 0.94)]),
+    ]
+    timed = [timed_trial(trial, np.array(alone[trial.number]), 0.01, Timing.CALIBRATED) for trial in trials]
+    tables = make_study(timed)
+    environment = {**tables.environment, "clock": "calibrated", "noise_floor": 0.028}
+    return make_tables(tables.name, timed, tables.space, BASELINE.id, environment)
+
+
+def test_a_calibrated_study_says_so_wherever_seconds_stand() -> None:
+    tables = calibrated_study()
+    html = page(tables)
+    assert (
+        "calibrated: what the steps take by themselves; differences below 2.8 % are within noise; 1 run disturbed"
+        in html
+    )
+    assert "Seconds are calibrated: what a run&#39;s steps take by themselves" in html
+    shown = data_of(html, "study")
+    assert shown["axes"]["train_seconds"]["title"] == "train time (s), calibrated"
+    assert "Savings below 2.8 %, the noise floor of the clock, are marked as noise." in html
+    cells = [cell for row in front_table(tables).rows for cell in row.cells]
+    assert ("2.0 %", "noise") in [(cell.text, cell.tag) for cell in cells]
+    assert "disturbed</" in html
+    assert "1.5 min, all trials together" not in html
+    assert "90.0 s, all trials together" in html, "what was spent is the stopwatch's"
+
+
+def test_a_measured_study_says_nothing_of_calibration(small_study: StudyTables) -> None:
+    html = page(small_study)
+    assert "alibrated" not in re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    assert data_of(html, "study")["axes"]["train_seconds"]["title"] == "train time (s)"

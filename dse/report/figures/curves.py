@@ -43,7 +43,7 @@ def draw_curves(data: CurveData, encoding: Encoding, protocol: str) -> Figure:
     axes.plot(baseline["train_seconds"], 100 * baseline["accuracy"], color="black", linewidth=0.9, zorder=4)
     axes.set_ylim(100 * data.span.low, 100 * data.span.high)
     log_x_axis(axes, data.rows.loc[data.rows["accuracy"] >= data.span.low, "train_seconds"])
-    axes.set(xlabel=axis_title("train_seconds"), ylabel=f"{chosen_on(protocol)} accuracy (%)")
+    axes.set(xlabel=axis_title("train_seconds", data.clock), ylabel=f"{chosen_on(protocol)} accuracy (%)")
     axes.grid(True)
     kinds = [
         Line2D([], [], color=GREY, linewidth=1.3, marker="o", markersize=2, label="on the front"),

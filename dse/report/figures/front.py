@@ -45,7 +45,9 @@ def draw_front(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     _points(axes, data, encoding, scale)
     axes.set_ylim(scale * data.span.low, scale * data.span.high)
     log_x_axis(axes, shown_x(data))
-    axes.set(xlabel=axis_title(data.x), ylabel=accuracy_title(data.y, protocol).replace("; ", "\n"))
+    axes.set(
+        xlabel=axis_title(data.x, data.clock), ylabel=accuracy_title(data.y, protocol).replace("; ", "\n")
+    )
     axes.grid(True)
     legend_above(axes, lines)
     legends_below(figure, point_handles(encoding))
@@ -131,7 +133,7 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     _log_ticks_3d(axes, "x", x)
     _log_ticks_3d(axes, "y", y)
     axes.set_zlim(floor, scale * data.span.high)
-    axes.set_xlabel(axis_title(data.x), labelpad=-5)
+    axes.set_xlabel(axis_title(data.x, data.clock), labelpad=-5)
     axes.set_ylabel("parameters", labelpad=-3)
     axes.set_zlabel(accuracy_title(data.y, protocol).replace("; ", "\n"), labelpad=-5)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dse.record.clock import clock_of, noise_floor_of
 from dse.record.noise import known_data
 from dse.record.tables import StudyTables
+from dse.record.timing import Timing
 from dse.report.wording import PAPER, value_text
-from dse.units import words
+from dse.units import count_text, words
 
 
 def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
@@ -26,6 +28,7 @@ def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
         ("Search", _search(tables)),
         ("Trials", _states(tables)),
         ("Device", str(environment.get("device") or "") or _devices(tables)),
+        ("Clock", _clock(tables)),
         ("Time in the training loop", _train_time(tables)),
         ("Versions", ", ".join(f"{name} {version}" for name, version in shown if version)),
     ]
@@ -77,8 +80,18 @@ def _devices(tables: StudyTables) -> str:
     return ", ".join(sorted({str(device) for device in tables.trials["device"].dropna() if device}))
 
 
+def _clock(tables: StudyTables) -> str:
+    """Say what train seconds are, how exact they are, and how many runs something else held up."""
+    if clock_of(tables.environment) is not Timing.CALIBRATED:
+        return "measured: what the stopwatch said" if "clock" in tables.environment else ""
+    floor, disturbed = noise_floor_of(tables.environment), int(tables.trials["disturbed"].sum())
+    parts = ["calibrated: what the steps take by themselves"]
+    parts += [] if floor is None else [f"differences below {100 * floor:.1f} % are within noise"]
+    return "; ".join([*parts, f"{count_text(disturbed, 'run')} disturbed"])
+
+
 def _train_time(tables: StudyTables) -> str:
-    seconds = float(tables.curves.groupby("trial")["train_seconds"].max().sum())
+    seconds = float(tables.curves.groupby("trial")["measured_seconds"].max().sum())
     if seconds == 0:
         return ""
     for unit, length in (("h", 3600), ("min", 60)):

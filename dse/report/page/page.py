@@ -13,7 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from dse.record.clock import clock_of, noise_floor_of
 from dse.record.tables import StudyTables, write_view
+from dse.record.timing import Timing
 from dse.report.encoding import Encoding, choose_encoding
 from dse.report.figure_data import CurveData, FrontData, curve_data, front_data
 from dse.report.growth import Growth, volume_growth
@@ -72,7 +74,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
     study = study_data(tables, encoding, front, curves) if len(tables.points) else None
     plots = {"growth": json.loads(growth_plot(growth).to_json())} if len(growth.rows) else {}
     states = tables.trials["state"]
-    error = baseline_error(tables)
+    error, floor = baseline_error(tables), noise_floor_of(tables.environment)
     return (
         _environment()
         .get_template("page.html")
@@ -81,6 +83,8 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             answer=tables.answer,
             facts=study_facts(tables),
             paper=tables.protocol == PAPER,
+            calibrated=clock_of(tables.environment) is Timing.CALIBRATED,
+            floor="" if floor is None else f"{100 * floor:.1f}",
             images=chosen_on(tables.protocol),
             of_curves=tables.front_of_curves,
             objectives=[words(name) for name in tables.objectives],

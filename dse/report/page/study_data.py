@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dse.record.clock import clock_of
 from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
 from dse.report.encoding import Encoding, looks
@@ -42,7 +43,7 @@ def study_data(
         "paper": tables.protocol == PAPER,
         "images": chosen_on(tables.protocol),
         "ofCurves": tables.front_of_curves,
-        "axes": {name: _axis(name, tables.protocol) for name in axes},
+        "axes": {name: _axis(name, tables) for name in axes},
         "plane": [front.x, front.y],
         "spans": {"front": _span(front.span), "curves": _span(curves.span)},
         "answer": _answer(tables, places),
@@ -75,9 +76,10 @@ def study_data(
     }
 
 
-def _axis(name: str, protocol: str) -> dict[str, Any]:
+def _axis(name: str, tables: StudyTables) -> dict[str, Any]:
     objective = OBJECTIVES[name]
-    title = accuracy_title(name, protocol) if is_share(name) else axis_title(name)
+    clock = clock_of(tables.environment)
+    title = accuracy_title(name, tables.protocol) if is_share(name) else axis_title(name, clock)
     return {"title": title, "words": words(name), "unit": objective.unit, "maximise": objective.maximise}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dse.evidence.reproduction import reproduction
+from dse.record.clock import noise_floor_of
 from dse.record.noise import choosing_images, standard_error
 from dse.record.tables import StudyTables
 from dse.report.recipes import failures, recipe_rows
@@ -92,7 +93,7 @@ def make_table(rows: Sequence[tuple[str, Mapping[str, Cell]]]) -> Table:
 
 def front_table(tables: StudyTables) -> Table:
     """Every point of the front, compared with the baseline at the same accuracy; the answer's is marked."""
-    error = baseline_error(tables)
+    error, floor = baseline_error(tables), noise_floor_of(tables.environment)
     baseline = set(tables.trials.loc[tables.trials["is_baseline"], "recipe_id"])
     fastest = tables.answer.fastest
     answer = fastest and (fastest.recipe_id, fastest.epoch)
@@ -106,7 +107,7 @@ def front_table(tables: StudyTables) -> Table:
             cells["stop after epoch"] = _whole(row["epoch"])
         cells |= {words(name): _mean(name, row) for name in shown}
         cells |= {"seeds": _whole(row["seeds"])}
-        cells |= {"time saved": _saved(row), "points gained": _gain(row, error)}
+        cells |= {"time saved": _saved(row, floor), "points gained": _gain(row, error)}
         cells |= _tested(tables, row)
         if tables.evidence is not None:
             cells |= {"P(front)": _probability(row["p_front"]), "verdict": Cell(row["verdict"])}
@@ -162,7 +163,7 @@ def trials_table(tables: StudyTables) -> Table:
     """Every trial by itself, whatever its outcome."""
     rows = []
     for row in tables.trials.to_dict("records"):
-        cells = {**_who(row), "state": Cell(words(str(row["state"])))}
+        cells = {**_who(row), "state": _state(row)}
         cells |= {words(name): _value(name, row[name]) for name in tables.objectives}
         rows.append((_kind(row), cells | _tested(tables, row)))
     return make_table(rows)
@@ -172,7 +173,7 @@ def failures_table(tables: StudyTables) -> Table:
     """Trials that failed, with the reason."""
     rows = []
     for row in failures(tables).to_dict("records"):
-        cells = {**_who(row), "state": Cell(words(str(row["state"])))}
+        cells = {**_who(row), "state": _state(row)}
         cells |= {"epochs done": _whole(row["epochs_done"]), "reason": Cell(str(row["reason"]), wide=True)}
         rows.append((_kind(row), cells))
     return make_table(rows)
@@ -232,6 +233,10 @@ def _value(name: str, value: Any) -> Cell:
     return Cell(text, float(value) if text else None, number=True)
 
 
+def _state(row: Record) -> Cell:
+    return Cell(words(str(row["state"])), tag="disturbed" if row.get("disturbed") is True else "")
+
+
 def _mean(name: str, row: Record) -> Cell:
     """A mean over seeds, with its standard deviation if that is known and not zero."""
     cell, deviation = _value(name, row[name]), row.get(f"{name}_sd")
@@ -245,11 +250,12 @@ def _probability(value: float) -> Cell:
     return Cell("", number=True) if pd.isna(value) else Cell(f"{value:.2f}", float(value), number=True)
 
 
-def _saved(row: Record) -> Cell:
+def _saved(row: Record, floor: float | None) -> Cell:
     saved = row["time_saved_percent"]
     if pd.isna(saved):
         return Cell("", number=True)
-    return Cell(f"{saved:.1f} %".replace("-", "−"), float(saved), number=True)
+    tag = "noise" if floor is not None and abs(saved) < 100 * floor else ""
+    return Cell(f"{saved:.1f} %".replace("-", "−"), float(saved), tag=tag, number=True)
 
 
 def _gain(row: Record, error: float | None) -> Cell:
