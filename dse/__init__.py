@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dse.api import Start as Start
     from dse.api import calibrate_space as calibrate_space
     from dse.api import calibrate_study as calibrate_study
+    from dse.api import confirm as confirm
     from dse.api import explore as explore
     from dse.api import find_rate as find_rate
     from dse.api import replay_study as replay_study
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dse.decision.pick import Wish as Wish
     from dse.decision.pick import pick as pick
     from dse.errors import DseError as DseError
+    from dse.evidence.confirm import Aim as Aim
     from dse.networks.weights import load_weights as load_weights
     from dse.pareto import front_mask as front_mask
     from dse.pareto import hypervolume as hypervolume
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from dse.record.trial import Trial as Trial
     from dse.space.load import load_space as load_space
     from dse.space.search_space import SearchSpace as SearchSpace
+    from dse.study.confirm import Effort as Effort
     from dse.study.load import load_study as load_study
     from dse.training.machine import Machine as Machine
     from dse.training.trainer import Trainer as Trainer
@@ -75,13 +78,14 @@ if TYPE_CHECKING:
 # The same list for when the program runs: where the public names live.
 _NAMES = {
     "dse.api": (
-        *("Start", "calibrate_space", "calibrate_study", "explore", "find_rate"),
+        *("Start", "calibrate_space", "calibrate_study", "confirm", "explore", "find_rate"),
         *("replay_study", "train", "verify_study", "write_views"),
     ),
     "dse.data.choice": ("DataChoice",),
     "dse.data.datasets": ("find_dataset",),
     "dse.decision.pick": ("Pick", "Wish", "pick"),
     "dse.errors": ("DseError",),
+    "dse.evidence.confirm": ("Aim",),
     "dse.networks.weights": ("load_weights",),
     "dse.pareto": ("front_mask", "hypervolume"),
     "dse.recipe.averaging": ("ExponentialAveraging", "NoAveraging"),
@@ -107,6 +111,7 @@ _NAMES = {
     "dse.record.trial": ("Trial",),
     "dse.space.load": ("load_space",),
     "dse.space.search_space": ("SearchSpace",),
+    "dse.study.confirm": ("Effort",),
     "dse.study.load": ("load_study",),
     "dse.training.machine": ("Machine",),
     "dse.training.trainer": ("Trainer",),

@@ -24,11 +24,13 @@ from dse.study.watcher import Watcher
 from dse.training.machine import Machine
 
 if TYPE_CHECKING:
+    from dse.evidence.confirm import Aim
     from dse.evidence.verification import Check
     from dse.record.calibration import Calibration
     from dse.replay.compare import Comparison
     from dse.replay.strategies import Strategy
     from dse.study.calibrate import OnKind
+    from dse.study.confirm import Effort
     from dse.training.rate_finder import OnStep, RateSearch
 
 MACHINE = Machine()
@@ -137,6 +139,60 @@ def explore(
                 watcher.noted(caveat)
             run_study(study, space, runner, watcher, start.warm_start, retry_failed=start.retry_failed)
     return load_study(folder, start.storage)
+
+
+def confirm(
+    folder: str | Path,
+    aim: Aim | None = None,
+    effort: Effort | None = None,
+    *,
+    machine: Machine = MACHINE,
+    watcher: Watcher | None = None,
+    workers: int | None = None,
+) -> StudyTables:
+    """Train what decides a study's answer and front again with fresh seeds, until both are settled.
+
+    Ctrl-C is recorded and raised as KeyboardInterrupt; the next call resumes.
+
+    Args:
+        folder: The study's folder.
+        aim: What is to be settled, and how surely; at 90 % if None.
+        effort: What it may cost; no limit if None.
+        machine: What trains: the study's own.
+        watcher: Sees every step, and is told what is still open.
+        workers: How many runs train at once, as of ``explore``.
+
+    Returns:
+        All trials, curves and fronts of the study.
+
+    Raises:
+        InputError: There is no study that can be written to, it has no baseline, or it was trained on another machine.
+        RunError: As of ``explore``.
+    """
+    from dse.evidence.confirm import Aim
+    from dse.runners.choice import Workers, chosen_runner
+    from dse.study.confirm import Effort
+    from dse.study.confirm import confirm as run_study
+    from dse.study.decide import by_evidence
+    from dse.study.load import confirmable, load_study
+    from dse.study.shared import open_study, where_kept
+    from dse.study.storage import opened
+    from dse.training.trainer import Trainer
+
+    folder, aim, effort = Path(folder), aim or Aim(), effort or Effort()
+    space, where = confirmable(folder), where_kept(folder)
+    watcher = Watcher() if watcher is None else watcher
+    trainer = Trainer(machine, space.data_choice, folder / ".checkpoints")
+    with chosen_runner(space, trainer, Workers(workers, None), watcher.noted) as (runner, settled):
+        if settled.note:
+            watcher.noted(settled.note)
+        environment = settled.environment | {"workers": runner.workers}
+        clock = clock_of(open_study(folder).user_attrs["environment"])
+        with opened(folder.parent, folder.name, space, environment | {CLOCK: str(clock)}) as study:
+            for caveat in caveats_of_clock(clock, runner.workers):
+                watcher.noted(caveat)
+            run_study(study, space, runner, watcher, by_evidence(study, space, where, aim), effort)
+    return load_study(folder)
 
 
 def train(

@@ -16,6 +16,7 @@ from dse.cli.bench import bench
 from dse.cli.calibrate import calibrate
 from dse.cli.catalogue import datasets, spaces
 from dse.cli.completion import completing, completion
+from dse.cli.confirm import confirm
 from dse.cli.explore import explore
 from dse.cli.options import COMMAND_LINE
 from dse.cli.page import open_page, report
@@ -88,7 +89,7 @@ def commands() -> None:
 
 
 for command in (
-    *(explore, reproduce, train, plan),
+    *(explore, confirm, reproduce, train, plan),
     *(studies, trials, front, pick, recipe, open_page, report, verify, replay),
     *(spaces, datasets, bench, calibrate, completion),
 ):

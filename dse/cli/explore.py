@@ -12,6 +12,7 @@ from typing_extensions import Unpack, override
 from dse.cli.completion import space_names, study_names
 from dse.cli.options import (
     MachineOptions,
+    duration,
     machine,
     machine_options,
     results_option,
@@ -33,17 +34,6 @@ class SamplerChoice(click.Choice[str]):
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return super().convert(RENAMED_SAMPLERS.get(value, value), param, ctx)
-
-
-def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    from dse.units import parse_duration
-
-    try:
-        if value is not None:
-            parse_duration(value)
-    except ValueError as reason:
-        raise click.BadParameter(str(reason)) from None
-    return value
 
 
 class ExploreOptions(MachineOptions):
@@ -105,7 +95,7 @@ class ExploreOptions(MachineOptions):
 @click.option(
     "--budget",
     metavar="DURATION",
-    callback=_duration,
+    callback=duration,
     help="Train seconds of all trials together, earlier ones included, as in 90min or 2h. [default: the space's]",
 )
 @click.option(

@@ -88,6 +88,18 @@ study_argument = click.argument("study", shell_complete=study_names)
 recipe_argument = click.argument("recipe", shell_complete=recipe_names)
 
 
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check an option that is a duration."""
+    from dse.units import parse_duration
+
+    try:
+        if value is not None:
+            parse_duration(value)
+    except ValueError as reason:
+        raise click.BadParameter(str(reason)) from None
+    return value
+
+
 class DataOptions(TypedDict):
     """What ``data_options`` gives a command."""
 

@@ -54,8 +54,11 @@ class Clock:
     def __str__(self) -> str:
         elapsed = time.monotonic() - self._began
         standing = self._standing
-        text = f"{standing.trials}/{self._space.trials} trials · {format_duration(elapsed)} elapsed"
-        if self._own:
+        # Confirming goes beyond the trials of the space, and ends when nothing is open.
+        beyond = standing.trials > self._space.trials
+        of_all = "" if beyond else f"/{self._space.trials}"
+        text = f"{standing.trials}{of_all} trials · {format_duration(elapsed)} elapsed"
+        if self._own and not beyond:
             left = elapsed / self._own * max(0, self._space.trials - standing.trials)
             own_seconds = standing.spent_seconds - (self._spent_before or 0.0)
             if self._space.budget is not None and own_seconds:

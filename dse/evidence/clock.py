@@ -32,21 +32,34 @@ class ClockNoise:
         variances = np.array([_variance(curve) for curve in several])
         return cls(Pooled.fitted(variances, np.array([curve.seeds - 1.0 for curve in several])), stated)
 
-    def error(self, place: int, curve: Curve) -> tuple[float, float]:
-        """Give the relative standard error of a recipe's mean seconds, and its degrees of freedom."""
+    def error(self, place: int, curve: Curve) -> float:
+        """Give the relative standard error of a recipe's mean seconds."""
         if place in self.stated:
-            return self.stated[place], np.inf
-        if self.runs is None:
-            return 0.0, np.inf
-        known = self.runs.posterior(_variance(curve) if curve.seeds > 1 else 0.0, curve.seeds - 1)
-        return float(np.sqrt(known.variance / curve.seeds)), known.degrees
+            return self.stated[place]
+        known = self._known(curve)
+        return 0.0 if known is None else float(np.sqrt(known.variance / curve.seeds))
 
-    def drawn(self, place: int, curve: Curve, draws: int, rng: np.random.Generator) -> Floats:
-        """Draw factors of a recipe's mean seconds; shape (B,)."""
-        error, degrees = self.error(place, curve)
-        tails_B = 1.0 if np.isinf(degrees) else np.sqrt(degrees / rng.chisquare(degrees, draws))
+    def _known(self, curve: Curve) -> Pooled | None:
+        if self.runs is None:
+            return None
+        return self.runs.posterior(_variance(curve) if curve.seeds > 1 else 0.0, curve.seeds - 1)
+
+    def drawn(self, place: int, curve: Curve, common_B: Floats, rng: np.random.Generator) -> Floats:
+        """Draw factors of a recipe's mean seconds; shape (B,).
+
+        Args:
+            place: Of the recipe.
+            curve: The recipe.
+            common_B: By which factor all standard deviations may be wrong, as drawn for all recipes.
+            rng: The source of all randomness.
+        """
+        known, draws = None if place in self.stated else self._known(curve), len(common_B)
+        scales_B = np.ones(draws) if known is None else common_B
+        if known is not None and not known.is_common:
+            scales_B = known.scales(draws, rng)
+        errors_B = self.error(place, curve) * scales_B * rng.standard_normal(draws)
         # With a single degree of freedom some draws are beyond all numbers; a hundred times as fast says the same.
-        factors_B: Floats = np.exp(np.clip(error * tails_B * rng.standard_normal(draws), -4.6, 4.6))
+        factors_B: Floats = np.exp(np.clip(errors_B, -4.6, 4.6))
         return factors_B
 
 

@@ -17,7 +17,9 @@ from dse.record.evidence import ShareInterval
 DRAWS = 2_000
 
 
-def judge_share(fastest: Curve, baseline: Curve, noise: Noise, limits: Limits) -> ShareInterval:
+def judge_share(
+    fastest: Curve, baseline: Curve, noise: Noise, limits: Limits, place: int | None = None
+) -> ShareInterval:
     """Give an interval for the seconds in which a recipe reaches the baseline's accuracy, as a share of its seconds.
 
     What is estimated: T / t, where t are the mean seconds of the baseline up to its last point, a its mean accuracy
@@ -33,12 +35,14 @@ def judge_share(fastest: Curve, baseline: Curve, noise: Noise, limits: Limits) -
     Args:
         fastest: The recipe.
         baseline: Its last point is what is to be reached.
-        noise: How uncertain both are; the recipe is at place 0, the baseline at 1.
+        noise: How uncertain both are.
         limits: What is asked.
+        place: That of the recipe, where the clock states errors by place; the baseline, whose step all others are
+            compared with, has none.
     """
     rng = np.random.default_rng(limits.seed)
     images = ImageDraws.of([fastest, baseline], DRAWS, rng)
-    drawn = draw({0: fastest, 1: baseline}, noise, images, DRAWS, rng)
+    drawn = draw({-2 if place is None else place: fastest, -1: baseline}, noise, images, rng)
     (accuracy_BP, aims_BP), (seconds_BP, times_BP) = drawn.accuracy_BP, drawn.seconds_BP
     aim_B, share_BP = aims_BP[:, -1], seconds_BP / times_BP[:, -1:]
     reached_P = (accuracy_BP >= aim_B[:, None]).mean(axis=0)

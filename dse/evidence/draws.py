@@ -21,12 +21,14 @@ class Noise:
     """All that makes a study's figures uncertain.
 
     Attributes:
-        seeds: How much another seed changes; None where no recipe has several.
+        seeds: How much another seed changes; None as if there were no end of them.
+        assumed: Whether that is assumed, since no recipe has several.
         clock: How exactly seconds are known.
     """
 
     seeds: SeedNoise | None
     clock: ClockNoise
+    assumed: bool = False
 
     @classmethod
     def fitted(cls, curves: Sequence[Curve], stated: Mapping[int, float] | None = None) -> Noise:
@@ -36,12 +38,8 @@ class Noise:
             curves: Of every recipe.
             stated: Relative standard errors of the seconds of some, by their place, from a calibrated clock.
         """
-        return cls(SeedNoise.fitted(curves), ClockNoise.fitted(curves, stated or {}))
-
-    def of_places(self, *places: int) -> Noise:
-        """Give the noise of some recipes, which are counted from 0 in this order."""
-        stated = {new: self.clock.stated[old] for new, old in enumerate(places) if old in self.clock.stated}
-        return Noise(self.seeds, ClockNoise(self.clock.runs, stated))
+        assumed = all(curve.seeds == 1 for curve in curves)
+        return cls(SeedNoise.fitted(curves), ClockNoise.fitted(curves, stated or {}), assumed)
 
     def standard_errors(self, curve: Curve) -> Floats:
         """Give the standard errors of a recipe's accuracies, taken by themselves; shape (P,)."""
@@ -51,7 +49,7 @@ class Noise:
             share_P = (accuracy_P * curve.images + 0.5) / (curve.images + 1)
             variance_P += share_P * (1 - share_P) / curve.images
         if self.seeds is not None:
-            variance_P += self.seeds.of(curve)[0] / curve.seeds
+            variance_P += self.seeds.of(curve) / curve.seeds
         errors_P: Floats = np.sqrt(variance_P)
         return errors_P
 
@@ -63,10 +61,12 @@ class Drawn:
     Attributes:
         accuracy_BP: For each of them.
         seconds_BP: For each of them.
+        seeds_BP: The part of each accuracy that other seeds make.
     """
 
     accuracy_BP: tuple[Floats, ...] = field(repr=False)
     seconds_BP: tuple[Floats, ...] = field(repr=False)
+    seeds_BP: tuple[Floats, ...] = field(repr=False)
 
     @property
     def accuracy_BK(self) -> Floats:
@@ -78,10 +78,13 @@ class Drawn:
         """All points side by side."""
         return np.concatenate(self.seconds_BP, axis=1)
 
+    @property
+    def settled_BK(self) -> Floats:
+        """Accuracies if there were no end of seeds: what is left is what images make."""
+        return self.accuracy_BK - np.concatenate(self.seeds_BP, axis=1)
 
-def draw(
-    curves: Mapping[int, Curve], noise: Noise, images: ImageDraws, draws: int, rng: np.random.Generator
-) -> Drawn:
+
+def draw(curves: Mapping[int, Curve], noise: Noise, images: ImageDraws, rng: np.random.Generator) -> Drawn:
     """Draw what recipes might have given with other images, other seeds and another reading of the clock.
 
     The epochs whose weights are kept stay those that were kept: a maximum over noisy epochs, taken again in each draw,
@@ -91,16 +94,21 @@ def draw(
         curves: The recipes, by their place.
         noise: How uncertain they are.
         images: The images, drawn once for all.
-        draws: How many.
         rng: The source of all randomness.
     """
-    accuracies, seconds = [], []
+    accuracies, seconds, seeds = [], [], []
+    draws = images.draws
+    nothing_B = np.ones(draws)
+    of_seeds_B = nothing_B if noise.seeds is None else noise.seeds.factor.common.scales(draws, rng)
+    of_clock_B = nothing_B if noise.clock.runs is None else noise.clock.runs.common.scales(draws, rng)
     for place, curve in curves.items():
         accuracy_BP = images.drawn(curve)
         if curve.optimism_P is not None:
             accuracy_BP = accuracy_BP - curve.optimism_P
+        seeds_BP = np.zeros(accuracy_BP.shape)
         if noise.seeds is not None:
-            accuracy_BP = accuracy_BP + noise.seeds.drawn(curve, draws, rng)
-        accuracies.append(accuracy_BP)
-        seconds.append(curve.seconds_P * noise.clock.drawn(place, curve, draws, rng)[:, None])
-    return Drawn(tuple(accuracies), tuple(seconds))
+            seeds_BP = noise.seeds.drawn(curve, of_seeds_B, rng)
+        accuracies.append(accuracy_BP + seeds_BP)
+        seeds.append(seeds_BP)
+        seconds.append(curve.seconds_P * noise.clock.drawn(place, curve, of_clock_B, rng)[:, None])
+    return Drawn(tuple(accuracies), tuple(seconds), tuple(seeds))

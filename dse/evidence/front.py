@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.evidence.curve import Curve, Floats
-from dse.evidence.draws import Noise, draw
+from dse.evidence.draws import Drawn, Noise, draw
 from dse.evidence.images import ImageDraws
 
 # Draws after which a point that never came near the front is no longer followed.
@@ -114,40 +114,90 @@ class FrontEvidence:
     seconds_2K: tuple[Floats, Floats]
 
 
+@dataclass(frozen=True)
+class Followed:
+    """The points that may be on the front, as they were drawn.
+
+    Attributes:
+        places: Which points they are, in the order of their recipes.
+        drawn: Their recipes, cut down to them.
+        parameters_K: Parameters of each.
+        on_front_K: Whether each is on the front of what was measured.
+        lacks_BK: What each lacks to the front; 0 on it.
+    """
+
+    places: Places
+    drawn: Drawn
+    parameters_K: Floats
+    on_front_K: NDArray[np.bool_]
+    lacks_BK: Floats
+
+    @classmethod
+    def of(cls, curves: Sequence[Curve], noise: Noise, limits: Limits) -> Followed:
+        """Draw every point as long as it may matter.
+
+        It does not if another one beats it by far, nor if it never came within the margin of the front in the first
+        draws, unless it is on the front of what was measured.
+
+        Args:
+            curves: Of every recipe.
+            noise: How uncertain they are.
+            limits: What is asked.
+        """
+        rng = np.random.default_rng(limits.seed)
+        places = Places.every(curves)
+        places = places.where(_near_K(places.curves(curves), noise))
+        images = ImageDraws.of(list(places.curves(curves).values()), limits.draws, rng)
+        first = min(FIRST_DRAWS, limits.draws)
+        found = cls._drawn(curves, places, noise, images.first(first), rng)
+        if first == limits.draws:
+            return found
+        places = places.where((found.lacks_BK <= limits.margin).any(axis=0) | found.on_front_K)
+        return cls._drawn(curves, places, noise, images, rng)
+
+    @classmethod
+    def _drawn(
+        cls,
+        curves: Sequence[Curve],
+        places: Places,
+        noise: Noise,
+        images: ImageDraws,
+        rng: np.random.Generator,
+    ) -> Followed:
+        followed = places.curves(curves)
+        drawn = draw(followed, noise, images, rng)
+        accuracy_K, seconds_K, parameters_K = (
+            np.concatenate(values)
+            for values in zip(
+                *(
+                    (c.accuracy_P, c.seconds_P, np.full(len(c.epoch_P), c.parameters))
+                    for c in followed.values()
+                ),
+                strict=True,
+            )
+        )
+        on_front_K = shortfalls(accuracy_K[None], seconds_K[None], parameters_K)[0] <= 0
+        lacks_BK = shortfalls(drawn.accuracy_BK, drawn.seconds_BK, parameters_K)
+        return cls(places, drawn, parameters_K, on_front_K, lacks_BK)
+
+
 def judge_front(curves: Sequence[Curve], noise: Noise, limits: Limits) -> FrontEvidence:
     """Say of every point that may be on the front how sure that is.
 
-    The front is that of train seconds and accuracy, and of parameters where the curves know them. A point is followed
-    as long as it may matter: not if another one beats it by far, nor if it never came within the margin of the front
-    in the first draws, unless it is on the front of what was measured.
+    The front is that of train seconds and accuracy, and of parameters where the curves know them.
 
     Args:
         curves: Of every recipe.
         noise: How uncertain they are.
         limits: What is asked.
     """
-    rng = np.random.default_rng(limits.seed)
-    places = Places.every(curves)
-    places = places.where(_near_K(places.curves(curves), noise))
-    images = ImageDraws.of(list(places.curves(curves).values()), limits.draws, rng)
-    for draws in (FIRST_DRAWS, limits.draws):
-        followed = places.curves(curves)
-        drawn = draw(followed, noise, images.first(draws), draws, rng)
-        parameters_K = np.concatenate(
-            [np.full(len(curve.epoch_P), curve.parameters) for curve in followed.values()]
-        )
-        lacks_BK = shortfalls(drawn.accuracy_BK, drawn.seconds_BK, parameters_K)
-        if draws < limits.draws:
-            accuracy_K = np.concatenate([curve.accuracy_P for curve in followed.values()])
-            seconds_K = np.concatenate([curve.seconds_P for curve in followed.values()])
-            on_front_K = shortfalls(accuracy_K[None], seconds_K[None], parameters_K)[0] <= 0
-            places = places.where((lacks_BK <= limits.margin).any(axis=0) | on_front_K)
+    found = Followed.of(curves, noise, limits)
     return FrontEvidence(
-        places,
-        (lacks_BK <= 0).mean(axis=0),
-        (lacks_BK <= limits.margin).mean(axis=0),
-        limits.interval(drawn.accuracy_BK),
-        limits.interval(drawn.seconds_BK),
+        found.places,
+        (found.lacks_BK <= 0).mean(axis=0),
+        (found.lacks_BK <= limits.margin).mean(axis=0),
+        limits.interval(found.drawn.accuracy_BK),
+        limits.interval(found.drawn.seconds_BK),
     )
 
 
@@ -192,7 +242,7 @@ def _near_K(curves: Mapping[int, Curve], noise: Noise) -> NDArray[np.bool_]:
     )
     soonest_K, latest_K = (
         np.concatenate(
-            [c.seconds_P * np.exp(sign * FAR * noise.clock.error(r, c)[0]) for r, c in curves.items()]
+            [c.seconds_P * np.exp(sign * FAR * noise.clock.error(r, c)) for r, c in curves.items()]
         )
         for sign in (-1, 1)
     )

@@ -56,6 +56,11 @@ class ImageDraws:
         rest_B = rng.standard_gamma(images - len(columns), draws)
         return cls(rng, weights_BI.sum(axis=1, dtype=float) + rest_B, columns, weights_BI, images)
 
+    @property
+    def draws(self) -> int:
+        """How many there are."""
+        return len(self.total_B)
+
     def first(self, draws: int) -> ImageDraws:
         """Give the first of the draws."""
         return dataclasses.replace(self, total_B=self.total_B[:draws], weights_BI=self.weights_BI[:draws])
@@ -67,16 +72,16 @@ class ImageDraws:
         bits = np.unpackbits(curve.wrong, axis=2, count=self.images)[:, :, self.columns]
         wrong_PI = bits.sum(axis=0, dtype=np.float32)
         weighed_BP = self.weights_BI @ wrong_PI.T / curve.seeds
-        right_B, wrong_B = self.rng.standard_gamma(0.5, (2, len(self.total_B)))
+        right_B, wrong_B = self.rng.standard_gamma(0.5, (2, self.draws))
         drawn_BP: Floats = 1 - (weighed_BP + wrong_B[:, None]) / (self.total_B + right_B + wrong_B)[:, None]
         return drawn_BP
 
     def _alone(self, curve: Curve) -> Floats:
         accuracy_P, images = curve.accuracy_P, curve.images
         if images is None:
-            return np.broadcast_to(accuracy_P, (len(self.total_B), len(accuracy_P)))
+            return np.broadcast_to(accuracy_P, (self.draws, len(accuracy_P)))
         angle_P = np.arcsin(np.sqrt((accuracy_P * images + 3 / 8) / (images + 3 / 4)))
-        normal_B = self.rng.standard_normal(len(self.total_B))
+        normal_B = self.rng.standard_normal(self.draws)
         angle_BP = np.clip(angle_P + normal_B[:, None] / np.sqrt(4 * images + 2), 0, np.pi / 2)
         drawn_BP: Floats = np.sin(angle_BP) ** 2
         return drawn_BP

@@ -64,6 +64,23 @@ class Pooled:
         scale = float(np.exp(np.average(np.log(SCALES), weights=likelihood[best])))
         return cls(mean * scale, float(DEGREES[best]), float(degrees.sum()))
 
+    def scales(self, draws: int, rng: np.random.Generator) -> Floats:
+        """Draw by what a standard deviation may be wrong, as a factor: Student's t is a normal value times it."""
+        if math.isinf(self.degrees):
+            return np.ones(draws)
+        scales_B: Floats = np.sqrt(self.degrees / rng.chisquare(self.degrees, draws))
+        return scales_B
+
+    @property
+    def common(self) -> Pooled:
+        """What is known of all variances together: if that is little, all of them are wrong by the same factor."""
+        return Pooled(self.variance, self.seen, self.seen)
+
+    @property
+    def is_common(self) -> bool:
+        """Whether a variance is known no better than all of them together."""
+        return self.degrees >= self.seen
+
     def posterior(self, variance: float, degrees: float) -> Pooled:
         """Give what is known of a variance that was seen with some degrees of freedom; 0 if it was not."""
         total = self.degrees + degrees

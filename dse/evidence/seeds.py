@@ -15,6 +15,9 @@ from dse.evidence.pooling import Pooled
 
 # Curves that are as far from perfect share a variance: errors within a factor of about e to this power count fully.
 BANDWIDTH = 0.4
+# Without replicates: the standard deviation over seeds as a share of the error rate, as in results/mnist-table and
+# results/mnist-dimensions (0.06 to 0.1; in results/digits-table 0.2), hardly surer than that.
+ASSUMED, ASSUMED_DEGREES, ASSUMED_CORRELATION = 0.1, 4.0, 0.8
 GRID = np.linspace(np.log(1e-6), 0.0, 120)
 
 
@@ -40,11 +43,12 @@ class SeedNoise:
     on_images: float
 
     @classmethod
-    def fitted(cls, curves: Sequence[Curve]) -> SeedNoise | None:
-        """Learn from all recipes with several seeds; None if there is none."""
+    def fitted(cls, curves: Sequence[Curve]) -> SeedNoise:
+        """Learn from all recipes with several seeds; where there is none, what recorded tables have is assumed."""
         several = [curve for curve in curves if curve.seeds > 1]
         if not several:
-            return None
+            level = np.full(len(GRID), 2 * np.log(ASSUMED))
+            return cls(level, Pooled(1.0, ASSUMED_DEGREES, ASSUMED_DEGREES), ASSUMED_CORRELATION, 0.0)
         errors = np.concatenate([_log_error(curve) for curve in several])
         shares = np.concatenate([_variance(curve) / np.exp(2 * _log_error(curve)) for curve in several])
         degrees = np.concatenate([np.full(len(curve.epoch_P), curve.seeds - 1.0) for curve in several])
@@ -55,15 +59,24 @@ class SeedNoise:
         factor = Pooled.fitted(ratios, np.array([curve.seeds - 1.0 for curve in several]))
         return cls(level, factor, _neighbours(several), _on_images(several))
 
-    def of(self, curve: Curve) -> tuple[Floats, float]:
-        """Give the variance of one run of a recipe at its points, and its degrees of freedom; shape (P,)."""
-        seen = _ratio(curve, self.level) if curve.seeds > 1 else 0.0
-        known = self.factor.posterior(seen, curve.seeds - 1)
-        return known.variance * _expected(curve, self.level), known.degrees
+    def of(self, curve: Curve) -> Floats:
+        """Give the variance of one run of a recipe at its points; shape (P,)."""
+        variance_P: Floats = self._factor(curve).variance * _expected(curve, self.level)
+        return variance_P
 
-    def drawn(self, curve: Curve, draws: int, rng: np.random.Generator) -> Floats:
-        """Draw errors of a recipe's mean accuracies, what a drawing of its images adds left out; shape (B, P)."""
-        variance_P, degrees = self.of(curve)
+    def _factor(self, curve: Curve) -> Pooled:
+        seen = _ratio(curve, self.level) if curve.seeds > 1 else 0.0
+        return self.factor.posterior(seen, curve.seeds - 1)
+
+    def drawn(self, curve: Curve, common_B: Floats, rng: np.random.Generator) -> Floats:
+        """Draw errors of a recipe's mean accuracies, what a drawing of its images adds left out; shape (B, P).
+
+        Args:
+            curve: The recipe.
+            common_B: By which factor all standard deviations may be wrong, as drawn for all recipes.
+            rng: The source of all randomness.
+        """
+        variance_P, factor, draws = self.of(curve), self._factor(curve), len(common_B)
         if curve.wrong is not None and curve.images is not None:
             accuracy_P = curve.accuracy_P
             variance_P = np.maximum(
@@ -73,8 +86,8 @@ class SeedNoise:
         kept_P = self.correlation ** np.diff(curve.epoch_P, prepend=-np.inf).clip(max=1_000)
         for p in range(1, len(kept_P)):
             path_BP[:, p] = kept_P[p] * path_BP[:, p - 1] + np.sqrt(1 - kept_P[p] ** 2) * path_BP[:, p]
-        tails_B = np.sqrt(degrees / rng.chisquare(degrees, draws))
-        drawn_BP: Floats = path_BP * tails_B[:, None] * np.sqrt(variance_P / curve.seeds)
+        scales_B = common_B if factor.is_common else factor.scales(draws, rng)
+        drawn_BP: Floats = path_BP * scales_B[:, None] * np.sqrt(variance_P / curve.seeds)
         return drawn_BP
 
 

@@ -32,6 +32,7 @@ class Reached:
         seconds: Train seconds up to the end of that epoch.
         accuracy: Best accuracy up to then.
         test_accuracy: Test accuracy at each run's best epoch up to then.
+        fresh: Whether the runs confirm it: none of them helped to choose it.
     """
 
     trial: int
@@ -43,6 +44,7 @@ class Reached:
     seconds: float
     accuracy: float
     test_accuracy: float
+    fresh: bool = False
 
     @classmethod
     def after(cls, runs: Replicates, epoch: int) -> Reached:
@@ -58,6 +60,7 @@ class Reached:
             seconds=float(runs.seconds[at]),
             accuracy=float(runs.accuracies[at]),
             test_accuracy=float(runs.test_SE[:, at].mean()),
+            fresh=runs.fresh,
         )
 
     def __str__(self) -> str:
@@ -223,8 +226,9 @@ def _caveats_of(fastest: Reached | None, baseline: Reached, recipes: int, protoc
     ]
     if protocol != Protocol.PAPER:
         said.append(
-            f"It was picked from {count_text(recipes, 'recipe')} by validation accuracy; on the test set, which chose "
-            f"nothing, it has {value_text(fastest.test_accuracy, 'share')}, the baseline "
+            f"It was picked from {count_text(recipes, 'recipe')} by validation accuracy"
+            f"{', and is judged by fresh seeds' if fastest.fresh else ''}; on the test set, which chose nothing, it "
+            f"has {value_text(fastest.test_accuracy, 'share')}, the baseline "
             f"{value_text(baseline.test_accuracy, 'share')}."
         )
     return said

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dse.record.run import Outcome
-from dse.record.trial import Trial
+from dse.record.trial import CONFIRM, Trial
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +51,11 @@ class Replicates:
     def first(self) -> Trial:
         """The earliest of the trials, which names the recipe."""
         return self.trials[0]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether these runs judge what others chose."""
+        return all(trial.purpose == CONFIRM for trial in self.trials)
 
     @property
     def seeds(self) -> int:
@@ -120,7 +125,8 @@ def by_recipe(trials: Iterable[Trial]) -> dict[str, Replicates]:
     """Put trials with a curve together by their recipe's id, in the order of the recipes' first trials.
 
     A run that was cut off (running, interrupted, failed) counts only where its recipe has no other, and of several
-    runs with one seed the longest does.
+    runs with one seed the longest does. Where runs confirm a recipe, they alone count: those that chose it are too
+    good by what made them be chosen.
     """
     grouped: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -131,8 +137,9 @@ def by_recipe(trials: Iterable[Trial]) -> dict[str, Replicates]:
 
 def _counted(runs: Sequence[Trial]) -> tuple[Trial, ...]:
     ended = [trial for trial in runs if trial.state not in CUT_OFF]
+    fresh = [trial for trial in ended if trial.purpose == CONFIRM]
     by_seed: dict[int, Trial] = {}
-    for trial in ended or runs:
+    for trial in fresh or ended or runs:
         held = by_seed.get(trial.seed)
         if held is None or len(trial.run.curve) > len(held.run.curve):
             by_seed[trial.seed] = trial

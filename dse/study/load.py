@@ -9,6 +9,7 @@ from dse.errors import SpaceError, StudyError
 from dse.evidence.judge import judged
 from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, parse_recipe
+from dse.record.answer import complete_runs
 from dse.record.environment import check_environment
 from dse.record.published import read_tables
 from dse.record.tables import StudyTables, make_tables
@@ -19,7 +20,7 @@ from dse.study.folders import DATABASE, TRIALS_FILE
 from dse.study.right import kept_right
 from dse.study.shared import keeps_study, open_study, where_kept
 from dse.study.storage import SPACE_FILE, stored_space
-from dse.study.trials import read_by_clock
+from dse.study.trials import read_by_clock, read_trials
 
 
 def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
@@ -59,6 +60,27 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
         f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
         "Name one below results/, or give its folder; `dse explore` makes one."
     )
+
+
+def confirmable(folder: Path) -> SearchSpace:
+    """Give the space of a study that fresh runs can be added to.
+
+    Raises:
+        StudyError: It has no database, or no run of its baseline is complete.
+    """
+    if not keeps_study(folder):
+        raise StudyError(
+            f"{folder}: has no database that fresh runs could be added to. `dse explore SPACE` makes one; with "
+            f"--warm-start {folder.name} it begins with the front of these tables."
+        )
+    study, where = open_study(folder), where_kept(folder)
+    space = stored_space(study, where)
+    if complete_runs(read_trials(study), space.baseline_recipe.id) is None:
+        raise StudyError(
+            f"{where}: no run of the baseline is complete, and everything is compared with it. Resume the study with "
+            "`dse explore` until one is."
+        )
+    return space
 
 
 def front_recipes(tables: StudyTables) -> list[Recipe]:

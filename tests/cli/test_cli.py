@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,37 @@ def test_the_front_as_json_has_the_answer_and_the_columns_of_the_csv(studies: Pa
     published = pd.read_csv(studies / "results" / "mini" / "front.csv")
     assert list(found["front"][0]) == front_columns() == published.columns.tolist()
     assert len(found["front"]) == len(published)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--budget", "0s"], "leaves no time to train"),
+        (["--trials", "0"], "0 is not in the range x>=1"),
+        (["--confidence", "1"], "1.0 is not in the range 0.5<x<1"),
+    ],
+)
+def test_confirming_needs_some_effort_and_some_doubt(studies: Path, options: list[str], what: str) -> None:
+    refused = run("confirm", "mini", "--results", studies / "results", *options)
+    assert refused.exit_code == 2
+    assert what in refused.stderr
+
+
+def test_a_published_folder_cannot_be_confirmed() -> None:
+    refused = run("confirm", ROOT / "results" / "mnist-table")
+    assert refused.exit_code == 2
+    assert "has no database that fresh runs could be added to" in refused.stderr
+
+
+@pytest.mark.slow
+def test_confirming_trains_fresh_seeds_and_says_what_is_open(studies: Path) -> None:
+    shutil.copytree(studies / "results" / "mini", studies / "results" / "again")
+    machine = ("--results", studies / "results", "--device", "cpu", "--engine", "auto")
+    result = run("confirm", "again", *machine, "--trials", 1)
+    assert result.exit_code == 0, result.output
+    assert "is open" in result.stdout
+    purposes = dse.load_study(studies / "results" / "again").trials["purpose"].tolist()
+    assert purposes == ["explore"] * (len(purposes) - 1) + ["confirm"]
 
 
 def test_trials_and_front_for_people(studies: Path) -> None:

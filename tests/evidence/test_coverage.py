@@ -34,7 +34,7 @@ class Tally:
 
     def _intervals(self, study: list[Curve], noise: Noise, world: World, truth_RE: Floats) -> None:
         limits, rng = Limits(CONFIDENCE), np.random.default_rng(0)
-        drawn = draw(dict(enumerate(study)), noise, ImageDraws.of(study, 400, rng), 400, rng)
+        drawn = draw(dict(enumerate(study)), noise, ImageDraws.of(study, 400, rng), rng)
         for r, curve in enumerate(study):
             low_P, high_P = limits.interval(drawn.accuracy_BP[r])
             true_P = truth_RE[r, curve.epoch_P - 1]
@@ -63,7 +63,7 @@ class Tally:
 
     def _share(self, study: list[Curve], noise: Noise, world: World, truth_RE: Floats) -> None:
         r, baseline = len(study) - 1, study[0]
-        found = judge_share(study[r], baseline, noise.of_places(r, 0), Limits(CONFIDENCE))
+        found = judge_share(study[r], baseline, noise, Limits(CONFIDENCE))
         end = baseline.epoch_P[-1] - 1
         reached = np.flatnonzero(truth_RE[r] >= truth_RE[0, end])
         seconds = world.seconds_RE[r, reached[0]] if len(reached) else np.inf

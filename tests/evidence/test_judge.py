@@ -54,16 +54,20 @@ def flat(level: float, seconds: float = 1.0) -> Curve:
 def test_a_clear_answer_has_a_narrow_interval_and_a_clear_verdict() -> None:
     trials = [LEVELLED, make_trial(1, FASTER, [(5, 0.70), (6, 0.99)]), make_trial(2, SHARED, [(40, 0.5)])]
     tables = judged(make_study(trials))
-    assert tables.answer.interval == ShareInterval(pytest.approx(0.3), pytest.approx(0.3), 0.95, 1.0)
+    assert tables.answer.interval == ShareInterval(
+        pytest.approx(0.3), pytest.approx(0.3), 0.95, pytest.approx(1, abs=0.01)
+    )
     assert str(tables.answer).startswith("The same accuracy in 0.30 (95 %: 0.30–0.30) of the time: ")
-    assert tables.answer.as_dict()["interval"]["saves_time"] == 1
+    assert tables.answer.as_dict()["interval"]["saves_time"] > 0.99
     front = tables.front.set_index(["trial", "epoch"])
     assert front.loc[(1, 2), "verdict"] == "on the front"
-    assert front.loc[(1, 2), "p_front"] == 1
+    assert front.loc[(1, 2), "p_front"] > 0.99
     assert front.loc[(1, 2), "accuracy_low"] < 0.99 < front.loc[(1, 2), "accuracy_high"]
     assert tables.evidence is not None
     assert SHARED.id not in tables.evidence.points["recipe_id"].tolist()
-    assert any("by how much another seed changes an accuracy" in note for note in tables.answer.caveats)
+    assert any(
+        "by a tenth, as in tables recorded earlier, is assumed" in note for note in tables.answer.caveats
+    )
 
 
 def test_recipes_that_differ_by_less_than_the_margin_are_tied_or_undecided() -> None:

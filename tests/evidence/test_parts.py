@@ -111,27 +111,28 @@ def test_a_draw_keeps_no_more_of_the_seeds_than_the_images_left() -> None:
     world = World(np.full((30, 1), 1.5), np.ones(30), images=500, seed_sd=0.1)
     curves = world.study(rng, [4] * 30)
     seeds = SeedNoise.fitted(curves)
-    assert seeds is not None
     found = np.concatenate([curve.accuracy_P for curve in curves])
     images = ImageDraws.of(curves, 1_000, rng)
-    drawn = [images.drawn(curve) + seeds.drawn(curve, 1_000, rng) for curve in curves]
+    drawn = [images.drawn(curve) + seeds.drawn(curve, np.ones(1_000), rng) for curve in curves]
     # Recipes of one world differ by seeds and by their own images, as the draws of two recipes do.
     difference = np.mean([np.var(one - two) for one, two in zip(drawn[::2], drawn[1::2], strict=True)])
     assert difference == pytest.approx(2 * found.var(ddof=1), rel=0.5)
 
 
-def test_without_replicates_seeds_say_nothing() -> None:
+def test_without_replicates_a_tenth_of_the_errors_is_assumed() -> None:
     curves = World.random(np.random.default_rng(0)).study(np.random.default_rng(0), [1] * 6)
-    assert SeedNoise.fitted(curves) is None
+    seeds = SeedNoise.fitted(curves)
+    assert np.sqrt(seeds.of(curves[0])) == pytest.approx(0.1 * (1 - curves[0].accuracy_P), rel=1e-3)
+    assert seeds.factor.posterior(0, 0).degrees == 4
     clock = ClockNoise.fitted(curves, {})
-    assert clock.error(0, curves[0])[0] == 0
-    assert ClockNoise.fitted(curves, {0: 0.02}).error(0, curves[0])[0] == 0.02
+    assert clock.error(0, curves[0]) == 0
+    assert ClockNoise.fitted(curves, {0: 0.02}).error(0, curves[0]) == 0.02
 
 
 def test_seconds_are_as_sure_as_runs_agree() -> None:
     rng = np.random.default_rng(0)
     curves = World.random(rng, recipes=200, epochs=1, clock_sd=0.05, images=50).study(rng, [3] * 200)
-    error, _ = ClockNoise.fitted(curves, {}).error(0, curves[0])
+    error = ClockNoise.fitted(curves, {}).error(0, curves[0])
     assert error == pytest.approx(0.05 / np.sqrt(3), rel=0.15)
 
 

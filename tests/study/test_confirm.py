@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from dse.errors import StudyError
+from dse.evidence.confirm import Aim
 from dse.record.run import Outcome
 from dse.record.trial import CONFIRM, EXPLORE, Trial
 from dse.runners.inline import Inline
 from dse.study.confirm import Decide, Decision, Effort, confirm
 from dse.study.database import open_database
-from dse.study.load import load_study
+from dse.study.decide import by_evidence
+from dse.study.load import confirmable, load_study
 from dse.study.quiet import quiet_optuna
 from dse.study.storage import opened
 from dse.study.trials import read_trials
@@ -108,3 +111,35 @@ def test_an_interrupted_run_is_trained_again_for_the_same_purpose(folder: Path) 
 def test_tables_say_what_a_trial_is_for(folder: Path) -> None:
     confirmed(folder, each_until(1, 0))
     assert load_study(folder / "s").trials["purpose"].tolist() == ["explore"] * 4 + ["confirm"]
+
+
+def test_the_rule_confirms_the_answer_and_the_front_and_ends(folder: Path) -> None:
+    watcher = Noting()
+    where = folder / "s"
+    with opened(folder, "s", SPACE, ENVIRONMENT) as study, quiet_optuna():
+        decide = by_evidence(study, SPACE, where, Aim(draws=200))
+        trials = confirm(study, SPACE, Inline(FakeTrainer()), watcher, decide, Effort(trials=30))
+    fresh = Counter(trial.recipe.id for trial in trials if trial.purpose == CONFIRM)
+    tables = load_study(where)
+    assert watcher.ending.startswith("Nothing is open at 90 % that more seeds settle.")
+    assert watcher.ending not in watcher.notes[:-1]
+    assert fresh[SPACE.baseline_recipe.id] >= 2 or tables.answer.fastest is None
+    judged_K = tables.front["accuracy"] >= 2 * tables.answer.baseline.accuracy - 1  # type: ignore[union-attr]
+    in_corner = tables.front["train_seconds"] <= 2 * tables.answer.baseline.seconds  # type: ignore[union-attr]
+    assert set(tables.front.loc[judged_K & in_corner, "recipe_id"]) <= set(fresh)
+
+
+def test_a_study_that_cannot_take_fresh_runs_says_why(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        StudyError, match=r"has no database that fresh runs could be added to\. `dse explore SPACE`"
+    ):
+        confirmable(tmp_path / "nowhere")
+    trainer = FakeTrainer()
+    trainer.interrupt_at = 1
+    with pytest.raises(KeyboardInterrupt):
+        run_study(tmp_path, SPACE, trainer, name="begun", trials=2)
+    with pytest.raises(
+        StudyError, match=r"no run of the baseline is complete.*Resume the study with `dse explore`"
+    ):
+        confirmable(tmp_path / "begun")
+    assert confirmable(folder / "s").explored == SPACE.explored
