@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +52,13 @@ class Curve:
         """How many runs there are."""
         return len(self.accuracy_SP)
 
-    @property
+    @cached_property
     def seconds_P(self) -> Floats:
         """Their mean train seconds."""
         mean_P: Floats = self.seconds_SP.mean(axis=0)
         return mean_P
 
-    @property
+    @cached_property
     def accuracy_P(self) -> Floats:
         """Their mean accuracy."""
         mean_P: Floats = self.accuracy_SP.mean(axis=0)

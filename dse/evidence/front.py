@@ -20,6 +20,8 @@ from dse.evidence.images import ImageDraws
 FIRST_DRAWS = 100
 # A point is left out if another one beats it though both were wrong by this many standard errors.
 FAR = 3.0
+# Of so many recipes with a point that may be on the front, those are followed that lack the least, in standard errors.
+MOST_RECIPES = 1_000
 
 
 class Verdict(StrEnum):
@@ -92,7 +94,13 @@ class Places:
 
     def curves(self, curves: Sequence[Curve]) -> dict[int, Curve]:
         """Cut the curves down to these points, by the place of their recipe."""
-        return {int(r): curves[r].at(self.point_K[self.recipe_K == r]) for r in np.unique(self.recipe_K)}
+        recipes, firsts = np.unique(self.recipe_K, return_index=True)
+        parts = np.split(self.point_K, firsts[1:])
+        return {
+            r: curves[r] if len(part) == len(curves[r].epoch_P) else curves[r].at(part)
+            for r, part in zip(recipes.tolist(), parts, strict=True)
+            if len(part)
+        }
 
 
 @dataclass(frozen=True)
@@ -232,7 +240,7 @@ def shortfalls(accuracy_BK: Floats, seconds_BK: Floats, parameters_K: Floats) ->
 
 
 def _near_K(curves: Mapping[int, Curve], noise: Noise) -> NDArray[np.bool_]:
-    """Mark the points that no other beats by far."""
+    """Mark the points that no other beats by far; of many recipes only those of the nearest ones."""
     errors = [FAR * noise.standard_errors(curve) for curve in curves.values()]
     low_K, high_K = (
         np.concatenate(
@@ -255,4 +263,12 @@ def _near_K(curves: Mapping[int, Curve], noise: Noise) -> NDArray[np.bool_]:
         before_K = np.searchsorted(latest_K[rivals], soonest_K, side="left")
         beaten_K = (before_K > 0) & (sure[before_K - 1] > high_K)
         near_K &= ~(beaten_K & (parameters_K == level))
-    return near_K
+    recipe_K = np.repeat(np.arange(len(curves)), [len(curve.epoch_P) for curve in curves.values()])
+    if len(np.unique(recipe_K[near_K])) <= MOST_RECIPES:
+        return near_K
+    middle_K, seconds_K = (low_K + high_K) / 2, np.concatenate([c.seconds_P for c in curves.values()])
+    lacks_K = shortfalls(middle_K[None], seconds_K[None], parameters_K)[0] / np.maximum(high_K - low_K, 1e-12)
+    nearest_R = np.full(len(curves), np.inf)
+    np.minimum.at(nearest_R, recipe_K[near_K], lacks_K[near_K])
+    kept_R = np.argsort(nearest_R, kind="stable")[:MOST_RECIPES]
+    return near_K & np.isin(recipe_K, kept_R)

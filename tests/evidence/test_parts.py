@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from dse.evidence.clock import ClockNoise
 from dse.evidence.curve import Curve
-from dse.evidence.front import Limits, Verdict, shortfalls
+from dse.evidence.draws import Noise
+from dse.evidence.front import Limits, Verdict, may_matter, shortfalls
 from dse.evidence.images import ImageDraws
 from dse.evidence.optimism import optimism
 from dse.evidence.pooling import Pooled
@@ -147,3 +148,14 @@ def test_seconds_are_as_sure_as_runs_agree() -> None:
 )
 def test_verdicts(on_front: float, within: float, verdict: Verdict) -> None:
     assert Limits(0.95).verdict(on_front, within) is verdict
+
+
+def test_of_very_many_recipes_the_nearest_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dse.evidence.front.MOST_RECIPES", 4)
+    levels = (0.90, 0.902, 0.95, 0.901, 0.951, 0.949)
+    curves = [
+        Curve(np.array([1]), np.array([[1.0 + r]]), np.array([[a]]), images=100) for r, a in enumerate(levels)
+    ]
+    assert may_matter(curves, Noise.fitted(curves)).tolist() == [0, 1, 2, 4]
+    monkeypatch.setattr("dse.evidence.front.MOST_RECIPES", 5)
+    assert may_matter(curves, Noise.fitted(curves)).tolist() == [0, 1, 2, 4, 5]
