@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dse.errors import StudyError
@@ -18,7 +19,7 @@ from dse.record.run import Outcome
 from dse.record.tables import StudyTables, make_tables, write_tables
 from dse.record.timing import Timing
 from dse.report.page.page import page_html, write_page
-from dse.report.page.tables import front_table
+from dse.report.page.tables import MOST_ROWS, front_table, most_telling
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
@@ -216,3 +217,18 @@ def test_a_measured_study_says_nothing_of_calibration(small_study: StudyTables) 
     html = page(small_study)
     assert "alibrated" not in re.sub(r"<script.*?</script>", "", html, flags=re.S)
     assert data_of(html, "study")["axes"]["train_seconds"]["title"] == "train time (s)"
+
+
+def test_of_many_recipes_the_tables_show_front_baseline_and_the_most_accurate() -> None:
+    rows = pd.DataFrame(
+        {
+            "accuracy": np.linspace(0.2, 0.9, 1000),
+            "is_baseline": [True] + [False] * 999,
+            "on_front": [False] * 1000,
+        }
+    )
+    rows.loc[5, "on_front"] = True
+    assert most_telling(rows).index.tolist() == [0, 5, *range(1000 - MOST_ROWS + 2, 1000)]
+    trials = [make_trial(i, FOUR[i % 4], [(1.0 + i, 0.5 + i / 2000)], seed=i) for i in range(MOST_ROWS + 20)]
+    html = page(make_study(trials))
+    assert f"{MOST_ROWS} of {MOST_ROWS + 20} rows; all are in trials.csv." in html

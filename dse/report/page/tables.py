@@ -20,6 +20,9 @@ from dse.units import points_text, words
 
 Record = Mapping[Hashable, Any]
 
+# More rows take a browser longer than the figures; all are in trials.csv.
+MOST_ROWS = 400
+
 
 @dataclass(frozen=True)
 class Column:
@@ -68,10 +71,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that sorts by a click on a title; of no row, it has no column either."""
+    """A table that sorts by a click on a title; of no row, it has no column either.
+
+    Attributes:
+        columns: Its columns.
+        rows: Its rows, as many as a page can hold.
+        total: How many there are.
+    """
 
     columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
+    total: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,12 +93,17 @@ class Importance:
     reason: str = ""
 
 
-def make_table(rows: Sequence[tuple[str, Mapping[str, Cell]]]) -> Table:
-    """Make a table of rows, each with its kind and its cells by the title of their column."""
+def make_table(rows: Sequence[tuple[str, Mapping[str, Cell]]], total: int = 0) -> Table:
+    """Make a table of rows, each with its kind and its cells by the title of their column.
+
+    Args:
+        rows: What is shown.
+        total: How many rows there are, if that is more.
+    """
     if not rows:
         return Table()
     columns = tuple(Column(title, cell.number) for title, cell in rows[0][1].items())
-    return Table(columns, tuple(Row(tuple(cells.values()), kind) for kind, cells in rows))
+    return Table(columns, tuple(Row(tuple(cells.values()), kind) for kind, cells in rows), total or len(rows))
 
 
 def front_table(tables: StudyTables) -> Table:
@@ -149,34 +164,43 @@ def reproduction_view(tables: StudyTables) -> ReproductionView | None:
 def recipes_table(tables: StudyTables) -> Table:
     """Every recipe, by the mean of its runs."""
     recipes, rows = recipe_rows(tables), []
-    for row in recipes.to_dict("records"):
+    for row in most_telling(recipes).to_dict("records"):
         cells = {"trial": _whole(row["trial"]), "recipe": _recipe(row, _kind(row))}
         cells |= {"front": Cell("●" if row["on_front"] else "")}
         cells |= {"runs": _whole(row["runs"])}
         cells |= {"not complete": Cell(row["others"])} if (recipes["others"] != "").any() else {}
         cells |= {words(name): _mean(name, row) for name in tables.objectives}
         rows.append((_kind(row), cells | _tested(tables, row)))
-    return make_table(rows)
+    return make_table(rows, len(recipes))
+
+
+def most_telling(rows: pd.DataFrame) -> pd.DataFrame:
+    """Choose what a page has room for, in its order: baseline and front, then the most accurate."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    first = rows[rows["is_baseline"] | rows["on_front"]].head(MOST_ROWS)
+    rest = rows.drop(first.index).nlargest(MOST_ROWS - len(first), "accuracy")
+    return pd.concat([first, rest]).sort_index()
 
 
 def trials_table(tables: StudyTables) -> Table:
     """Every trial by itself, whatever its outcome."""
     rows = []
-    for row in tables.trials.to_dict("records"):
+    for row in most_telling(tables.trials).to_dict("records"):
         cells = {**_who(row), "state": _state(row)}
         cells |= {words(name): _value(name, row[name]) for name in tables.objectives}
         rows.append((_kind(row), cells | _tested(tables, row)))
-    return make_table(rows)
+    return make_table(rows, len(tables.trials))
 
 
 def failures_table(tables: StudyTables) -> Table:
     """Trials that failed, with the reason."""
-    rows = []
-    for row in failures(tables).to_dict("records"):
+    found, rows = failures(tables), []
+    for row in found.head(MOST_ROWS).to_dict("records"):
         cells = {**_who(row), "state": _state(row)}
         cells |= {"epochs done": _whole(row["epochs_done"]), "reason": Cell(str(row["reason"]), wide=True)}
         rows.append((_kind(row), cells))
-    return make_table(rows)
+    return make_table(rows, len(found))
 
 
 def importance_table(tables: StudyTables) -> Importance:

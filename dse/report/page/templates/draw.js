@@ -7,14 +7,36 @@ function coloured(value, style) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, key === "customdata" ? item : coloured(item, style)]));
   return value;
 }
-let drawn = null;
-function draw(state) {
+let drawn = null, shapes = [], key = "";
+function draw(state, again = false) {
   drawn = state;
-  const view = [state.x, state.y, state.logx, state.logy, state.whole].join();
-  const front = frontFigure(state);
-  drawFigure("front", front, view);
-  drawFigure("curves", curvesFigure(state), state.whole);
-  if (plots.growth) drawFigure("growth", plots.growth, 0);
+  const view = [state.x, state.y, state.logx, state.logy, state.whole].join(), now = [view, state.runs, state.failures].join();
+  if (again || now !== key) {
+    const front = frontFigure(state);
+    ({shapes} = front.layout);
+    drawFigure("front", {...front, layout: {...front.layout, shapes: [...shapes, ...rings(state)]}}, view);
+  } else Plotly.relayout("front", {shapes: coloured([...shapes, ...rings(state)], getComputedStyle(document.documentElement))});
+  key = now;
+  drawInSight("curves", () => drawFigure("curves", curvesFigure(drawn), drawn.whole));
+  if (plots.growth && (again || !document.getElementById("growth").dataset.heard)) drawInSight("growth", () => drawFigure("growth", plots.growth, 0));
+}
+// What is below the screen is drawn when it comes near, or is printed.
+const inSight = new Set(), waiting = new Map();
+const sight = new IntersectionObserver((entries) => {
+  for (const {target, isIntersecting} of entries) {
+    inSight[isIntersecting ? "add" : "delete"](target.id);
+    if (isIntersecting) drawWaiting(target.id);
+  }
+}, {rootMargin: "400px"});
+for (const id of ["curves", "growth"]) if (document.getElementById(id)) sight.observe(document.getElementById(id));
+function drawInSight(id, make) {
+  if (inSight.has(id)) make();
+  else waiting.set(id, make);
+}
+function drawWaiting(id) {
+  const make = waiting.get(id);
+  waiting.delete(id);
+  make?.();
 }
 function drawFigure(id, figure, view) {
   const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
@@ -57,9 +79,12 @@ document.getElementById("front").addEventListener("keydown", (event) => {
   } else return;
   event.preventDefault();
 });
-const redraw = () => draw(drawn);
+const redraw = () => draw(drawn, true);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("beforeprint", redraw);
+addEventListener("beforeprint", () => {
+  redraw();
+  [...waiting.keys()].forEach(drawWaiting);
+});
 matchMedia("print").addEventListener("change", redraw);
 state = readAddress();
 show();

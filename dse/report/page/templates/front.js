@@ -1,5 +1,5 @@
 // The front's figure, in any two of the axes.
-const INK = "var(--ink)", FAINT = "var(--faint)", MOST_OTHERS = 3000;
+const INK = "var(--ink)", FAINT = "var(--faint)", MOST_OTHERS = 1500, MOST_BARS = 300;
 const scaled = (name, number) => axes[name].unit === "share" ? 100 * number : number;
 const before = (name, a, b) => axes[name].maximise ? a > b : a < b;  // whether a is better
 
@@ -148,14 +148,10 @@ function frontFigure(state) {
       line: {color: FAINT, width: 1.8, dash: "dot", shape}});
   }
   data.push({...steps, x: shown.line.map((point) => point.x), y: shown.line.map((point) => scaled(y, point.y)), line: {color: INK, width: 1.5, shape}});
-  if (several.length) data.push(bars(several, x, y));
+  if (several.length) data.push(bars(several.length > MOST_BARS ? shown.top : several, x, y));
   if (state.runs) data.push(singleRuns(x, y, (word) => word === "complete", "circle", 4));
   if (state.failures) data.push(singleRuns(x, y, (word) => word !== "complete", "x-thin-open", 8));
   data.push(markers(shown.others, x, y, 7), markers(shown.top, x, y, 12, {text: numbered(shown.top)}));
-  const rings = [state.pin && [state.pin, 24, 2.5], state.chosen && [state.chosen, 19, 1.5], state.cursor && [state.cursor, 30, 1]].filter(Boolean);
-  for (const [stop, size, width] of rings.filter(([stop]) => Number.isFinite(value(x, ...stop) + value(y, ...stop))))
-    data.push({type: "scatter", mode: "markers", x: [value(x, ...stop)], y: [scaled(y, value(y, ...stop))], hoverinfo: "skip", cliponaxis: false,
-      marker: {symbol: "circle-open", size, color: INK, line: {width, color: INK}}});
   const all = [...shown.others, ...shown.top];
   const span = shown.usual && !state.whole ? study.spans.front.map((end) => scaled(y, end)) : null;
   const inside = (number) => !span || number >= span[0];
@@ -180,6 +176,14 @@ function frontFigure(state) {
   if (answerStop) named(answerStop, "answer");
   if (shown.usual && study.ofCurves && kneeStop) named(kneeStop, "knee", true);
   return {data, layout, shown};
+}
+// Rings around what is pinned, chosen and walked to; as shapes they change without the figure being drawn again.
+function rings(state) {
+  const {x, y} = state;
+  return [[state.pin, 12, 2.5], [state.chosen, 9.5, 1.5], [state.cursor, 15, 1]]
+    .filter(([stop]) => stop && Number.isFinite(value(x, ...stop) + value(y, ...stop)))
+    .map(([stop, radius, width]) => ({type: "circle", xsizemode: "pixel", ysizemode: "pixel", x0: -radius, x1: radius, y0: -radius, y1: radius,
+      xanchor: value(x, ...stop), yanchor: scaled(y, value(y, ...stop)), line: {color: INK, width}}));
 }
 function layoutOf(height) {
   return {height, showlegend: false, margin: {l: 64, r: 16, t: 12, b: 52}, hovermode: "closest", dragmode: "zoom", hoverlabel: {align: "left"}};

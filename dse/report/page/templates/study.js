@@ -4,7 +4,8 @@ const {axes, recipes, runs} = study;
 const count = recipes.trial.length;
 
 function unpacked(text, Numbers) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
   return new Numbers(bytes.buffer);
 }
 const seconds = unpacked(study.curves.seconds, Float32Array);
