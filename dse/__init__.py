@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from dse.api import write_views as write_views
     from dse.data.choice import DataChoice as DataChoice
     from dse.data.datasets import find_dataset as find_dataset
+    from dse.decision.comparison import StudyComparison as StudyComparison
+    from dse.decision.comparison import compare_studies as compare_studies
     from dse.decision.pick import Pick as Pick
-    from dse.decision.pick import Wish as Wish
     from dse.decision.pick import pick as pick
+    from dse.decision.wish import Wish as Wish
     from dse.errors import DseError as DseError
     from dse.evidence.confirm import Aim as Aim
     from dse.networks.weights import load_weights as load_weights
@@ -83,7 +85,9 @@ _NAMES = {
     ),
     "dse.data.choice": ("DataChoice",),
     "dse.data.datasets": ("find_dataset",),
-    "dse.decision.pick": ("Pick", "Wish", "pick"),
+    "dse.decision.comparison": ("StudyComparison", "compare_studies"),
+    "dse.decision.pick": ("Pick", "pick"),
+    "dse.decision.wish": ("Wish",),
     "dse.errors": ("DseError",),
     "dse.evidence.confirm": ("Aim",),
     "dse.networks.weights": ("load_weights",),

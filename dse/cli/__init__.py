@@ -15,6 +15,7 @@ import click
 from dse.cli.bench import bench
 from dse.cli.calibrate import calibrate
 from dse.cli.catalogue import datasets, spaces
+from dse.cli.compare import compare
 from dse.cli.completion import completing, completion
 from dse.cli.confirm import confirm
 from dse.cli.explore import explore
@@ -90,7 +91,7 @@ def commands() -> None:
 
 for command in (
     *(explore, confirm, reproduce, train, plan),
-    *(studies, trials, front, pick, recipe, open_page, report, verify, replay),
+    *(studies, trials, front, pick, compare, recipe, open_page, report, verify, replay),
     *(spaces, datasets, bench, calibrate, completion),
 ):
     commands.add_command(command)

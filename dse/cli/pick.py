@@ -77,8 +77,8 @@ def pick(study: str, **options: Unpack[PickOptions]) -> None:
       dse pick quickstart --as-good-as-baseline --save best.yaml
       dse pick quickstart --min-accuracy 90% --max-parameters 300000 --json
     """
-    from dse.decision.pick import Wish
     from dse.decision.pick import pick as find
+    from dse.decision.wish import Wish
     from dse.errors import StudyError
     from dse.study.folders import find_study
     from dse.study.load import load_study

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 160
 
 # Columns that hold words, and may be wrapped.
-WORDS = ("recipe", "state", "what for", "files", "data set", "name", "result", "study", "data", "answer")
+WORDS = (
+    "recipe",
+    "state",
+    "what for",
+    "files",
+    "data set",
+    "name",
+    "result",
+    "study",
+    "data",
+    "answer",
+    "better",
+)
 
 # Controls (escape sequences begin with one), invisible formats (some turn the direction of writing around), halves of
 # characters (what no encoding knows), and separators that terminals do not agree on.

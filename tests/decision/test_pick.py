@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dse.decision.pick import LITTLE_MORE, Pick, Wish, pick
+from dse.decision.pick import LITTLE_MORE, Pick, pick
+from dse.decision.wish import Wish
 from dse.errors import InputError, StudyError
 from dse.recipe.load import load_recipe
 from dse.record.run import Outcome
