@@ -35,6 +35,7 @@ def certainty(
         note
         for note in (
             _seeds(choice),
+            _judged(tables, choice),
             _close_to_bound(choice, bound, images),
             _close_to_limit(choice, max_seconds),
             _close_to_runner_up(choice, runner_up, images),
@@ -57,11 +58,34 @@ def error_of(point: Point, images: int | None) -> float | None:
 
 def _seeds(choice: Point) -> str:
     if choice.accuracy_sd is None or choice.seconds_sd is None:
-        return "It has one seed, so nothing is known of its spread: train it again with another --seed."
+        return "It has one seed, so nothing is known of its spread; `dse confirm` trains again what decides."
     return (
         f"Means over {count_text(choice.seeds, 'seed')}, with standard deviations of {100 * choice.accuracy_sd:.2f} "
         f"points and {value_text(choice.seconds_sd, 's')}."
     )
+
+
+def _judged(tables: StudyTables, choice: Point) -> str:
+    """Say what the joint bootstrap over images, seeds and clock found of the point, where the study is judged by it."""
+    evidence = tables.evidence
+    if evidence is None or not len(evidence.points):
+        return ""
+    confidence = f"{100 * evidence.confidence:g} %"
+    points = evidence.points
+    found = points[(points["recipe_id"] == choice.recipe_id) & (points["epoch"] == choice.epoch)]
+    if not len(found):
+        return "It is not among the points that may be on the front of seconds and accuracy."
+    row = found.iloc[0]
+    said = (
+        f"The probability that no other point beats it is {row['p_front']:.2f} ({row['verdict']}, at {confidence}); "
+        f"its accuracy lies between {value_text(row['accuracy_low'], 'share')} and "
+        f"{value_text(row['accuracy_high'], 'share')} with {confidence}."
+    )
+    fastest = tables.answer.fastest
+    is_answer = fastest is not None and (fastest.recipe_id, fastest.epoch) == (choice.recipe_id, choice.epoch)
+    if is_answer and tables.answer.interval is not None:
+        said += f" Its share of the baseline's time is {tables.answer.share:.2f} ({tables.answer.interval})."
+    return said
 
 
 def _close_to_bound(choice: Point, bound: float | None, images: int | None) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from html import escape
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from typing_extensions import override
 
 from dse.data.datasets import ImageShape
 from dse.errors import RecipeError
+from dse.files import write_yaml
 from dse.recipe.averaging import AnyAveraging, NoAveraging
 from dse.recipe.batch_size import BatchSize, Constant
 from dse.recipe.initialisation import Initialisation
@@ -127,6 +129,11 @@ class Recipe(Section):
         parts += [] if self.averaging == NoAveraging() else [self.averaging.label]
         parts += [] if self.precision == "float32" else [self.precision]
         return " · ".join(parts)
+
+    def _repr_html_(self) -> str:
+        """Show the recipe in a notebook: in words, and as the file that makes it."""
+        words = f"<p><b>{escape(self.label)}</b> · {self.epochs} epochs · recipe {self.id}</p>"
+        return f"{words}<pre>{escape(write_yaml(self.model_dump(mode='json')))}</pre>"
 
     @override
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from operator import itemgetter
 from typing import Any
 
@@ -101,6 +102,11 @@ class Answer:
             f"The same accuracy in {self.share:.2f}{limits} of the time: {self.fastest.label} reaches {self.fastest}, "
             f"the baseline its best, {self.baseline}."
         )
+
+    def _repr_html_(self) -> str:
+        """Show the answer in a notebook, with its caveats."""
+        caveats = "".join(f"<li>{escape(caveat)}</li>" for caveat in self.caveats)
+        return f"<p><b>{escape(str(self))}</b></p>" + (f"<ul>{caveats}</ul>" if caveats else "")
 
     def as_dict(self) -> dict[str, Any]:
         """Give the answer as JSON holds it, its sentence included."""

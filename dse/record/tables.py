@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,15 @@ from dse.record.evidence import Evidence
 from dse.record.frames import curves_frame, trials_frame, typed
 from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
-from dse.record.objectives import is_of_curves
+from dse.record.objectives import OBJECTIVES, is_of_curves
 from dse.record.replicates import Replicates, by_recipe
 from dse.record.right import ReadRight, no_right
 from dse.record.right_file import RIGHT_FILE, pack_right
 from dse.record.trial import Trial
+from dse.units import clipped, count_text, value_text
+
+# Of the front, in a notebook.
+MOST_ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,43 @@ class StudyTables:
     recipes: Mapping[str, Replicates] = field(default_factory=dict, repr=False)
     baseline: Replicates | None = field(default=None, repr=False)
     evidence: Evidence | None = None
+
+    def __repr__(self) -> str:
+        """Say in a line what was studied and found: the frames have thousands of rows."""
+        recipes = self.trials["recipe_id"].nunique()
+        found = (
+            "no answer yet"
+            if self.answer.share is None
+            else f"{self.answer.share:.2f} of the baseline's time"
+        )
+        return (
+            f"StudyTables({clipped(self.name)!r}: {count_text(len(self.trials), 'trial')} of "
+            f"{count_text(recipes, 'recipe')}, {count_text(len(self.front), 'point')} on the front, {found})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the study in a notebook: its answer, and its front."""
+        names = (
+            "trial",
+            "epoch",
+            "train_seconds",
+            "accuracy",
+            *self.objectives,
+            "seeds",
+            "p_front",
+            "verdict",
+            "label",
+        )
+        columns = [name for name in dict.fromkeys(names) if name in self.front]
+        formats: dict[Any, Any] = {
+            name: partial(value_text, unit=OBJECTIVES[name].unit) for name in columns if name in OBJECTIVES
+        }
+        if "p_front" in columns:
+            formats["p_front"] = "{:.2f}".format
+        shown = self.front[columns].to_html(
+            index=False, border=0, max_rows=MOST_ROWS, formatters=formats, na_rep=""
+        )
+        return f"<p>{escape(repr(self))}</p>{self.answer._repr_html_()}{shown}"
 
     @property
     def front_of_curves(self) -> bool:

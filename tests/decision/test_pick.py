@@ -193,7 +193,7 @@ def test_where_nobody_keeps_to_the_limits_the_nearest_is_named() -> None:
 def test_what_is_known_of_a_single_seed_is_said() -> None:
     found = pick(small_study(), Wish(max_seconds=20))
     assert found.notes[0] == (
-        "It has one seed, so nothing is known of its spread: train it again with another --seed."
+        "It has one seed, so nothing is known of its spread; `dse confirm` trains again what decides."
     )
     assert found.choice is not None
     assert (found.choice.seconds_sd, found.choice.accuracy_sd) == (None, None)
