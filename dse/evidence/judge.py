@@ -35,6 +35,9 @@ def judged(tables: StudyTables, limits: Limits | None = None) -> StudyTables:
     limits = Limits(margin=known.usual_margin) if limits is None else limits
     sample = Sample.of(known)
     notes = tuple(_notes(sample))
+    named = tables.answer.fastest
+    if named is not None and not named.fresh:
+        notes += ("Seeds that chose it judge it: `dse confirm` trains fresh ones, which chose nothing.",)
     answer = dataclasses.replace(
         tables.answer, interval=sample.share(limits), caveats=(*tables.answer.caveats, *notes)
     )

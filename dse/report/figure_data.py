@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,7 @@ class FrontData:
         answer: Where the fastest recipe reaches the baseline's best; None if none does, or a point is a whole run.
         span: Stretch of the vertical axis that is shown at first.
         clock: What seconds are measured by.
+        band: Between which accuracies the front lies from x on, until the next x; empty where it is not judged.
     """
 
     x: str
@@ -78,6 +79,7 @@ class FrontData:
     answer: Place | None
     span: Span
     clock: Timing = Timing.MEASURED
+    band: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["x", "low", "high"]))
 
 
 def front_axes(objectives: Sequence[str]) -> tuple[str, str]:
@@ -113,7 +115,20 @@ def front_data(tables: StudyTables) -> FrontData:
         answer=Place(fastest.seconds, fastest.accuracy) if fastest and of_curves else None,
         span=front_span(_best_of_each(points)["y"], baseline),
         clock=clock_of(tables.environment),
+        band=front_band(tables) if of_curves else pd.DataFrame(columns=["x", "low", "high"]),
     )
+
+
+def front_band(tables: StudyTables) -> pd.DataFrame:
+    """Give the limits of the front's points, by rising train seconds; since a front never falls, nor do they."""
+    points = tables.front.dropna(subset=["accuracy_low"]).sort_values("train_seconds", kind="stable")
+    return pd.DataFrame(
+        {
+            "x": points["train_seconds"].astype(float),
+            "low": points["accuracy_low"].astype(float).cummax(),
+            "high": points["accuracy_high"].astype(float)[::-1].cummin()[::-1],
+        }
+    ).reset_index(drop=True)
 
 
 def _stops(tables: StudyTables) -> pd.DataFrame:

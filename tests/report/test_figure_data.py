@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dse.evidence.judge import judged
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.report.figure_data import (
@@ -200,3 +201,14 @@ def test_log_ticks_lie_inside_and_are_a_handful(low: float, ratio: float) -> Non
     assert 3 <= len(ticks) <= 12
     assert all(low * (1 - 1e-6) <= tick <= low * ratio * (1 + 1e-6) for tick in ticks)
     assert ticks == sorted(set(ticks))
+
+
+def test_the_fronts_band_holds_the_front_and_never_falls(small_study: StudyTables) -> None:
+    assert not len(front_data(small_study).band)
+    tables = judged(small_study)
+    band = front_data(tables).band
+    assert band["x"].is_monotonic_increasing
+    assert band["low"].is_monotonic_increasing
+    assert band["high"].is_monotonic_increasing
+    assert (band["low"] <= band["high"]).all()
+    assert band["x"].tolist() == tables.front["train_seconds"].tolist()

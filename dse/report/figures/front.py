@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
 from dse.report.encoding import Encoding, looks
@@ -54,10 +54,19 @@ def draw_front(data: FrontData, encoding: Encoding, protocol: str) -> Figure:
     return figure
 
 
-def _lines(axes: Axes, data: FrontData, scale: float) -> list[Line2D]:
+def _lines(axes: Axes, data: FrontData, scale: float) -> list[Artist]:
     """Draw front, baseline and its best; give what the legend explains."""
     steps: dict[str, Any] = {"drawstyle": "steps-post", "linewidth": 0.9, "zorder": 2}
-    lines = axes.plot(data.line["x"], scale * data.line["y"], color="black", label="front", **steps)
+    lines: list[Artist] = list(
+        axes.plot(data.line["x"], scale * data.line["y"], color="black", label="front", **steps)
+    )
+    if len(data.band):
+        limits = (scale * data.band["low"], scale * data.band["high"])
+        band = axes.fill_between(
+            data.band["x"], *limits, step="post", color="black", alpha=0.1, linewidth=0, zorder=1
+        )
+        band.set_label("95 % limits")
+        lines.append(band)
     if len(data.baseline_curve):
         curve = data.baseline_curve
         lines += axes.plot(curve["x"], scale * curve["y"], color="#999999", ls=":", label="baseline", **steps)

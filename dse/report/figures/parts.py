@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -143,7 +144,7 @@ def legends_below(figure: Figure, groups: Sequence[tuple[str, Sequence[Line2D]]]
         left += width / sum(widths)
 
 
-def legend_above(axes: Axes, lines: Sequence[Line2D]) -> None:
+def legend_above(axes: Axes, lines: Sequence[Artist]) -> None:
     """Explain the lines in a row above the axes."""
     axes.legend(
         handles=list(lines), loc="lower left", bbox_to_anchor=(0, 1), ncols=max(len(lines), 1), frameon=False,
