@@ -22,6 +22,11 @@ class Wish:
         max_parameters: Trained weights, at most.
         as_good_as_baseline: Whether the accuracy is at least the baseline's best.
         knee: Whether the knee of the front is picked: beyond it accuracy gets dear.
+
+    >>> str(Wish(min_accuracy=0.975, max_parameters=300_000))
+    'fastest with at least 97.50 % and at most 300,000 parameters'
+    >>> str(Wish(max_seconds=60, knee=True))
+    'knee with at most 60.0 s'
     """
 
     max_seconds: float | None = None

@@ -36,7 +36,11 @@ class Averaging(Section, ABC):
 
 
 class NoAveraging(Averaging):
-    """The last weights are evaluated."""
+    """The last weights are evaluated.
+
+    >>> NoAveraging().label
+    'no averaging'
+    """
 
     name: Literal["none"] = "none"
 

@@ -41,7 +41,11 @@ class Loss(Section, ABC):
 
 
 class Margin(Loss):
-    """The true class capsule longer than 0.9, the others shorter than 0.1 (Sabour et al. 2017, eq. 4)."""
+    """The true class capsule longer than 0.9, the others shorter than 0.1 (Sabour et al. 2017, eq. 4).
+
+    >>> Margin().label
+    'margin loss'
+    """
 
     name: Literal["margin"] = "margin"
 

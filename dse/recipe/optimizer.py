@@ -30,7 +30,11 @@ class Optimizer(Section, ABC):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015)."""
+    """Adam (Kingma & Ba 2015).
+
+    >>> Adam().label
+    'Adam, betas 0.9 / 0.999'
+    """
 
     name: Literal["adam"] = "adam"
     beta1: Momentum = Field(default=0.9, description="share of the past in the mean of the gradients")
@@ -47,6 +51,9 @@ class ScheduleFree(Optimizer):
 
     Adam without momentum moves z by gradients taken at y = (1 - beta1) z + beta1 x, where x is the average of all z.
     The network is evaluated at x, which does the work of a falling rate.
+
+    >>> ScheduleFree().label
+    'schedule-free Adam'
     """
 
     name: Literal["schedule_free"] = "schedule_free"
@@ -77,6 +84,9 @@ class Muon(Optimizer):
     A kernel of O output channels is a matrix of O rows. Its momentum is replaced by the nearest orthogonal matrix,
     times 0.2 sqrt(larger side), which makes an entry as large as Adam's would be (Liu et al. 2025, "Muon is scalable
     for LLM training", eq. 4): one learning rate suits both.
+
+    >>> Muon().label
+    'Muon'
     """
 
     name: Literal["muon"] = "muon"
@@ -89,7 +99,11 @@ class Muon(Optimizer):
 
 
 class Sgd(Optimizer):
-    """Stochastic gradient descent with Nesterov's momentum (Sutskever et al. 2013)."""
+    """Stochastic gradient descent with Nesterov's momentum (Sutskever et al. 2013).
+
+    >>> Sgd().label
+    'SGD, momentum 0.9'
+    """
 
     name: Literal["sgd"] = "sgd"
     momentum: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = Field(

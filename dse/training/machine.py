@@ -21,6 +21,9 @@ class Machine:
 
     Raises:
         DeviceError: The engine is unknown.
+
+    >>> Machine(device="cpu", threads=1).engine
+    'fast'
     """
 
     device: str = "auto"

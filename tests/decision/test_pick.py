@@ -317,3 +317,15 @@ def test_bad_options(results: Path, arguments: tuple[str, ...], message: str) ->
     shown = run("pick", "small", "--results", results, *arguments)
     assert shown.exit_code == 2
     assert message in " ".join(shown.output.split())
+
+
+def test_what_the_evidence_found_of_the_point_is_said() -> None:
+    study = load_study(ROOT / "results" / "mnist-dimensions")
+    (note,) = [note for note in pick(study, Wish(as_good_as_baseline=True)).notes if "no other point" in note]
+    assert re.fullmatch(
+        r"The probability that no other point beats it is 1\.00 \(on the front, at 95 %\); its accuracy lies between "
+        r"97\.\d\d % and 98\.\d\d % with 95 %\. Its share of the baseline's time is 0\.06 \(95 %: 0\.0\d–0\.\d\d\)\.",
+        note,
+    )
+    small = pick(study, Wish(max_parameters=220_000)).notes
+    assert "It is not among the points that may be on the front of seconds and accuracy." in small

@@ -16,7 +16,11 @@ from dse.recipe.weight_sharing import WeightSharing
 
 
 class CnnModel(Model):
-    """Three 3x3 convolutions, each with ReLU and maximum pooling, and one linear layer."""
+    """Three 3x3 convolutions, each with ReLU and maximum pooling, and one linear layer.
+
+    >>> CnnModel().label
+    'cnn'
+    """
 
     name: Literal["cnn"] = "cnn"
     filters: int = Field(

@@ -20,7 +20,11 @@ SMALLEST = 27
 
 
 class EfficientCapsNetModel(Model):
-    """Four convolutions, capsules by a depthwise one, and self-attention routing without iterations."""
+    """Four convolutions, capsules by a depthwise one, and self-attention routing without iterations.
+
+    >>> EfficientCapsNetModel().label
+    'efficient'
+    """
 
     parts = frozenset({"weight_sharing", "loss"})
     normalises_batches = True

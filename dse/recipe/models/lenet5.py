@@ -13,7 +13,11 @@ from dse.recipe.weight_sharing import WeightSharing
 
 
 class LeNet5Model(Model):
-    """LeNet-5, the paper's comparison: images resized to 32x32, ReLU, maximum pooling."""
+    """LeNet-5, the paper's comparison: images resized to 32x32, ReLU, maximum pooling.
+
+    >>> LeNet5Model().label
+    'lenet5'
+    """
 
     name: Literal["lenet5"] = "lenet5"
 
