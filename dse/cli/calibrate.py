@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from dse.study.calibrate import KindTime, OnKind
 
 
+# With less of the processor other programs are likely to have slowed memory down too.
+QUIET = 0.8
+
+
 class CalibrateOptions(MachineOptions):
     """All options of ``dse calibrate``."""
 
@@ -38,7 +42,8 @@ def calibrate(what: str, **options: Unpack[CalibrateOptions]) -> None:
 
     Blocks of each kind's steps alternate with blocks of the baseline's, and the median of their ratios counts, so that
     other programs matter little. The table has that ratio, the seconds of a step, the standard error of the ratio
-    (of the baseline's step, the first row, the spread of its blocks) and how many pairs of blocks were timed.
+    (of the baseline's step, the first row, the spread of its blocks), how many pairs of blocks were timed, and which
+    share of the processor they had: on a machine that others use, steps of small batches come out too slow.
 
     STUDY is a name below --results, or a folder: what its trials lack is measured, on its own machine with its own
     engine and number of threads, and it is timed by calibrated seconds from then on. A file or another name is a
@@ -60,10 +65,11 @@ def calibrate(what: str, **options: Unpack[CalibrateOptions]) -> None:
     if options["as_json"]:
         print_json({"noise_floor": known.noise_floor, "kinds": [dataclasses.asdict(row) for row in rows]})
         return
-    table = plain_table("name", "ratio", "ms_a_step", "±", "pairs", title="kinds of steps")
+    table = plain_table("name", "ratio", "ms_a_step", "±", "pairs", "had", title="kinds of steps")
     for row in rows:
         table.add_row(
-            row.kind, _ratio(row), f"{1000 * row.seconds:.3g}", f"{100 * row.error:.2f} %", str(row.pairs)
+            *(row.kind, _ratio(row), f"{1000 * row.seconds:.3g}", f"{100 * row.error:.2f} %"),
+            *(str(row.pairs), f"{100 * row.share:.0f} %"),
         )
     output = console()
     output.print(table)
@@ -72,6 +78,12 @@ def calibrate(what: str, **options: Unpack[CalibrateOptions]) -> None:
         "noise.",
         soft_wrap=True,
     )
+    if known.share < QUIET:
+        output.print(
+            f"Other programs ran meanwhile: the steps had {100 * known.share:.0f} % of the processor. Steps of small "
+            "batches suffer most from that. On a quiet machine, --refresh measures all of them again.",
+            soft_wrap=True,
+        )
 
 
 def _calibrate(what: str, options: CalibrateOptions, on_kind: OnKind) -> Calibration:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,6 +37,7 @@ class Reference:
         seconds: Of one step, see ``step_seconds``.
         spread: Relative deviation of one block from another, robust.
         blocks: How many were timed.
+        share: Share of the processor that it had meanwhile: 1 where nothing else ran.
     """
 
     id: str
@@ -44,11 +45,12 @@ class Reference:
     seconds: float
     spread: float
     blocks: int
+    share: float = 1.0
 
     @classmethod
-    def of(cls, kind: StepKind, seconds: Sequence[float]) -> Reference:
+    def of(cls, kind: StepKind, seconds: Sequence[float], share: float = 1.0) -> Reference:
         """Summarise blocks of steps of this kind; seconds are those of one step."""
-        return cls(kind.id, kind.label, step_seconds(seconds), relative_spread(seconds), len(seconds))
+        return cls(kind.id, kind.label, step_seconds(seconds), relative_spread(seconds), len(seconds), share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Ratio:
         error: Its standard error as a share of it, robust.
         pairs: How many pairs of blocks were timed.
         lasts: Whether it may be kept for other studies.
+        share: As of the reference.
     """
 
     label: str
@@ -68,12 +71,13 @@ class Ratio:
     error: float
     pairs: int
     lasts: bool = True
+    share: float = 1.0
 
     @classmethod
-    def of(cls, kind: StepKind, pairs: Sequence[tuple[float, float]]) -> Ratio:
+    def of(cls, kind: StepKind, pairs: Sequence[tuple[float, float]], share: float = 1.0) -> Ratio:
         """Summarise pairs of seconds a step: of the kind, and of the reference beside it."""
         value, error = median_ratio(pairs)
-        return cls(kind.label, value, error, len(pairs), kind.lasts)
+        return cls(kind.label, value, error, len(pairs), kind.lasts, share)
 
 
 def step_seconds(blocks: Sequence[float]) -> float:
@@ -160,6 +164,11 @@ class Calibration:
         errors = [ratio.error for ratio in self.ratios.values()]
         return WITHIN * math.sqrt(2) * (statistics.median(errors) if errors else self._own_error)
 
+    @property
+    def share(self) -> float:
+        """The share of the processor that the median kind's steps had while they were timed."""
+        return statistics.median([self.reference.share, *(ratio.share for ratio in self.ratios.values())])
+
     def _value(self, each: KindSteps) -> float:
         return 1.0 if each.kind.id == self.reference.id else self.ratios[each.kind.id].value
 
@@ -202,10 +211,13 @@ Part = TypeVar("Part", Reference, Ratio)
 
 
 def _parsed(kind: type[Part], content: object, where: str) -> Part:
-    names = kind.__dataclass_fields__
-    if not isinstance(content, dict) or not set(names) <= content.keys():
+    names = {each.name: each.default is MISSING for each in fields(kind)}
+    if (
+        not isinstance(content, dict)
+        or not {name for name, needed in names.items() if needed} <= content.keys()
+    ):
         raise ValueError(f"{where}: keys are missing")
-    values = {name: content[name] for name in names}
+    values = {name: content[name] for name in names if name in content}
     for name, value in values.items():
         wanted = _KINDS.get(name)
         if wanted is not None and type(value) is not wanted:

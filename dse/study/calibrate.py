@@ -39,6 +39,7 @@ class KindTime:
         seconds: Of a step.
         error: Standard error of the ratio, as a share of it; of the baseline's step the spread of its blocks.
         pairs: Pairs of blocks that were timed; of the baseline's step blocks.
+        share: Share of the processor that the steps had meanwhile.
         fresh: Whether it was measured now.
     """
 
@@ -47,6 +48,7 @@ class KindTime:
     seconds: float
     error: float
     pairs: int
+    share: float
     fresh: bool
 
     @classmethod
@@ -54,9 +56,11 @@ class KindTime:
         """Read it from a calibration that knows the kind."""
         reference = known.reference
         if kind.id == reference.id:
-            return cls(kind.label, 1.0, reference.seconds, reference.spread, reference.blocks, fresh)
-        ratio = known.ratios[kind.id]
-        return cls(kind.label, ratio.value, ratio.value * reference.seconds, ratio.error, ratio.pairs, fresh)
+            shown = (1.0, reference.seconds, reference.spread, reference.blocks, reference.share)
+        else:
+            ratio = known.ratios[kind.id]
+            shown = (ratio.value, ratio.value * reference.seconds, ratio.error, ratio.pairs, ratio.share)
+        return cls(kind.label, *shown, fresh)
 
 
 OnKind = Callable[[KindTime], None]

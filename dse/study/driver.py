@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from dse.errors import DseError, RecipeError, RunError
+from dse.errors import DseError, RecipeError, RunError, StudyError
 from dse.recipe.plan import Plan
 from dse.record.run import EpochRow, Outcome, Run
 from dse.record.trial import EXPLORE, Trial
@@ -176,7 +176,10 @@ class Driver:
             case Started():
                 self._begin(event)
             case Calibrated():
-                self._clock.learn(event.measured)
+                try:
+                    self._clock.learn(event.measured)
+                except StudyError as reason:  # the study has it all the same
+                    self._watcher.noted(str(reason))
                 self._time(self._running[event.number])
             case EpochEnded():
                 self._learn_epoch(self._running[event.number], event.row)

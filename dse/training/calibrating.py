@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -17,6 +18,8 @@ from dse.training.stopwatch import Stopwatch
 from dse.training.turns import EFFORT, Effort, Timed, alone, duet
 
 _SEED = 0
+# Clocks tick: a share of nothing would be no number above 0.
+LEAST_SHARE = 0.001
 
 
 def calibrate(
@@ -47,11 +50,14 @@ def calibrate(
         seconds, ratios = None, {}
         for kind in wanted.kinds:
             if kind.id == reference.id:
-                seconds = Reference.of(reference, alone(beside, effort))
+                with _share(device) as share:
+                    blocks = alone(beside, effort)
+                seconds = Reference.of(reference, blocks, share())
             else:
                 one = _timed(kind, build, images, device)
-                with explained_faults(device, kind.batch_size):
-                    ratios[kind.id] = Ratio.of(kind, duet(one, beside, effort))
+                with explained_faults(device, kind.batch_size), _share(device) as share:
+                    pairs = duet(one, beside, effort)
+                ratios[kind.id] = Ratio.of(kind, pairs, share())
                 del one  # its memory, before the next one's is taken
     return Measured(seconds, ratios)
 
@@ -75,6 +81,17 @@ def _timed(kind: StepKind, build: Callable[[Plan], Engine], images: int, device:
         return clock.seconds
 
     return timed
+
+
+@contextmanager
+def _share(device: torch.device) -> Iterator[Callable[[], float]]:
+    """Find out which share of the processor's threads this process had in the context; 1 where a GPU computes."""
+    wall, own = time.perf_counter(), time.process_time()
+    share = 1.0
+    yield lambda: share
+    if device.type == "cpu":
+        had = (time.process_time() - own) / (time.perf_counter() - wall) / torch.get_num_threads()
+        share = min(1.0, max(had, LEAST_SHARE))
 
 
 def _clock(device: torch.device) -> Stopwatch:

@@ -18,7 +18,7 @@ from dse.study.calibration_file import users_file
 from dse.study.database import open_database
 from dse.study.load import load_study
 from dse.study.storage import opened
-from tests.fakes import ENVIRONMENT, FakeTrainer, make_space, run_study
+from tests.fakes import ENVIRONMENT, FakeTrainer, Quiet, make_space, run_study
 
 CALIBRATED = ENVIRONMENT | {"clock": "calibrated"}
 
@@ -43,6 +43,17 @@ class Timed(FakeTrainer):
                 if kind.id != reference.id
             },
         )
+
+
+class Noting(Quiet):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def noted(self, what: str) -> None:
+        self.notes.append(what)
 
 
 @pytest.fixture(autouse=True)
@@ -270,6 +281,26 @@ def test_a_damaged_calibration_of_a_study_is_said(tmp_path: Path) -> None:
     study.set_user_attr("calibration", {"reference": 3, "ratios": {}})
     with pytest.raises(StudyError, match="its calibration is damaged: reference: keys are missing"):
         load_study(tmp_path / "s")
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_the_study_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    watcher = Noting()
+    run_study(tmp_path, make_space(), Timed(), environment=CALIBRATED, trials=3, watcher=watcher)
+    assert "cannot be written (Not a directory)" in watcher.notes[0]
+    assert load_study(tmp_path / "s").environment["clock"] == "calibrated"
+
+
+def test_a_damaged_cache_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    users_file().path.parent.mkdir(parents=True)
+    users_file().path.write_text("{")
+    trainer = Timed()
+    with pytest.raises(StudyError, match="Remove it: what it held is measured again"):
+        run_study(tmp_path, make_space(), trainer, environment=CALIBRATED, trials=3)
+    assert not trainer.trained
+    users_file().path.unlink()
+    run_study(tmp_path, make_space(), trainer, environment=CALIBRATED, trials=3)
+    assert load_study(tmp_path / "s").environment["clock"] == "calibrated"
 
 
 def test_a_calibration_that_fails_is_the_trials_fault(tmp_path: Path) -> None:
