@@ -22,6 +22,8 @@ FIRST_DRAWS = 100
 FAR = 3.0
 # Of so many recipes with a point that may be on the front, those are followed that lack the least, in standard errors.
 MOST_RECIPES = 1_000
+# Draws are sorted some at a time, as many as stay in a processor's cache.
+POINTS_TOGETHER = 50_000
 
 
 class Verdict(StrEnum):
@@ -223,20 +225,38 @@ def shortfalls(accuracy_BK: Floats, seconds_BK: Floats, parameters_K: Floats) ->
     >>> shortfalls(np.array([[0.8, 0.7, 0.9]]), np.array([[1.0, 2.0, 3.0]]), np.zeros(3)).round(3).tolist()
     [[0.0, 0.1, 0.0]]
     """
-    order_BK = np.lexsort((-accuracy_BK, seconds_BK), axis=1)
+    lacks_BK = np.empty(accuracy_BK.shape)
+    together = max(1, POINTS_TOGETHER // max(1, len(parameters_K)))
+    for start in range(0, len(lacks_BK), together):
+        some = slice(start, start + together)
+        lacks_BK[some] = _shortfalls(accuracy_BK[some], seconds_BK[some], parameters_K)
+    return lacks_BK
+
+
+def _shortfalls(accuracy_BK: Floats, seconds_BK: Floats, parameters_K: Floats) -> Floats:
+    # Sorted by one key, a dozen times as fast as by two: of points that end together each sees all that they reached.
+    order_BK = np.argsort(seconds_BK, axis=1)
     accuracy_BK = np.take_along_axis(accuracy_BK, order_BK, axis=1)
-    best_BK = np.full(accuracy_BK.shape, -np.inf)
-    levels = np.unique(parameters_K)
-    for level in levels:
-        if len(levels) == 1:
-            best_BK = np.maximum.accumulate(accuracy_BK, axis=1)
-            break
-        sorted_BK = parameters_K[order_BK]
+    last_BK = _last_together(np.take_along_axis(seconds_BK, order_BK, axis=1))
+    sorted_BK = parameters_K[order_BK]
+    best_BK = np.empty(accuracy_BK.shape)
+    for level in np.unique(parameters_K):
         reached_BK = np.maximum.accumulate(np.where(sorted_BK <= level, accuracy_BK, -np.inf), axis=1)
+        reached_BK = np.take_along_axis(reached_BK, last_BK, axis=1)
         best_BK = np.where(sorted_BK == level, reached_BK, best_BK)
     lacks_BK = np.empty_like(accuracy_BK)
     np.put_along_axis(lacks_BK, order_BK, best_BK - accuracy_BK, axis=1)
     return lacks_BK
+
+
+def _last_together(sorted_BK: Floats) -> NDArray[np.int64]:
+    """Give the place of the last of those that are equal to each; shape (B, K)."""
+    size = sorted_BK.shape[1]
+    ends_BK = np.ones(sorted_BK.shape, dtype=bool)
+    ends_BK[:, :-1] = sorted_BK[:, 1:] > sorted_BK[:, :-1]
+    places_BK = np.where(ends_BK, np.arange(size), size)
+    last_BK: NDArray[np.int64] = np.minimum.accumulate(places_BK[:, ::-1], axis=1)[:, ::-1]
+    return last_BK
 
 
 def _near_K(curves: Mapping[int, Curve], noise: Noise) -> NDArray[np.bool_]:
