@@ -106,6 +106,7 @@ def strangers(seeds: list[int]) -> Iterator[None]:
     finally:
         for process in working:
             process.kill()
+            process.join()
 
 
 def studied(space: SearchSpace, machine: dse.Machine, folder: Path) -> dse.StudyTables:

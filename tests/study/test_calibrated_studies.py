@@ -61,6 +61,7 @@ def strangers() -> Iterator[None]:
     finally:
         for each in working:
             each.kill()
+            each.join()
 
 
 class Noted(Watcher):
