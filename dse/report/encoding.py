@@ -44,12 +44,14 @@ class Encoding:
         shape: Of points.
         fill: Of points: a dimension of two values.
         looks: ``colour``, ``shape`` and whether it is ``filled``, by the recipe's id.
+        dimensions: All that the recipes differ in and that has few values, those that decide most first.
     """
 
     colour: Channel
     shape: Channel
     fill: Channel
     looks: pd.DataFrame
+    dimensions: tuple[Dimension, ...]
 
 
 def choose_encoding(tables: StudyTables) -> Encoding:
@@ -84,7 +86,7 @@ def choose_encoding(tables: StudyTables) -> Encoding:
         other = next(value for value in filled.order if value != usual)
         fill = Channel(filled.title, ((usual, FILLED), (other, OPEN)))
         looks["filled"] = _values(looks, filled) == usual
-    return Encoding(colour, shape, fill, looks)
+    return Encoding(colour, shape, fill, looks, tuple(ranked))
 
 
 def _assigned(ranked: Sequence[Dimension]) -> tuple[Dimension | None, Dimension | None, Dimension | None]:

@@ -90,6 +90,12 @@ def _in_parts(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]
         yield part
 
 
+def spent_seconds(tables: StudyTables) -> list[float]:
+    """Add up the train seconds that had been spent after each trial, by the stopwatch."""
+    spent = tables.curves.groupby("trial")["measured_seconds"].max()
+    return spent.reindex(sorted(tables.trials["trial"]), fill_value=0.0).cumsum().tolist()
+
+
 def _traded(tables: StudyTables) -> tuple[str, ...]:
     if not tables.front_of_curves:
         return tables.objectives

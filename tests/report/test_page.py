@@ -13,18 +13,21 @@ import pandas as pd
 import pytest
 
 from dse.errors import StudyError
+from dse.evidence.judge import judged
 from dse.record.clock import timed_trial
 from dse.record.published import read_tables
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables, make_tables, write_tables
 from dse.record.timing import Timing
+from dse.report.choices import choice_rows
+from dse.report.encoding import choose_encoding
 from dse.report.page.page import page_html, write_page
 from dse.report.page.tables import MOST_ROWS, front_table, most_telling
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
-SECTIONS = ["The front", "Time saved, accuracy gained", "Curves", "Hypervolume over trials", "Which choices matter",
-            "What failed, and why", "All recipes", "Terms"]  # fmt: skip
+SECTIONS = ["The front", "Time saved, accuracy gained", "Curves", "Hypervolume over training time",
+            "Which choices matter", "What failed, and why", "All recipes", "Terms", "Provenance"]  # fmt: skip
 FOUR = (BASELINE, FASTER, SHARED, SMALL_BATCH)
 
 
@@ -67,7 +70,7 @@ def test_the_answer_is_the_first_line_and_its_caveats_stand_below(small_study: S
     # The answer's row: trial 2 stopped after its third epoch, in half of the baseline's 32 s.
     row = re.search(r'<tr class="answer">(.*?)</tr>', html)
     assert row is not None
-    cells = re.findall(r"<td[^>]*>(.*?)</td>", row.group(1))
+    cells = re.findall(r"<td[^>]*>(?:<a[^>]*>)?(.*?)(?:</a>)?</td>", row.group(1))
     assert (cells[0], cells[2], cells[3]) == ("2", "3", "16.0 s")
     assert "+4.00" in cells[-2]
 
@@ -232,3 +235,33 @@ def test_of_many_recipes_the_tables_show_front_baseline_and_the_most_accurate() 
     trials = [make_trial(i, FOUR[i % 4], [(1.0 + i, 0.5 + i / 2000)], seed=i) for i in range(MOST_ROWS + 20)]
     html = page(make_study(trials))
     assert f"{MOST_ROWS} of {MOST_ROWS + 20} rows; all are in trials.csv." in html
+
+
+def test_which_choices_make_the_front(small_study: StudyTables) -> None:
+    rows = {
+        (row.dimension, row.value): row
+        for row in choice_rows(small_study, choose_encoding(small_study).dimensions)
+    }
+    cycle = rows[
+        "learning rate policy" if ("learning rate policy", "one_cycle") in rows else "policy", "one_cycle"
+    ]
+    assert (cycle.recipes, cycle.front_share, cycle.accuracy, cycle.seconds) == (1, 0.75, 0.97, 16.0)
+    assert sum(row.front_share or 0 for row in rows.values() if row.dimension == cycle.dimension) == 1
+
+
+def test_a_click_on_a_trial_of_a_table_shows_its_card(small_study: StudyTables) -> None:
+    html = page(small_study)
+    assert '<a href="#pin=2.3">2</a>' in html
+    assert '<a href="#pin=0">0</a>' in html
+
+
+def test_the_page_says_how_sure_a_point_is(small_study: StudyTables) -> None:
+    said = data_of(page(judged(small_study)), "study")["judged"]
+    assert len(said) == len(small_study.front)
+    assert all(re.match(r"[a-z ]+, probability [01]\.\d\d", text) for text in said)
+
+
+def test_provenance_lists_the_environment(small_study: StudyTables) -> None:
+    listed = page(small_study).partition("<h2>Provenance</h2>")[2]
+    for fact in ("a processor, 2 threads", "0123abc", "2.9"):
+        assert f"<dd>{fact}</dd>" in listed

@@ -34,6 +34,13 @@ def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
     ]
 
 
+def provenance(tables: StudyTables) -> list[tuple[str, str]]:
+    """List all that was recorded of machine and code, and the versions of packages."""
+    plain = {key: value for key, value in tables.environment.items() if key != "versions"}
+    found = plain | (tables.environment.get("versions") or {})
+    return [(words(str(name)), str(value)) for name, value in found.items() if value is not None]
+
+
 def _data(tables: StudyTables) -> str:
     section = tables.space.get("data")
     name = str(section.get("name", "")) if isinstance(section, dict) else ""

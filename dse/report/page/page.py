@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,8 +19,9 @@ from dse.record.tables import StudyTables, write_view
 from dse.record.timing import Timing
 from dse.report.encoding import Encoding, choose_encoding
 from dse.report.figure_data import CurveData, FrontData, curve_data, front_data
-from dse.report.growth import Growth, volume_growth
-from dse.report.page.facts import study_facts
+from dse.report.growth import Growth, spent_seconds, volume_growth
+from dse.report.page.choices import choices_table
+from dse.report.page.facts import provenance, study_facts
 from dse.report.page.legend import Group, Mark, line_legend, point_legend
 from dse.report.page.plots import growth_plot
 from dse.report.page.study_data import study_data
@@ -72,7 +74,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
     encoding = choose_encoding(tables)
     front, curves, growth = front_data(tables), curve_data(tables), volume_growth(tables)
     study = study_data(tables, encoding, front, curves) if len(tables.points) else None
-    plots = {"growth": json.loads(growth_plot(growth).to_json())} if len(growth.rows) else {}
+    plots = _growth_plots(tables, growth)
     states = tables.trials["state"]
     error, floor = baseline_error(tables), noise_floor_of(tables.environment)
     return (
@@ -99,6 +101,8 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             curves=_curves_view(curves, encoding),
             corner=_corner_text(growth),
             importance=importance_table(tables),
+            choices=choices_table(tables, encoding.dimensions),
+            provenance=provenance(tables),
             failures=failures_table(tables),
             cut_off=[(words(s), n) for s in ("stopped", "interrupted") if (n := int((states == s).sum()))],
             recipes=recipes_table(tables),
@@ -107,6 +111,12 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             plotly=Markup(plotly_js),
         )
     )
+
+
+def _growth_plots(tables: StudyTables, growth: Growth) -> dict[str, Any]:
+    if growth.rows.empty:
+        return {}
+    return {"growth": json.loads(growth_plot(growth, spent_seconds(tables)).to_json())}
 
 
 def _environment() -> Environment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from dse.report.growth import Growth
@@ -11,22 +13,18 @@ FEW_TRIALS = 10
 INK = "var(--ink)"
 
 
-def growth_plot(growth: Growth) -> go.Figure:
-    """Draw the volume of the front after each trial."""
+def growth_plot(growth: Growth, spent: Sequence[float]) -> go.Figure:
+    """Draw the volume of the front over the train seconds that had been spent when a trial ended."""
     figure = _figure(height=300)
     figure.add_scatter(
-        x=growth.rows["trial"],
+        x=spent,
         y=100 * growth.rows["share"],
+        customdata=growth.rows["trial"].tolist(),
         mode="lines+markers" if len(growth.rows) <= FEW_TRIALS else "lines",
         line={"color": INK, "width": 2, "shape": "hv"},
-        hovertemplate="after trial %{x}: %{y:.1f} %<extra></extra>",
+        hovertemplate="after trial %{customdata}, %{x:.3~s} s: %{y:.1f} %<extra></extra>",
     )
-    trials = growth.rows["trial"]
-    figure.update_xaxes(
-        title="trial", tickformat="d", range=[float(trials.min()) - 0.5, float(trials.max()) + 0.5]
-    )
-    if len(trials) <= FEW_TRIALS:
-        figure.update_xaxes(dtick=1)
+    figure.update_xaxes(title="train time of all trials (s)", rangemode="tozero")
     figure.update_yaxes(title="volume (% of that now)", rangemode="tozero")
     return figure
 

@@ -16,7 +16,7 @@ from dse.report.encoding import Encoding, looks
 from dse.report.figure_data import CurveData, FrontData, Span
 from dse.report.page.packing import coded, coded_contents, coded_labels, packed
 from dse.report.recipes import recipe_rows
-from dse.report.wording import PAPER, accuracy_title, axis_title, chosen_on, is_share
+from dse.report.wording import PAPER, accuracy_title, axis_title, chosen_on, is_share, value_text
 from dse.search.volume import objective_corner
 from dse.units import words
 
@@ -61,6 +61,7 @@ def study_data(
         "baseline": _baseline(tables, places),
         "corner": _corner(tables),
         "front": _front(tables, places),
+        "judged": _judged(tables),
         "curves": {
             "seconds": packed(points["train_seconds"], "f4"),
             "accuracy": packed(points["final_accuracy"], "f4"),
@@ -121,6 +122,20 @@ def _answer(tables: StudyTables, places: dict[str, int]) -> list[int] | None:
     if fastest is None or not tables.front_of_curves:
         return None
     return [places[fastest.recipe_id], fastest.epoch]
+
+
+def _judged(tables: StudyTables) -> list[str]:
+    """Say how sure each point of the front is to be on it; empty where nothing is judged."""
+    if tables.evidence is None:
+        return []
+    confidence = f"with a confidence of {100 * tables.evidence.confidence:g} %"
+    found = []
+    for row in tables.front.to_dict("records"):
+        low, high = (value_text("accuracy", row[f"accuracy_{end}"]) for end in ("low", "high"))
+        limits = f"; accuracy {low} to {high} {confidence}" if low and high else ""
+        sure = f"{row['verdict']}, probability {row['p_front']:.2f}{limits}"
+        found.append("" if pd.isna(row["p_front"]) else sure)
+    return found
 
 
 def _baseline(tables: StudyTables, places: dict[str, int]) -> dict[str, Any] | None:

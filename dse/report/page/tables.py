@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -42,6 +42,7 @@ class Cell:
         tag: A remark after the text.
         number: Whether it stands to the right.
         wide: Whether it holds a phrase, which should not break after every word.
+        pin: The stop whose card a click shows, as the page's address names it; empty if there is none.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Cell:
     tag: str = ""
     number: bool = False
     wide: bool = False
+    pin: str = ""
 
     @property
     def sort_key(self) -> str:
@@ -117,7 +119,8 @@ def front_table(tables: StudyTables) -> Table:
     for row in tables.front.to_dict("records"):
         kind = "answer" if answer == (row["recipe_id"], row["epoch"]) else ""
         kind = "baseline" if row["recipe_id"] in baseline else kind
-        cells = {"trial": _whole(row["trial"]), "recipe": _recipe(row, kind)}
+        stop = f"{row['trial']}.{row['epoch']}" if tables.front_of_curves else f"{row['trial']}"
+        cells = {"trial": replace(_whole(row["trial"]), pin=stop), "recipe": _recipe(row, kind)}
         if tables.front_of_curves:
             cells["stop after epoch"] = _whole(row["epoch"])
         cells |= {words(name): _mean(name, row) for name in shown}
@@ -163,9 +166,10 @@ def reproduction_view(tables: StudyTables) -> ReproductionView | None:
 
 def recipes_table(tables: StudyTables) -> Table:
     """Every recipe, by the mean of its runs."""
-    recipes, rows = recipe_rows(tables), []
+    recipes, rows, trained = recipe_rows(tables), [], set(tables.points["recipe_id"])
     for row in most_telling(recipes).to_dict("records"):
-        cells = {"trial": _whole(row["trial"]), "recipe": _recipe(row, _kind(row))}
+        pin = f"{row['trial']}" if row["recipe_id"] in trained else ""
+        cells = {"trial": replace(_whole(row["trial"]), pin=pin), "recipe": _recipe(row, _kind(row))}
         cells |= {"front": Cell("●" if row["on_front"] else "")}
         cells |= {"runs": _whole(row["runs"])}
         cells |= {"not complete": Cell(row["others"])} if (recipes["others"] != "").any() else {}

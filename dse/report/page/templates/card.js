@@ -55,7 +55,7 @@ function plan(recipe) {
   const low = Math.min(...curve);
   return element("div", {class: "sketches"},
     sketch("accuracy", curve.map((share, i) => [(i ? curve[i - 1] : share) - low, share - low]), `${text("share", low)} to ${text("share", Math.max(...curve))} in ${epochs} epoch${epochs > 1 ? "s" : ""}`),
-    sketch("learning rate", shares, rate), sketch("batch size", sizes.map((size) => [size, size]), batch));
+    sketch("learning rate at the ends of epochs", shares, rate), sketch("batch size", sizes.map((size) => [size, size]), batch));
 }
 function runsTable(recipe) {
   const head = ["trial", "seed", "state", "best epoch", "seconds to it", "accuracy"];
@@ -79,6 +79,8 @@ function showCard(pin) {
   }
   const against = compared(pin);
   if (against) facts.push(["against the baseline", against]);
+  const judged = study.judged[study.front.findIndex(([other, after]) => other === recipe && after === epoch)];
+  if (judged) facts.push(["on the front", judged]);
   const name = /^[\w.,:/@+-]+$/.test(study.name) ? study.name : `'${study.name.replaceAll("'", "'\\''")}'`;
   card.append(close, element("h3", {}, label(recipe)),
     element("p", {class: "note"}, stopText(pin) + (recipe === baseline?.recipe ? ", the baseline" : "")

@@ -96,6 +96,7 @@ document.addEventListener("click", (event) => {
   if (!link) return;
   event.preventDefault();
   const [trial, epoch] = link.hash.slice(5).split(".").map(Number), recipe = recipeOfTrial.get(trial);
+  if (recipe === undefined) return;
   update({pin: [recipe, epoch || bestStop(recipe, study.ofCurves ? "accuracy" : state.y)[1]]});
   document.getElementById("card").scrollIntoView({block: "nearest"});
 });

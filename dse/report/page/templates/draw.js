@@ -7,20 +7,21 @@ function coloured(value, style) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, key === "customdata" ? item : coloured(item, style)]));
   return value;
 }
-let drawn = null, shapes = [], key = "";
+let drawn = null, named = [], key = "";
 function draw(state, again = false) {
   drawn = state;
   const view = [state.x, state.y, state.logx, state.logy, state.whole].join(), now = [view, state.runs, state.failures].join();
   if (again || now !== key) {
     const front = frontFigure(state);
-    ({shapes} = front.layout);
-    drawFigure("front", {...front, layout: {...front.layout, shapes: [...shapes, ...rings(state)]}}, view);
-  } else Plotly.relayout("front", {shapes: coloured([...shapes, ...rings(state)], getComputedStyle(document.documentElement))});
+    named = front.layout.annotations;
+    drawFigure("front", {...front, layout: {...front.layout, annotations: [...named, ...frames(state)]}}, view);
+  } else Plotly.relayout("front", {annotations: coloured([...named, ...frames(state)], getComputedStyle(document.documentElement))});
   key = now;
   drawInSight("curves", () => drawFigure("curves", curvesFigure(drawn), drawn.whole));
   if (plots.growth && (again || !document.getElementById("growth").dataset.heard)) drawInSight("growth", () => drawFigure("growth", plots.growth, 0));
 }
-// What is below the screen is drawn when it comes near, or is printed.
+// Of a large study what is below the screen is drawn when it comes near, or is printed.
+const FEW_RECIPES = 1000;
 const inSight = new Set(), waiting = new Map();
 const sight = new IntersectionObserver((entries) => {
   for (const {target, isIntersecting} of entries) {
@@ -30,7 +31,7 @@ const sight = new IntersectionObserver((entries) => {
 }, {rootMargin: "400px"});
 for (const id of ["curves", "growth"]) if (document.getElementById(id)) sight.observe(document.getElementById(id));
 function drawInSight(id, make) {
-  if (inSight.has(id)) make();
+  if (count <= FEW_RECIPES || inSight.has(id)) make();
   else waiting.set(id, make);
 }
 function drawWaiting(id) {

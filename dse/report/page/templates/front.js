@@ -68,6 +68,7 @@ function markers(stops, x, y, size, more = {}) {
     x: stops.map((stop) => value(x, ...stop)), y: stops.map((stop) => scaled(y, value(y, ...stop))),
     customdata: stops, hovertext: stops.map(card), hoverinfo: "text",
     marker: {
+      opacity: 1,  // plotly's own, where sizes differ, is pale
       color: stops.map(([recipe]) => look(recipe)[0]), symbol: stops.map(([recipe]) => look(recipe)[1]),
       size: stops.map(([recipe]) => recipe === baseline?.recipe ? Math.max(size, 12) : size), line: {width: size > 8 ? 2 : 1.3},
     }, ...more,
@@ -148,13 +149,14 @@ function frontFigure(state) {
       line: {color: FAINT, width: 1.8, dash: "dot", shape}});
   }
   data.push({...steps, x: shown.line.map((point) => point.x), y: shown.line.map((point) => scaled(y, point.y)), line: {color: INK, width: 1.5, shape}});
-  if (several.length) data.push(bars(several.length > MOST_BARS ? shown.top : several, x, y));
+  const span = shown.usual && !state.whole ? study.spans.front.map((end) => scaled(y, end)) : null;
+  const inside = (number) => !span || number >= span[0];
+  const spread = several.filter((stop) => inside(scaled(y, value(y, ...stop))));  // bars of others would cross the figure
+  if (spread.length) data.push(bars(spread.length > MOST_BARS ? shown.top : spread, x, y));
   if (state.runs) data.push(singleRuns(x, y, (word) => word === "complete", "circle", 4));
   if (state.failures) data.push(singleRuns(x, y, (word) => word !== "complete", "x-thin-open", 8));
   data.push(markers(shown.others, x, y, 7), markers(shown.top, x, y, 12, {text: numbered(shown.top)}));
   const all = [...shown.others, ...shown.top];
-  const span = shown.usual && !state.whole ? study.spans.front.map((end) => scaled(y, end)) : null;
-  const inside = (number) => !span || number >= span[0];
   const bases = baseline ? [[baseline.recipe, study.ofCurves ? baseline.epoch : 0]] : [];
   const xs = [...all, ...bases].filter((stop) => inside(scaled(y, value(y, ...stop)))).map((stop) => value(x, ...stop));
   const xaxis = axisOf(x, xs, state.logx);
@@ -177,13 +179,13 @@ function frontFigure(state) {
   if (shown.usual && study.ofCurves && kneeStop) named(kneeStop, "knee", true);
   return {data, layout, shown};
 }
-// Rings around what is pinned, chosen and walked to; as shapes they change without the figure being drawn again.
-function rings(state) {
-  const {x, y} = state;
-  return [[state.pin, 12, 2.5], [state.chosen, 9.5, 1.5], [state.cursor, 15, 1]]
+// Frames around what is pinned, chosen and walked to; as annotations they change without the figure being drawn again.
+function frames(state) {
+  const {x, y} = state, place = (number, logarithmic) => logarithmic ? Math.log10(number) : number;
+  return [[state.pin, 22, 2.5], [state.chosen, 17, 1.5], [state.cursor, 28, 1]]
     .filter(([stop]) => stop && Number.isFinite(value(x, ...stop) + value(y, ...stop)))
-    .map(([stop, radius, width]) => ({type: "circle", xsizemode: "pixel", ysizemode: "pixel", x0: -radius, x1: radius, y0: -radius, y1: radius,
-      xanchor: value(x, ...stop), yanchor: scaled(y, value(y, ...stop)), line: {color: INK, width}}));
+    .map(([stop, size, borderwidth]) => ({text: " ", showarrow: false, width: size, height: size, borderwidth, borderpad: 0, bordercolor: INK,
+      x: place(value(x, ...stop), state.logx), y: place(scaled(y, value(y, ...stop)), state.logy), xanchor: "center", yanchor: "middle"}));
 }
 function layoutOf(height) {
   return {height, showlegend: false, margin: {l: 64, r: 16, t: 12, b: 52}, hovermode: "closest", dragmode: "zoom", hoverlabel: {align: "left"}};
