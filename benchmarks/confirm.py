@@ -50,11 +50,12 @@ class World:
         runs = self.recipes[recipe_id]
         near = sorted(self.recipes.values(), key=lambda each: abs(_log_error(each) - _log_error(runs)))[:5]
         donor = near[self.rng.integers(len(near))]
-        sign, s = self.rng.choice([-1.0, 1.0]), self.rng.integers(donor.seeds)
-        scale = np.sqrt(donor.seeds / (donor.seeds - 1)) * sign
+        s, scale = self.rng.integers(donor.seeds), np.sqrt(donor.seeds / (donor.seeds - 1))
         length = min(len(donor.seconds), len(runs.seconds))
-        ratio = (1 - runs.accuracies[:length]) / np.maximum(1 - donor.accuracies[:length], 1e-9)
-        deviation = scale * np.minimum(ratio, 2) * (donor.best_SE[s] - donor.accuracies)[:length]
+        # Errors, as factors: a run that failed to learn in its first epoch makes no other one perfect.
+        logs = np.log(np.clip(1 - donor.best_SE[:, :length], 1e-4, 1))
+        deviation = scale * (logs[s] - logs.mean(axis=0))
+        errors = np.minimum.accumulate(np.clip(1 - runs.accuracies[:length], 1e-4, 1) * np.exp(deviation))
         pace = np.exp(scale * np.log(donor.seconds_SE[s, -1] / donor.seconds[-1]))
         rows = [
             dataclasses.replace(
@@ -62,9 +63,7 @@ class World:
                 train_seconds=float(pace * seconds),
                 validation_accuracy=float(np.clip(accuracy, 0, 1)),
             )
-            for row, seconds, accuracy in zip(
-                runs.first.run.curve, runs.seconds, runs.accuracies[:length] + deviation, strict=False
-            )
+            for row, seconds, accuracy in zip(runs.first.run.curve, runs.seconds, 1 - errors, strict=False)
         ]
         trial = dataclasses.replace(
             runs.first,
