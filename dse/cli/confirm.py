@@ -25,6 +25,7 @@ class ConfirmOptions(MachineOptions):
     confidence: float
     margin: float | None
     width: float | None
+    fewest: int
     workers: int | None
 
 
@@ -64,6 +65,15 @@ class ConfirmOptions(MachineOptions):
     help="The answer is open until its interval is no wider, as in 0.1. [default: until it is sure whether it saves "
     "time]",
 )
+@click.option(
+    "--fewest",
+    type=click.IntRange(min=2),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Fresh runs of the answer's recipe and of the baseline before anything is said of them; more make the "
+    "answer's interval narrower, and its recipe less picked by luck.",
+)
 @machine_options
 @click.option(
     "--workers",
@@ -97,7 +107,9 @@ def confirm(study: str, **options: Unpack[ConfirmOptions]) -> None:
 
     folder = find_study(study, options["results"])
     margin, budget = options["margin"], options["budget"]
-    aim = Aim(options["confidence"], None if margin is None else margin / 100, options["width"])
+    aim = Aim(
+        options["confidence"], None if margin is None else margin / 100, options["width"], options["fewest"]
+    )
     effort = Effort(options["trials"], None if budget is None else parse_duration(budget))
 
     space = confirmable(folder)

@@ -35,12 +35,15 @@ class Aim:
         margin: Accuracy that a point may lack to the front and still be tied with it; None for one standard error of
             the baseline's accuracy.
         width: The answer's interval is to be no wider; None if any will do.
+        fewest: Fresh runs of the answer's recipe and of the baseline before anything is said of them. With two, the
+            recipe is still picked by them in part.
         draws: How many times all is drawn for each decision.
     """
 
     confidence: float = 0.9
     margin: float | None = None
     width: float | None = None
+    fewest: int = FEWEST
     draws: int = 1_000
 
 
@@ -82,11 +85,11 @@ def next_run(studied: Studied, fresh: Mapping[str, int], aim: Aim) -> Next:
         return Next(None, "No run of the baseline is complete, and everything is compared with it.")
     if named is not None:
         pair = sorted((baseline.recipe_id, named.recipe_id), key=lambda each: fresh.get(each, 0))
-        if fresh.get(pair[0], 0) < FEWEST:
+        if fresh.get(pair[0], 0) < aim.fewest:
             had = " and ".join(str(fresh.get(each.recipe_id, 0)) for each in (named, baseline))
             return Next(
                 pair[0],
-                f"The answer is open: its recipe and the baseline have {had} of {FEWEST} fresh runs.",
+                f"The answer is open: its recipe and the baseline have {had} of {aim.fewest} fresh runs.",
             )
     question = _Question(Sample.of(studied), studied, fresh, aim)
     return question.answer() or question.front()

@@ -89,6 +89,13 @@ def test_the_answers_recipe_and_the_baseline_come_first() -> None:
     assert Counter(first) == {BASELINE.id: 2, FAST.id: 2}
 
 
+def test_the_answer_may_be_asked_for_more_runs_first() -> None:
+    study = lab((FAST, 2.0, (0.90, 0.97)), (SLOW, 30.0, (0.7, 0.8)))
+    for _ in range(8):
+        study.train(str(next_run(study.studied, study.fresh, Aim(fewest=4, draws=400)).recipe_id))
+    assert study.fresh == Counter({BASELINE.id: 4, FAST.id: 4})
+
+
 def test_it_ends_when_nothing_is_open_and_leaves_what_decides_nothing_alone() -> None:
     study = lab((FAST, 2.0, (0.90, 0.97)), (SLOW, 30.0, (0.7, 0.8)))
     assert study.confirm() == "Nothing is open at 90 % that more seeds settle."
