@@ -44,6 +44,20 @@ def test_the_published_tables(table: str, share: float, seeds: int) -> None:
     assert any("best epoch is its last" in caveat for caveat in answer.caveats)
 
 
+@pytest.mark.parametrize(
+    ("table", "share", "low", "high"),
+    [("mnist-answer", 0.097, 0.06, 0.13), ("mnist-paper-small", 0.643, 0.57, 0.71)],
+)
+def test_the_published_answers_have_their_intervals(
+    table: str, share: float, low: float, high: float
+) -> None:
+    answer = load_study(ROOT / "results" / table).answer
+    assert answer.share == pytest.approx(share, abs=0.0005)
+    assert answer.interval is not None
+    assert (answer.interval.low, answer.interval.high) == pytest.approx((low, high), abs=0.005)
+    assert answer.interval.saves_time > 0.95
+
+
 def test_one_lucky_seed_does_not_stand_for_its_recipe() -> None:
     lucky = [
         make_trial(1 + seed, FASTER, [(5, accuracy)], seed=seed)

@@ -145,9 +145,10 @@ def legends_below(figure: Figure, groups: Sequence[tuple[str, Sequence[Line2D]]]
 
 
 def legend_above(axes: Axes, lines: Sequence[Artist]) -> None:
-    """Explain the lines in a row above the axes."""
+    """Explain the lines in rows above the axes."""
+    in_a_row = len(lines) if len(lines) <= 3 else 2  # a column's width holds no more than three
     axes.legend(
-        handles=list(lines), loc="lower left", bbox_to_anchor=(0, 1), ncols=max(len(lines), 1), frameon=False,
+        handles=list(lines), loc="lower left", bbox_to_anchor=(0, 1), ncols=max(in_a_row, 1), frameon=False,
         borderaxespad=0.2, borderpad=0, handlelength=2, handletextpad=0.5, columnspacing=1.4,
     )  # fmt: skip
 
