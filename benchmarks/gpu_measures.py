@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from functools import cached_property
 from multiprocessing.connection import Connection
 from typing import Any
@@ -198,7 +197,7 @@ class Bench:
             nonlocal setup_seconds
             if not curve:
                 setup_seconds = time.perf_counter() - started - row.train_seconds - row.eval_seconds
-            curve.append(asdict(row))
+            curve.append(row.as_dict())
             tell(so_far("stopped"))
             if target is not None and row.test_accuracy >= target:
                 raise _TargetReached

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
+from dse.errors import RecipeError
 from dse.recipe.kinds import reference_kind
 from dse.recipe.plan import Plan
 from dse.record.calibration import Calibration, Floats, Measured, Wanted, lacking
@@ -62,7 +64,8 @@ class Reading:
 def by_clock(study: optuna.Study, trials: Sequence[Trial]) -> Reading:
     """Time trials, read by the stopwatch, by the study's clock.
 
-    If the clock is to be calibrated and some run is not, all are by the stopwatch: two clocks do not share a front.
+    If the clock is to be calibrated and some run is not, all are by the stopwatch: two clocks do not share a front. So
+    it is while the package is missing that makes a recipe's schedule.
     """
     calibration = stored_calibration(study)
     environment = study.user_attrs.get("environment", {})
@@ -75,7 +78,9 @@ def by_clock(study: optuna.Study, trials: Sequence[Trial]) -> Reading:
     known: dict[str, tuple[Floats, float] | None] = {}
     for trial in trials:
         if trial.recipe.id not in known:
-            known[trial.recipe.id] = _of_plan(calibration, space.plan(trial.recipe))
+            known[trial.recipe.id] = None
+            with suppress(RecipeError):  # made by a package that is not here
+                known[trial.recipe.id] = _of_plan(calibration, space.plan(trial.recipe))
     if any(known[trial.recipe.id] is None and trial.run.curve for trial in trials):
         clock = Timing.MEASURED
     timed = [

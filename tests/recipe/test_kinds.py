@@ -34,7 +34,7 @@ def test_the_steps_of_all_kinds_pass_over_every_image_once_an_epoch(
     counts = kind_steps(plan)
     assert (sum(each.steps for each in counts) == plan.steps).all()
     assert (sum(each.steps * each.kind.batch_size for each in counts) == images).all()
-    assert {each.kind.batch_size for each in counts} == plan.step_sizes
+    assert {each.kind.batch_size for each in counts} <= plan.step_sizes  # a size may have no whole step
 
 
 def test_a_batch_that_changes_within_a_run_is_several_kinds() -> None:

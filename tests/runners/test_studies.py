@@ -146,7 +146,7 @@ def test_a_killed_workers_trial_resumes_with_the_same_curve(tmp_path: Path) -> N
     assert 2 <= len(cut_off) <= 4
     assert any(trial.run.resumed_epochs for trial in killed if trial.attempt == 2)
     tables = dse.load_study(tmp_path / "s")
-    assert "Up to 2 runs are trained at once" in tables.answer.caveats[0]
+    assert "Seconds are calibrated" in tables.answer.caveats[0]
     assert not children()
     assert not (tmp_path / "s" / ".checkpoints").exists()
 
