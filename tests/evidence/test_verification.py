@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from dse.errors import StudyError
-from dse.evidence.verification import Claim, Found, Spread, accuracy_spread, draw_claims, judge, verdict_text
+from dse.evidence.verification import (
+    BETWEEN_CALIBRATIONS,
+    Claim,
+    Found,
+    Spread,
+    accuracy_spread,
+    draw_claims,
+    judge,
+    verdict_text,
+)
 from dse.recipe.recipe import Recipe
 from tests.evidence.test_reproduction import study
 
@@ -93,6 +102,7 @@ def test_what_nothing_is_known_of_is_not_judged() -> None:
 
 def test_a_sound_study_passes_as_often_as_is_said() -> None:
     random, passed, checks = np.random.default_rng(0), 0, 6
+    error = math.hypot(0.01, BETWEEN_CALIBRATIONS)
     for _ in range(2_000):
         sd, freedom, seeds = 0.002, 12, 3
         seen = sd * math.sqrt(random.chisquare(freedom) / freedom)
@@ -103,10 +113,10 @@ def test_a_sound_study_passes_as_often_as_is_said() -> None:
                 accuracy=0.98 + sd / math.sqrt(seeds) * random.standard_normal(),
                 seeds=seeds,
                 spread=Spread(seen, freedom),
-                time_ratio=0.25 * math.exp(0.01 * random.standard_normal()),
+                time_ratio=0.25 * math.exp(error * random.standard_normal()),
             )
             here = found(
-                0.98 + sd * random.standard_normal(), 0.25 * math.exp(0.01 * random.standard_normal())
+                0.98 + sd * random.standard_normal(), 0.25 * math.exp(error * random.standard_normal())
             )
             holds &= judge(claim, here, checks).holds
         passed += holds
