@@ -12,16 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dse.api import Start as Start
-    from dse.api import calibrate_space as calibrate_space
-    from dse.api import calibrate_study as calibrate_study
-    from dse.api import confirm as confirm
-    from dse.api import explore as explore
-    from dse.api import find_rate as find_rate
-    from dse.api import replay_study as replay_study
-    from dse.api import train as train
-    from dse.api import verify_study as verify_study
-    from dse.api import write_views as write_views
+    from dse.api.calibrating import calibrate_space as calibrate_space
+    from dse.api.calibrating import calibrate_study as calibrate_study
+    from dse.api.exploring import Start as Start
+    from dse.api.exploring import confirm as confirm
+    from dse.api.exploring import explore as explore
+    from dse.api.studies import replay_study as replay_study
+    from dse.api.studies import verify_study as verify_study
+    from dse.api.studies import write_views as write_views
+    from dse.api.training import find_rate as find_rate
+    from dse.api.training import train as train
     from dse.data.choice import DataChoice as DataChoice
     from dse.data.datasets import find_dataset as find_dataset
     from dse.decision.comparison import StudyComparison as StudyComparison
@@ -79,10 +79,10 @@ if TYPE_CHECKING:
 
 # The same list for when the program runs: where the public names live.
 _NAMES = {
-    "dse.api": (
-        *("Start", "calibrate_space", "calibrate_study", "confirm", "explore", "find_rate"),
-        *("replay_study", "train", "verify_study", "write_views"),
-    ),
+    "dse.api.calibrating": ("calibrate_space", "calibrate_study"),
+    "dse.api.exploring": ("Start", "confirm", "explore"),
+    "dse.api.studies": ("replay_study", "verify_study", "write_views"),
+    "dse.api.training": ("find_rate", "train"),
     "dse.data.choice": ("DataChoice",),
     "dse.data.datasets": ("find_dataset",),
     "dse.decision.comparison": ("StudyComparison", "compare_studies"),
