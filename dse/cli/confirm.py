@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 from typing_extensions import Unpack
 
-from dse.cli.options import MachineOptions, duration, machine, machine_options, results_option, study_argument
+from dse.cli.options import (
+    MachineOptions,
+    duration,
+    machine,
+    machine_options,
+    results_option,
+    study_argument,
+    workers_option,
+)
 from dse.cli.running import AtWork, reported
 from dse.cli.terminal import console
 
@@ -75,12 +83,7 @@ class ConfirmOptions(MachineOptions):
     "answer's interval narrower, and its recipe less picked by luck.",
 )
 @machine_options
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Train N runs at once, as `dse explore` does. [default: 1]",
-)
+@workers_option
 def confirm(study: str, **options: Unpack[ConfirmOptions]) -> None:
     """Train again, with fresh seeds, what decides a study's answer and front.
 

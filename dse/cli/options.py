@@ -84,6 +84,12 @@ protocol_option = click.option(
     show_default=True,
     help="holdout: a validation split chooses the best epoch; paper: the test set does.",
 )
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train N runs at once, as `dse explore` does. [default: 1]",
+)
 study_argument = click.argument("study", shell_complete=study_names)
 recipe_argument = click.argument("recipe", shell_complete=recipe_names)
 

@@ -17,6 +17,7 @@ from dse.cli.options import (
     print_json,
     protocol_option,
     results_option,
+    workers_option,
 )
 from dse.cli.running import AtWork, check_any_complete, reported
 from dse.cli.terminal import console, plain_table
@@ -86,12 +87,7 @@ class ReproduceOptions(MachineOptions):
 )
 @results_option
 @machine_options
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Train N trials at once, as `dse explore` does. [default: 1]",
-)
+@workers_option
 @json_option
 def reproduce(what: str, **options: Unpack[ReproduceOptions]) -> None:
     """Train the rows of the paper's table of results, and say which of its effects show.
