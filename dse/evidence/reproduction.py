@@ -157,12 +157,15 @@ class _Compared:
         values = _floats(self.ours["test_accuracy"])
         share = float(values.mean())
         images = share * (1 - share) / _test_images(self.tables)
-        return welch(values, np.zeros(2), images)
+        found = welch(values, np.zeros(2), images)
+        # Where some seeds stay at chance, t's limits lie beyond what a share can be.
+        return Interval(found.value, *np.clip([found.low, found.high], 0.0, 1.0).tolist())
 
     @property
     def accuracy_gain(self) -> Interval:
         ours, baseline = (_floats(runs["test_accuracy"]) for runs in (self.ours, self.baseline))
-        return welch(ours, baseline, self._images_variance)
+        found = welch(ours, baseline, self._images_variance)
+        return Interval(found.value, *np.clip([found.low, found.high], -1.0, 1.0).tolist())
 
     @property
     def time_to_best(self) -> Interval:

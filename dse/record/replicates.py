@@ -117,7 +117,10 @@ def spread(values_SE: Floats) -> Floats:
     array([1.41421356, 0.        ])
     """
     seeds, epochs = values_SE.shape
-    deviations: Floats = values_SE.std(axis=0, ddof=1) if seeds > 1 else np.full(epochs, np.nan)
+    if seeds == 1:
+        return np.full(epochs, np.nan)
+    # Equal values have a rounded mean: calibrated seconds would spread by 1e-15.
+    deviations: Floats = np.where(np.ptp(values_SE, axis=0) > 0, values_SE.std(axis=0, ddof=1), 0.0)
     return deviations
 
 
