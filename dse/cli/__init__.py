@@ -19,6 +19,7 @@ from dse.cli.compare import compare
 from dse.cli.completion import completing, completion
 from dse.cli.confirm import confirm
 from dse.cli.explore import explore
+from dse.cli.figures import figures
 from dse.cli.options import COMMAND_LINE
 from dse.cli.page import open_page, report
 from dse.cli.pick import pick
@@ -91,7 +92,7 @@ def commands() -> None:
 
 for command in (
     *(explore, confirm, reproduce, train, plan),
-    *(studies, trials, front, pick, compare, recipe, open_page, report, verify, replay),
+    *(studies, trials, front, pick, compare, recipe, open_page, report, figures, verify, replay),
     *(spaces, datasets, bench, calibrate, completion),
 ):
     commands.add_command(command)

@@ -92,9 +92,9 @@ def plan(recipe: str, **options: Unpack[PlanOptions]) -> None:
     if options["rates"] is not None:
         _write_rates(options["rates"], compiled)
     if options["plot"] is not None:
-        from dse.report.figures.plan_figure import write_plan_figure
+        from dse.report.figures.plans import write_plan
 
-        write_plan_figure(compiled, options["plot"])
+        write_plan(compiled, options["plot"])
     if options["as_json"]:
         print_json(
             {

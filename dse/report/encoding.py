@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from dse.report.recipes import recipe_rows
 # Blue, amber, green and purple stay apart for the three kinds of colour blindness; on white and on near-black each has
 # a contrast of 3 : 1 at least (WCAG 2.2, 1.4.11).
 COLOURS = ("#0072B2", "#C27A00", "#009E73", "#B4438A", "#8A6A48", "#2E9BD6", "#888888")
+# For print the same hues, their lightness spread so far that grey tells the first four apart.
+INKS = dict(
+    zip(COLOURS, ("#00497A", "#E6A021", "#1E9C77", "#A5407F", "#6B5136", "#7CC4EC", "#9A9A9A"), strict=True)
+)
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon")
 FEWEST_RECIPES = 8
 FILLED, OPEN = "filled", "open"
@@ -118,6 +123,14 @@ def _share(dimension: Dimension, ranks: pd.DataFrame) -> float:
         else:
             shares.append(0.0)
     return max(0.0, float(np.mean(shares)))
+
+
+def on_paper(encoding: Encoding) -> Encoding:
+    """Give an encoding the colours of print."""
+    colour = encoding.colour
+    signs = tuple((value, INKS[sign]) for value, sign in colour.signs)
+    printed = encoding.looks.assign(colour=encoding.looks["colour"].map(INKS))
+    return dataclasses.replace(encoding, colour=Channel(colour.title, signs), looks=printed)
 
 
 def looks(rows: pd.DataFrame, encoding: Encoding) -> pd.DataFrame:

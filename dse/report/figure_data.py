@@ -13,12 +13,13 @@ from dse.pareto import front_mask
 from dse.record.clock import clock_of
 from dse.record.front import front_columns
 from dse.record.objectives import accuracy_objective, directions, time_objective
+from dse.record.replicates import spread
 from dse.record.tables import StudyTables
 from dse.record.timing import Timing
 from dse.report.recipes import recipe_rows
 
 CURVE_COLUMNS = [
-    *("trial", "recipe_id", "epoch", "batch_size", "train_seconds", "accuracy"),
+    *("trial", "recipe_id", "epoch", "batch_size", "train_seconds", "accuracy", "accuracy_sd"),
     *("on_front", "is_baseline"),
 ]
 FEW_CURVES = 3
@@ -235,7 +236,7 @@ class CurveData:
     """Accuracy against train seconds, epoch by epoch: of each recipe the mean over its seeds.
 
     Attributes:
-        rows: One row a recipe and epoch: ``CURVE_COLUMNS``.
+        rows: One row a recipe and epoch: ``CURVE_COLUMNS``; ``accuracy_sd`` is missing for a single seed.
         span: Stretch of the accuracy axis that is shown at first.
         clock: What seconds are measured by.
     """
@@ -252,6 +253,8 @@ def curve_data(tables: StudyTables) -> CurveData:
     rows = _marked(tables, tables.points).assign(
         accuracy=tables.points["final_accuracy"].astype(float),
         train_seconds=tables.points["train_seconds"].astype(float),
+        # In the order of the points, that of the recipes.
+        accuracy_sd=np.concatenate([spread(runs.accuracies_SE) for runs in tables.recipes.values()]),
     )
     rows = rows.merge(tables.curves[["trial", "epoch", "batch_size"]], on=["trial", "epoch"], how="left")
     rows = rows.loc[rows["train_seconds"] > 0, CURVE_COLUMNS].reset_index(drop=True)
@@ -266,3 +269,27 @@ def curve_data(tables: StudyTables) -> CurveData:
 def pale_opacity(rows: pd.DataFrame) -> float:
     """Choose how pale the curves off the front are: the paler the more there are, so that none hides the front."""
     return min(0.35, max(0.08, 14 / max(rows["trial"].nunique(), 1)))
+
+
+@dataclass(frozen=True)
+class BestData:
+    """Best accuracy and the epoch that has it, of each recipe the mean over its runs.
+
+    Attributes:
+        points: One row a recipe: ``recipe_id``, ``x`` (the epoch), ``y`` with their deviations ``x_sd`` and ``y_sd``,
+            ``on_front`` and ``is_baseline``, among others.
+        baseline: The baseline's; None if it trained no epoch.
+        span: Stretch of the accuracy axis that is shown at first.
+    """
+
+    points: pd.DataFrame
+    baseline: Place | None
+    span: Span
+
+
+def best_data(tables: StudyTables) -> BestData:
+    """Give the best epoch of each recipe's runs."""
+    points = _placed(_marked(tables, recipe_rows(tables)), "best_epoch", "accuracy")
+    ours = points[points["is_baseline"]]
+    baseline = Place(float(ours["x"].iloc[0]), float(ours["y"].iloc[0])) if len(ours) else None
+    return BestData(points, baseline, front_span(points["y"], baseline))

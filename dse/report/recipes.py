@@ -18,13 +18,13 @@ def recipe_rows(tables: StudyTables) -> pd.DataFrame:
 
     Returns:
         Recipe columns of its first trial, ``runs``, ``complete`` (how many of them are), ``others`` (the states of
-        those that are not, in words), the objectives and ``test_accuracy`` with their standard deviations
-        (``<name>_sd``; empty for a single run), ``on_front``, ``is_baseline``.
+        those that are not, in words), the objectives, ``test_accuracy`` and ``best_epoch`` with their standard
+        deviations (``<name>_sd``; empty for a single run), ``on_front``, ``is_baseline``.
     """
     trials = tables.trials.assign(is_complete=tables.trials["state"] == "complete")
     some_complete = trials.groupby("recipe_id")["is_complete"].transform("any")
     judged = trials[trials["is_complete"] | ~some_complete]
-    measured = [*OBJECTIVES, "test_accuracy"]
+    measured = [*OBJECTIVES, "test_accuracy", "best_epoch"]
     values = judged[["recipe_id", *measured]].astype(dict.fromkeys(measured, float)).groupby("recipe_id")
     rows = trials.drop_duplicates("recipe_id").drop(columns=measured).set_index("recipe_id")
     grouped = trials.groupby("recipe_id")

@@ -12,6 +12,7 @@ from dse.record.tables import StudyTables
 from dse.report.figure_data import (
     Place,
     Span,
+    best_data,
     curve_data,
     front_axes,
     front_data,
@@ -112,6 +113,24 @@ def test_curves_have_a_row_an_epoch_of_each_recipe_and_know_the_front(small_stud
     assert set(rows.loc[rows["on_front"], "trial"]) == {2, 3}
     assert set(rows.loc[rows["is_baseline"], "trial"]) == {0}
     assert rows.loc[rows["trial"] == 0, "accuracy"].tolist() == pytest.approx([0.81, 0.91, 0.92])
+
+
+def test_curves_spread_by_the_accuracies_of_their_seeds(small_study: StudyTables) -> None:
+    rows = curve_data(small_study).rows.set_index("trial")
+    # 80 and 82, 92 and 90, 90 and 94 %.
+    assert rows.loc[0, "accuracy_sd"].tolist() == pytest.approx([0.0002**0.5, 0.0002**0.5, 0.0008**0.5])
+    assert rows.loc[2, "accuracy_sd"].isna().all()
+
+
+def test_the_best_epoch_is_the_mean_of_the_runs_own(small_study: StudyTables) -> None:
+    data = best_data(small_study)
+    points = data.points.set_index("trial")
+    # The baseline's seeds are best in their second and third epoch, at 92 and 94 %.
+    assert points.loc[0, ["x", "x_sd", "y", "y_sd"]].tolist() == pytest.approx(
+        [2.5, 0.5**0.5, 0.93, 0.0002**0.5]
+    )
+    assert points.loc[2, ["x", "y"]].tolist() == [3.0, 0.97]
+    assert data.baseline == Place(2.5, pytest.approx(0.93))
 
 
 def test_failures_are_what_failed_and_not_what_was_stopped_or_interrupted() -> None:

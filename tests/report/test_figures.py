@@ -13,7 +13,8 @@ from dse.record.tables import StudyTables
 from dse.report.figures.figures import make_figures, write_figures
 from tests.fakes import BASELINE, make_study, make_trial
 
-NAMES = [f"{name}.{ending}" for name in ("front", "front_3d", "curves") for ending in ("png", "svg", "pdf")]
+FIGURES = ("front", "front_3d", "curves", "best", "hypervolume", "plan")
+NAMES = [f"{name}.{ending}" for name in FIGURES for ending in ("png", "svg", "pdf")]
 
 
 def test_the_same_study_gives_the_same_files(small_study: StudyTables, tmp_path: Path) -> None:

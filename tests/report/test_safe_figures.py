@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from dse.errors import StudyError
-from dse.report.figures.figures import save_figures, write_figures
+from dse.report.figures.figures import write_figures
+from dse.report.figures.saving import save_figures
 from tests.fakes import small_study
 
 

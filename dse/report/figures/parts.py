@@ -1,7 +1,8 @@
-"""What the figures drawn by matplotlib share: markers, log ticks, legends."""
+"""What the figures drawn by matplotlib share: their size, log ticks, legends."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +13,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dse.report.encoding import FILLED, SHAPES, Channel, Encoding
+from dse.report.figures.paper import COLUMN, WIDTHS
 from dse.report.ticks import log_ticks, tick_text
 from dse.units import words
 
@@ -32,10 +35,10 @@ MARKERS = {
 # Shapes of the same nominal size do not look equally large.
 SCALES = {"square": 0.9, "diamond": 0.85, "star": 1.35, "pentagon": 1.1, "hexagon": 1.1}
 GREY = "#555555"
-COLUMN_WIDTH = 3.5
-ENTRY_HEIGHT = 0.128
-LONGEST_ENTRY = 24
+LONGEST_ENTRY = 40
 LONGEST_TITLE = 20
+# In inches: between anything and the figure's edge, between two legends, and of a legend's line.
+EDGE, LEAST_GAP, WIDEST_LINE = 0.03, 0.1, 1.1
 
 
 def log_x_axis(axes: Axes, values: pd.Series) -> None:
@@ -86,11 +89,6 @@ def colour_lines(encoding: Encoding) -> tuple[str, list[Line2D]]:
     ]
 
 
-def most_entries(encoding: Encoding) -> int:
-    """Count the entries of the longest legend."""
-    return max(len(channel.signs) for channel in (encoding.colour, encoding.shape, encoding.fill))
-
-
 def _short_title(channel: Channel) -> str:
     """Leave out the block where the key alone is long enough for a column's width."""
     title = channel.title
@@ -111,42 +109,62 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_ENTRY else text[: LONGEST_ENTRY - 1] + "…"
 
 
-def figure_with_legend(height: float, entries: int) -> Figure:
-    """Make a figure as wide as a column, with room for a legend of this many entries below the axes."""
-    below = ENTRY_HEIGHT * (entries + 1) + 0.06
-    total = height + below
-    figure = Figure(figsize=(COLUMN_WIDTH, total))
-    figure.set_layout_engine(
-        ConstrainedLayoutEngine(rect=(0, below / total, 1, height / total), w_pad=0.03, h_pad=0.03)
-    )
+def figure_of(width: float, height: float) -> Figure:
+    """Make a figure for axes so high in a column's width, in inches; higher in a wider one, though not as much."""
+    figure = Figure(figsize=(width, height * math.sqrt(width / WIDTHS[COLUMN])))
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=EDGE, h_pad=EDGE))
     return figure
 
 
-def legends_below(figure: Figure, groups: Sequence[tuple[str, Sequence[Line2D]]]) -> None:
-    """Put the legends side by side below the axes, where they hide no point."""
-    shown = [(title, list(handles)) for title, handles in groups if handles]
-    if not shown:
-        return
-    top = (ENTRY_HEIGHT * (max(len(handles) for _, handles in shown) + 1) + 0.04) / figure.get_figheight()
-    # Columns as wide as their longest entry, spread over the figure's width.
-    widths = [
-        max(len(title), *(len(str(handle.get_label())) + 3 for handle in handles)) for title, handles in shown
-    ]
-    left = 0.0
-    for (title, handles), width in zip(shown, widths, strict=True):
-        legend = figure.legend(
-            handles=handles, title=title, loc="upper left", bbox_to_anchor=(0.03 + 0.97 * left, top),
-            frameon=False, alignment="left", handletextpad=0.3, borderaxespad=0, borderpad=0.2,
-            labelspacing=0.3, handlelength=1.2,
-        )  # fmt: skip
+def legends_below(figure: Figure, groups: Sequence[tuple[str, Sequence[Artist]]]) -> float:
+    """Put legends side by side below the axes, where they hide no point, in as many rows as the width asks for.
+
+    The figure grows by their height. Called before axes are placed by hand: it gives the share of the height that
+    the legends take.
+    """
+    legends = [
+        figure.legend(
+            handles=list(handles), title=title or None, loc="upper left", frameon=False, alignment="left",
+            handletextpad=0.4, borderaxespad=0, borderpad=0.2, labelspacing=0.3, handlelength=1.2,
+        )
+        for title, handles in groups if handles
+    ]  # fmt: skip
+    width, height = figure.get_size_inches()
+    rows: list[list[tuple[Legend, float, float]]] = []
+    left = math.inf
+    for legend in legends:
         legend.set_in_layout(False)
         legend.get_title().set_color(GREY)
-        left += width / sum(widths)
+        box = legend.get_window_extent()
+        wide, high = box.width / figure.dpi, box.height / figure.dpi
+        if left + wide > width - EDGE:
+            rows.append([])
+            left = EDGE
+        rows[-1].append((legend, wide, high))
+        left += wide + LEAST_GAP
+    below = sum(max(high for *_, high in row) for row in rows) + 2 * EDGE if rows else 0.0
+    total = height + below
+    figure.set_size_inches(width, total)
+    top = below - EDGE
+    for row in rows:
+        # Spread over the figure's width.
+        gap = (width - 2 * EDGE - sum(wide for _, wide, _ in row)) / len(row)
+        left = EDGE
+        for legend, wide, _ in row:
+            legend.set_bbox_to_anchor((left / width, top / total))
+            left += wide + gap
+        top -= max(high for *_, high in row)
+    share = float(below / total)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, share, 1, 1 - share))
+    return share
 
 
 def legend_above(axes: Axes, lines: Sequence[Artist]) -> None:
     """Explain the lines in rows above the axes."""
-    in_a_row = len(lines) if len(lines) <= 3 else 2  # a column's width holds no more than three
+    room = int(axes.get_figure(root=True).get_figwidth() / WIDEST_LINE)  # type: ignore[union-attr]
+    in_a_row = len(lines) if len(lines) <= room else 2
     axes.legend(
         handles=list(lines), loc="lower left", bbox_to_anchor=(0, 1), ncols=max(in_a_row, 1), frameon=False,
         borderaxespad=0.2, borderpad=0, handlelength=2, handletextpad=0.5, columnspacing=1.4,

@@ -13,8 +13,9 @@ from dse.files import refuse_link
 from dse.record.cells import to_csv
 from dse.record.tables import write_view
 from dse.replay.compare import Comparison
-from dse.report.figures.figures import save_figures
-from dse.report.figures.parts import figure_with_legend, legends_below, log_x_axis
+from dse.report.figures.paper import COLUMN, WIDTHS
+from dse.report.figures.parts import figure_of, legends_below, log_x_axis
+from dse.report.figures.saving import save_figures
 
 OURS = "dse"
 OUR_COLOUR = "#C1272D"
@@ -45,7 +46,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 def draw_growth(comparison: Comparison) -> Figure:
     """Draw the share of the volume against the train seconds spent: medians, and 5th to 95th percentile of dse."""
     names = list(comparison.strategies["name"])
-    figure = figure_with_legend(2.3, (len(names) + 1) // 2)
+    figure = figure_of(WIDTHS[COLUMN], 2.3)
     axes = figure.subplots()
     others = [name for name in names if name != OURS]
     handles = []

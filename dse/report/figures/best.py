@@ -1,0 +1,37 @@
+"""Best accuracy and the epoch of it, recipe by recipe, as a figure of matplotlib: the paper's own."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from dse.report.encoding import Encoding
+from dse.report.figure_data import BestData
+from dse.report.figures.front import NOTHING
+from dse.report.figures.parts import GREY, figure_of, legend_above, legends_below, note_empty, point_handles
+from dse.report.figures.points import draw_points
+from dse.report.wording import accuracy_title
+
+
+def draw_best(data: BestData, encoding: Encoding, protocol: str, width: float) -> Figure:
+    """Draw each recipe's best accuracy against the epoch that has it; bars are standard deviations over seeds."""
+    figure = figure_of(width, 2.3)
+    axes = figure.subplots()
+    if data.points.empty:
+        note_empty(axes, NOTHING)
+        return figure
+    draw_points(axes, data.points, encoding, 100, data.span.low)
+    if data.baseline:
+        best = axes.axhline(100 * data.baseline.y, color=GREY, linewidth=0.5, linestyle=(0, (4, 3)), zorder=1)
+        best.set_label("baseline's best")
+        legend_above(axes, [best])
+    shown = data.points.loc[data.points["y"] >= data.span.low, "x"]
+    margin = max(1.0, 0.06 * (shown.max() - shown.min()))
+    axes.set_xlim(shown.min() - margin, shown.max() + margin)
+    axes.set_ylim(100 * data.span.low, 100 * data.span.high)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ylabel = accuracy_title("accuracy", protocol).replace("; ", "\n")
+    axes.set(xlabel="epoch of the best accuracy", ylabel=ylabel)
+    axes.grid(True)
+    legends_below(figure, point_handles(encoding))
+    return figure
