@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from dse.record.tables import StudyTables as StudyTables
     from dse.record.trial import Trial as Trial
     from dse.space.load import load_space as load_space
+    from dse.space.opened import between as between
+    from dse.space.opened import choices as choices
     from dse.space.search_space import SearchSpace as SearchSpace
     from dse.study.confirm import Effort as Effort
     from dse.study.load import load_study as load_study
@@ -114,6 +116,7 @@ _NAMES = {
     "dse.record.tables": ("StudyTables",),
     "dse.record.trial": ("Trial",),
     "dse.space.load": ("load_space",),
+    "dse.space.opened": ("between", "choices"),
     "dse.space.search_space": ("SearchSpace",),
     "dse.study.confirm": ("Effort",),
     "dse.study.load": ("load_study",),

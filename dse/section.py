@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
@@ -197,6 +197,19 @@ def _id_value(value: Any) -> Any:
     return [_id_value(part) for part in value] if isinstance(value, tuple) else value
 
 
+def given_keys(section: Section) -> dict[str, Any]:
+    """Give the keys that a section was made with, in their order, and the one that names its kind."""
+    kind = type(section)
+    named = {
+        key
+        for key, field in kind.model_fields.items()
+        if get_origin(field.annotation) is Literal and get_args(field.annotation) == (field.default,)
+    }
+    keys = [key for key in kind.model_fields if key in section.model_fields_set | named]
+    written = _aliases(kind)
+    return {written.get(key, key): getattr(section, key) for key in keys} | (section.model_extra or {})
+
+
 def messages(error: ValidationError, content: object) -> list[str]:
     """Say what pydantic found in the words of the file that held the content: key, value, limit."""
     # A default that follows from a bad value is no mistake of its own.
@@ -234,6 +247,7 @@ def _key(details: ErrorDetails, content: object) -> str:
     """Give the place in the file. Pydantic's also holds the chosen kinds of unions, which are no keys."""
     key, here = "", content
     for i, part in enumerate(details["loc"], start=1):
+        here = given_keys(here) if isinstance(here, Section) else here
         if isinstance(part, int):
             key += f"[{part}]"
             here = here[part] if isinstance(here, list | tuple) else None

@@ -105,6 +105,15 @@ def test_the_example_space_is_sound(tmp_path: Path) -> None:
     assert dse.load_space(path).name == "mine"
 
 
+def test_the_example_space_in_python_is_that_of_the_file(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "search-spaces.md").read_text()
+    path = tmp_path / "space.yaml"
+    path.write_text(re.search(r"```yaml\n(.*?)```", text, flags=re.S)[1])
+    names: dict[str, object] = {}
+    exec(re.search(r"```python\n(.*?)```", text, flags=re.S)[1], names)
+    assert names["space"] == dse.load_space(path)
+
+
 def test_the_readme_begins_with_demo_and_test() -> None:
     first = (ROOT / "README.md").read_text().splitlines()[:5]
     assert any("make demo" in line for line in first)

@@ -13,8 +13,8 @@ from dse.runners.inline import Inline
 from dse.runners.processes import Processes
 from dse.runners.settled import Common, Settled, settle
 from dse.runners.shares import shares
-from dse.space.load import own_networks
 from dse.space.search_space import SearchSpace
+from dse.space.sound import own_networks
 from dse.study.runner import Runner
 from dse.training.trainer import Trainer
 

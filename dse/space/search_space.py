@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dse.data.choice import DataChoice, DataSection
 from dse.data.datasets import Protocol
-from dse.errors import SpaceError
+from dse.errors import RecipeError, SpaceError
 from dse.files import write_yaml
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Precision, Recipe, parse_recipe
 from dse.record.objectives import OBJECTIVES, is_of_curves
 from dse.record.timing import Timing
-from dse.section import NameIn, Section
+from dse.section import NameIn, Section, is_recorded
 from dse.space.assignment import Assigned, Assignment, Suggest
+from dse.space.opened import as_in_a_file
 from dse.space.parse import parse_recipe_tree
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
+from dse.space.sound import check_sound
 from dse.space.tree import Group, Joined, plain_groups
 from dse.units import clipped, parse_duration
 
@@ -36,11 +38,25 @@ LARGEST_LISTED = 100_000
 
 
 class SearchSpace(Section):
-    """What a study explores. Read one with ``dse.space.load.load_space``.
+    """What a study explores: a recipe with open values. ``load_space`` reads one from a file.
 
-    In ``recipe`` any value may be left open: ``{choices: [...]}`` or ``{low: ..., high: ...}`` (with
-    ``log: true`` or ``integer: true``). The blocks model, learning_rate, batch_size and weight_sharing may be
-    lists of alternatives, each with values of its own.
+    In ``recipe`` any value may be left open: ``{choices: [...]}`` or ``{low: ..., high: ...}`` (with ``log: true`` or
+    ``integer: true``), which ``dse.choices`` and ``dse.between`` write in Python. A block, such as learning_rate, may
+    be a list of alternatives, each with values of its own; in Python a part of a recipe stands for the keys that it was
+    given. Every recipe that can come of a space is checked when it is made.
+
+    >>> import dse
+    >>> space = SearchSpace(
+    ...     name="mine",
+    ...     recipe={
+    ...         "model": dse.CapsNetModel(preset="tiny"),
+    ...         "learning_rate": [dse.Fixed(), {"policy": "one_cycle", "peak_ratio": dse.between(5, 20, log=True)}],
+    ...         "batch_size": {"schedule": "constant", "size": dse.choices([32, 128])},
+    ...     },
+    ...     baseline={"learning_rate": dse.Fixed(), "batch_size": dse.Constant(size=128)},
+    ... )
+    >>> sorted(space.tree.open_values())
+    ['batch_size.size', 'learning_rate', 'learning_rate.one_cycle.peak_ratio']
     """
 
     refusal = SpaceError
@@ -108,6 +124,11 @@ class SearchSpace(Section):
         default=0, ge=0, le=2**32 - 1, description="first training seed, and seed of the sampler"
     )
 
+    @field_validator("data", "recipe", "baseline", mode="before")
+    @classmethod
+    def _as_in_a_file(cls, value: object) -> object:
+        return as_in_a_file(value)
+
     @field_validator("budget")
     @classmethod
     def _budget_is_a_duration(cls, value: str | None) -> str | None:
@@ -150,6 +171,18 @@ class SearchSpace(Section):
                     f"known before its end for accuracy with {', '.join(others)} alone. Use these objectives, or "
                     f"leave {key} out."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _sound(self, info: ValidationInfo) -> SearchSpace:
+        """Check it, unless a study recorded it, which did; then only that its baseline can be read."""
+        try:
+            if is_recorded(info):
+                self.baseline_recipe  # noqa: B018 - it must exist
+            else:
+                check_sound(self)
+        except (SpaceError, RecipeError) as error:
+            raise ValueError(clipped(str(error), 3_000)) from None
         return self
 
     @cached_property
