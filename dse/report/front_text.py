@@ -81,12 +81,14 @@ def is_words(column: str) -> bool:
 def front_text(tables: StudyTables) -> FrontText:
     """Write a study's front; time saved is at the same accuracy as the baseline.
 
-    Objectives that are means over several seeds have their standard deviation beside them.
+    Objectives that are means over several seeds have their standard deviation beside them. A point's epoch stands
+    beside those of the whole recipe: a policy that anneals has another curve where it has another end.
     """
     names = tuple(dict.fromkeys(("train_seconds", "accuracy", *tables.objectives)))
     at = ["epoch"] if tables.front_of_curves else []
     judged = [] if tables.evidence is None else ["P(front)", "verdict"]
     fastest = tables.answer.fastest
+    epochs = dict(zip(tables.trials["trial"], tables.trials["epochs"], strict=True))
     rows, answer = [], None
     for number, row in enumerate(tables.front.to_dict("records")):
         saved, gained = row["time_saved_percent"], row["accuracy_gain"]
@@ -95,7 +97,7 @@ def front_text(tables: StudyTables) -> FrontText:
         rows.append(
             (
                 str(row["trial"]),
-                *(str(row[column]) for column in at),
+                *(f"{row[column]}/{epochs[row['trial']]}" for column in at),
                 *(_mean(name, row) for name in names),
                 str(row["seeds"]),
                 f"{saved:.1f}{SPACE}%" if saved == saved else "",

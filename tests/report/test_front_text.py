@@ -69,6 +69,10 @@ def test_real_fronts_have_a_row_for_each_point(name: str) -> None:
     shown = run("front", ROOT / "results" / name, "--latex")
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.count(r" \\") == 1 + len(study.front)
+    epochs = study.trials.set_index("trial")["epochs"][study.front["trial"]]
+    cells = [line.split(" & ")[1] for line in shown.stdout.splitlines() if re.match(r"(\\textbf{)?\d", line)]
+    ends = [f"{epoch}/{of}" for epoch, of in zip(study.front["epoch"], epochs, strict=True)]
+    assert [re.sub(r"\\textbf{(.*)}", r"\1", cell) for cell in cells] == ends
     csv = pd.read_csv(io.StringIO(run("front", ROOT / "results" / name, "--csv").stdout))
     assert csv["trial"].tolist() == study.front["trial"].tolist()
     assert csv.columns.tolist() == study.front.columns.tolist()
