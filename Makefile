@@ -1,9 +1,9 @@
 # demo: a first study on built-in data.  test: all tests.  lint: style and types.  chaos: a study under fifty kills.
-# fuzz: twenty times the spoilt files of the tests.
+# fuzz: twenty times the spoilt files of the tests.  docs: the site, into build/site; a warning fails it.
 PYTHON ?= python3
 DSE := .venv/bin/dse
 
-.PHONY: demo chaos test fuzz lint format clean
+.PHONY: demo chaos test fuzz docs lint format clean
 
 demo: .venv/.installed
 	$(DSE) explore quickstart
@@ -17,6 +17,9 @@ chaos: .venv/.installed
 
 fuzz: .venv/.installed
 	.venv/bin/python -m pytest -n 2 tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
+
+docs: .venv/.installed
+	.venv/bin/python -m mkdocs build --strict --quiet
 
 lint: .venv/.installed
 	.venv/bin/ruff check .

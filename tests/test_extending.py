@@ -8,12 +8,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
 import dse
 from dse.recipe.learning_rate import POLICIES
 from dse.recipe.recipe import parse_recipe
-from tests.small import FEW_DIGITS, own_arrays, save_folder
+from tests.small import FEW_DIGITS
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "extending.md").read_text()
 
@@ -62,9 +61,3 @@ def test_the_policy_of_the_page_conforms_and_is_found_by_its_name(
     finally:
         POLICIES.pop("inverse_root", None)
         sys.modules.pop("my_policies", None)
-
-
-def test_the_data_of_the_page_are_a_section_of_a_space() -> None:
-    data = yaml.safe_load(example("yaml", "data:"))["data"]
-    save_folder(Path(data["path"]), own_arrays())
-    assert dse.DataChoice(**data).counts == (30, 9)

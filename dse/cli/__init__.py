@@ -83,10 +83,10 @@ def commands() -> None:
 
     \b
     Start here:
-      dse explore quickstart              a small study on built-in data, minutes on a CPU
-      dse front quickstart                what it found
-      dse plan paper/warm_ada_batch       batch sizes and rates of a recipe, without training
-      dse train paper/baseline --epochs 1 train one recipe
+      dse explore quickstart                a small study on built-in data, minutes on a CPU
+      dse front quickstart                  what it found
+      dse plan paper/warm_ada_batch         batch sizes and rates of a recipe, without training
+      dse train paper/baseline --epochs 1   train one recipe
     """
 
 

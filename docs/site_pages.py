@@ -1,0 +1,47 @@
+"""What the site is made of: the repository's own layout, so that a link leads to the same page in both."""
+
+import json
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = (
+    "*.md",
+    "docs/*.md",
+    "docs/*.ipynb",
+    "docs/*.css",
+    "docs/pictures/*",
+    "benchmarks/*.md",
+    "results/*.md",
+    "results/mnist-*/*.md",
+    "results/mnist-*/figures/*.png",
+    "search_spaces/*.yaml",
+)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Take the pages from where they are, and make one of each notebook (an event of MkDocs)."""
+    for file in [file for file in files if file.src_dir == config.docs_dir]:
+        files.remove(file)
+    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
+        name = path.relative_to(ROOT).as_posix()
+        files.append(File.generated(config, name, abs_src_path=str(path)))
+        if path.suffix == ".ipynb":
+            page = name.removesuffix(".ipynb") + ".md"
+            files.append(File.generated(config, page, content=notebook_page(path)))
+    return files
+
+
+def notebook_page(path: Path) -> str:
+    """Write a notebook as Markdown: texts as they are, code and what it gave."""
+    parts = []
+    for each in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(each["source"])
+        parts.append(text if each["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for output in each.get("outputs", ()):
+            data = output.get("data", {})
+            plain = output["text"] if output["output_type"] == "stream" else data["text/plain"]
+            parts.append("".join(data.get("text/html", ())) or f"```text\n{''.join(plain)}\n```")
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,1 @@
+"""Data sets: which images are trained on, chosen on and tested on."""
