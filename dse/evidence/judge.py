@@ -11,6 +11,7 @@ from dse.evidence.front import FrontEvidence, Limits, Verdict, judge_front
 from dse.evidence.sample import Sample, Studied
 from dse.record.clock import clock_of
 from dse.record.evidence import EVIDENCE_COLUMNS, Evidence
+from dse.record.frames import typed
 from dse.record.front import RECIPE_WORDS
 from dse.record.noise import choosing_images
 from dse.record.tables import StudyTables
@@ -87,7 +88,7 @@ def _notes(sample: Sample) -> Iterable[str]:
 def _points(tables: StudyTables, sample: Sample, limits: Limits) -> pd.DataFrame:
     """Lay out the points of the front and their rivals."""
     if not tables.front_of_curves:
-        return pd.DataFrame(columns=[*POINT_COLUMNS, *EVIDENCE_COLUMNS])
+        return typed(pd.DataFrame(columns=[*POINT_COLUMNS, *EVIDENCE_COLUMNS]))
     judged = _judged_points(sample, judge_front(sample.curves, sample.noise, limits), limits)
     keys = ["recipe_id", "epoch"]
     points = tables.points.merge(judged, on=keys)
@@ -95,7 +96,7 @@ def _points(tables: StudyTables, sample: Sample, limits: Limits) -> pd.DataFrame
     points["on_front"] = points["on_front"].eq(True)
     points = points[points["on_front"] | (points["verdict"] != Verdict.DOMINATED)]
     points = points.sort_values(["train_seconds", "trial"], kind="stable").reset_index(drop=True)
-    return points[[*POINT_COLUMNS, *EVIDENCE_COLUMNS]]
+    return typed(points[[*POINT_COLUMNS, *EVIDENCE_COLUMNS]])
 
 
 def _judged_points(sample: Sample, found: FrontEvidence, limits: Limits) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -25,11 +26,17 @@ MEASURED = [
     *("best_epoch", "validation_accuracy", "test_accuracy"),
 ]
 COMPARED = ["on_front", "is_baseline", "seconds_to_baseline_accuracy", "time_ratio", "accuracy_gain"]
-FLOATS = [
-    *(*OF_CLOCKS, "possible_accuracy", "possible_seconds", "setup_seconds", "seconds_to_target"),
-    *COMPARED[2:],
-]
-WHOLE_NUMBERS = ["best_epoch", "epoch", "seeds", "parameters", "train_flops"]
+# What columns hold, where values are missing too; all others, but those of a recipe's values, hold real numbers.
+TYPES = {
+    **dict.fromkeys(("trial", "seed", "attempt", "resumed_epochs"), "int64"),
+    **dict.fromkeys(("best_epoch", "epoch", "seeds"), "Int64"),
+    **{name: "Int64" for name, each in OBJECTIVES.items() if each.unit in ("count", "flops")},
+    **dict.fromkeys((*RECIPE_WORDS, "purpose", "state", "reason", "verdict"), "str"),
+    **dict.fromkeys(("started", "device", "engine", "recipe"), "str"),
+    **dict.fromkeys(("on_front", "is_baseline"), "bool"),
+    "disturbed": "boolean",
+}
+CURVE_TYPES = {name: "int64" for name in ("trial", "epoch", "batch_size", "steps", "images_seen")}
 
 
 def trials_frame(
@@ -73,9 +80,12 @@ def trials_frame(
         *(*OBJECTIVES, *MEASURED, "possible_accuracy", "possible_seconds", *COMPARED),
         *("started", "device", "engine", "recipe"),
     ]
-    frame = pd.DataFrame(rows, columns=columns)
-    types = {column: _type_of(row.get(column) for row in rows) for column in recipe_columns}
-    return typed(frame.astype({column: each for column, each in types.items() if each}))
+    usual = _recipe_columns(Recipe())
+    types = {
+        column: _type_of([row.get(column) for row in rows] or [usual.get(column)])
+        for column in recipe_columns
+    }
+    return typed(pd.DataFrame(rows, columns=columns), types)
 
 
 def columns_of(recipes: Sequence[Recipe]) -> list[str]:
@@ -90,13 +100,13 @@ def columns_of(recipes: Sequence[Recipe]) -> list[str]:
 
 
 def _type_of(values: Iterable[object]) -> str:
-    """Choose the type of a column with gaps: that of its values, or words where they differ; else empty."""
+    """Choose the type of a column with gaps: that of its values, or words where they differ."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {int}:
         return "Int64"
     if kinds == {bool}:
         return "boolean"
-    return "str" if str in kinds else ""
+    return "float64" if kinds <= {int, float} else "str"
 
 
 def _recipe_columns(recipe: Recipe) -> dict[str, Any]:
@@ -160,15 +170,16 @@ def _against(trial: Trial, best: EpochRow, baseline: Replicates | None) -> dict[
     }
 
 
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give columns with gaps the types that they have without: whole numbers, truth values, words."""
-    types: dict[str, Any] = {column: "Int64" for column in WHOLE_NUMBERS if column in frame}
-    types |= {column: float for column in FLOATS if column in frame}
-    types |= {column: bool for column in ("on_front", "is_baseline") if column in frame}
-    types |= {"disturbed": "boolean"} if "disturbed" in frame else {}
-    for column in ("reason", "engine"):  # empty where there is nothing to say
-        if column in frame:
-            frame[column] = frame[column].astype("str").fillna("")
+def typed(frame: pd.DataFrame, of_recipes: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
+    """Give columns the types of what they hold, whatever is missing: the same for every study.
+
+    Args:
+        frame: Trials or points.
+        of_recipes: Types of the columns that hold values of recipes.
+    """
+    types = {
+        column: of_recipes.get(column) or TYPES.get(column, "float64") for column in map(str, frame.columns)
+    }
     return frame.astype(types)
 
 
@@ -195,7 +206,5 @@ def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     numbers = [trial.number for trial in trials for _ in trial.run.curve]
     columns = {name: list(map(attrgetter(name), rows)) for name in CURVE_COLUMNS[1:-1]}
     frame = pd.DataFrame({"trial": numbers, **columns}, columns=CURVE_COLUMNS)
-    for name in ("validation_accuracy", "calibrated_seconds"):
-        frame[name] = frame[name].astype(float)
     frame["best_accuracy"] = frame.groupby("trial")["accuracy"].cummax() if rows else frame["accuracy"]
-    return frame
+    return frame.astype({name: CURVE_TYPES.get(name, "float64") for name in CURVE_COLUMNS})
