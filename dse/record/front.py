@@ -112,6 +112,17 @@ def whole_runs_frame(recipes: Mapping[str, Replicates], objectives: Sequence[str
     return pd.DataFrame(rows).reindex(columns=point_columns()).dropna(subset=list(objectives))
 
 
+def traded(objectives: Sequence[str]) -> tuple[str, ...]:
+    """Name what a front trades: of curves train seconds and accuracy, with parameters if they are an objective.
+
+    >>> traded(("accuracy", "parameters")), traded(("accuracy", "train_flops"))
+    (('train_seconds', 'accuracy', 'parameters'), ('accuracy', 'train_flops'))
+    """
+    if not is_of_curves(objectives):
+        return tuple(objectives)
+    return ("train_seconds", "accuracy", *(["parameters"] if "parameters" in objectives else []))
+
+
 def on_front(recipes: Mapping[str, Replicates], objectives: Sequence[str]) -> dict[str, Replicates]:
     """Choose the recipes that have a point on the front of curves; to lay all of them out in a frame takes far longer.
 
@@ -119,7 +130,7 @@ def on_front(recipes: Mapping[str, Replicates], objectives: Sequence[str]) -> di
         recipes: Every recipe's runs, by its id.
         objectives: What the front trades, see ``front_frame``.
     """
-    axes = _curve_axes(objectives)
+    axes = traded(objectives)
     rows: list[Any] = [np.empty((len(axes), 0))]
     for runs in recipes.values():
         values = (
@@ -134,10 +145,6 @@ def on_front(recipes: Mapping[str, Replicates], objectives: Sequence[str]) -> di
     return {recipe_id: recipes[recipe_id] for recipe_id in found}
 
 
-def _curve_axes(objectives: Sequence[str]) -> list[str]:
-    return ["train_seconds", "accuracy", *(["parameters"] if "parameters" in objectives else [])]
-
-
 def front_frame(
     points: pd.DataFrame, objectives: Sequence[str], baseline: Replicates | None = None
 ) -> pd.DataFrame:
@@ -145,11 +152,10 @@ def front_frame(
 
     Args:
         points: From ``points_frame``, or from ``whole_runs_frame`` where the objectives are not those of a curve.
-        objectives: What the front trades; of curves it is train seconds and accuracy, with parameters if they are an
-            objective.
+        objectives: The study's; ``traded`` says which of them count.
         baseline: Complete runs of the baseline.
     """
-    axes = _curve_axes(objectives) if is_of_curves(objectives) else list(objectives)
+    axes = list(traded(objectives))
     mask = front_mask(points[axes].to_numpy(dtype=float), directions(axes))
     front = points[mask].sort_values(["train_seconds", "trial"], kind="stable").reset_index(drop=True)
     compared = [

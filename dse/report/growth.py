@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dse.pareto import front_after, front_mask
+from dse.record.front import traded
 from dse.record.objectives import directions
 from dse.record.replicates import CUT_OFF, over_common_epochs
 from dse.record.run import Outcome
@@ -44,7 +45,7 @@ def volume_growth(tables: StudyTables) -> Growth:
 
     It falls where another seed of a recipe shows that the first was lucky.
     """
-    names = _traded(tables)
+    names = traded(tables.objectives)
     maximise = directions(names)
     known = _points_of_trials(tables, names)
     trials = tables.trials.sort_values("trial")
@@ -94,12 +95,6 @@ def spent_seconds(tables: StudyTables) -> list[float]:
     """Add up the train seconds that had been spent after each trial, by the stopwatch."""
     spent = tables.curves.groupby("trial")["measured_seconds"].max()
     return spent.reindex(sorted(tables.trials["trial"]), fill_value=0.0).cumsum().tolist()
-
-
-def _traded(tables: StudyTables) -> tuple[str, ...]:
-    if not tables.front_of_curves:
-        return tables.objectives
-    return ("train_seconds", "accuracy", *(("parameters",) if "parameters" in tables.objectives else ()))
 
 
 class _Run(NamedTuple):
