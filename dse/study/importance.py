@@ -18,7 +18,7 @@ from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
 from dse.study.quiet import quiet_optuna
 
-COLUMNS = ["parameter", "objective", "importance"]
+COLUMNS = ["parameter", "objective", "importance", "best"]
 FEWEST_RECIPES = 8
 FEW_VALUES = 8
 # PED-ANOVA compares the best recipes with all: the best tenth, but no fewer than ten, as five differ by luck.
@@ -39,7 +39,8 @@ def parameter_importance(tables: StudyTables) -> pd.DataFrame:
     some of them only. Works on the tables alone, so a study published as CSV files is judged as well.
 
     Returns:
-        Columns ``parameter``, ``objective`` and ``importance``; the importances of an objective add up to 1.
+        Columns ``parameter``, ``objective``, ``importance`` and ``best``, the value that the best recipes have more
+        often than all, or the range of their middle half; the importances of an objective add up to 1.
         If empty, ``.attrs["reason"]`` says why.
 
     Source: Watanabe, Bansal & Hutter 2023, "PED-ANOVA".
@@ -56,14 +57,18 @@ def parameter_importance(tables: StudyTables) -> pd.DataFrame:
     if not objectives:
         return _nothing("All recipes with a complete trial have the same means of every objective.")
     distributions = {str(name): _distribution(parameters[name]) for name in parameters}
-    rows: list[tuple[str, str, float]] = []
+    rows: list[tuple[str, str, float, str]] = []
     with quiet_optuna(optuna.logging.ERROR):
         for objective in objectives:
             values = recipes[objective]
             # PED-ANOVA takes the lowest values for the best.
             losses = -values if OBJECTIVES[objective].maximise else values
             importances = _ped_anova(parameters, distributions, losses)
-            rows += [(name, objective, importance) for name, importance in importances.items()]
+            best = parameters.loc[losses.nsmallest(max(1, round(_top_share(losses) * len(losses)))).index]
+            rows += [
+                (name, objective, importance, _best(parameters[name], best[name], distributions[name]))
+                for name, importance in importances.items()
+            ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -76,7 +81,7 @@ def _recipes(tables: StudyTables) -> pd.DataFrame:
 
 
 def _nothing(reason: str) -> pd.DataFrame:
-    frame = pd.DataFrame({"parameter": [], "objective": [], "importance": []})
+    frame = pd.DataFrame({name: [] for name in COLUMNS})
     frame.attrs["reason"] = reason
     return frame
 
@@ -111,6 +116,19 @@ def _distribution(values: pd.Series) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), log=bool(low > 0 and high / low >= 10))
 
 
+def _top_share(losses: pd.Series[float]) -> float:
+    return min(0.5, max(TOP_SHARE, TOP_RECIPES / len(losses)))
+
+
+def _best(values: pd.Series, best: pd.Series, distribution: BaseDistribution) -> str:
+    """Say what the best recipes have: the value that is more frequent among them than among all, or their range."""
+    if isinstance(distribution, CategoricalDistribution):
+        more = best.value_counts(normalize=True) / values.value_counts(normalize=True)
+        return str(more.idxmax())
+    low, high = best.quantile((0.25, 0.75))
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
 def _ped_anova(
     parameters: pd.DataFrame,
     distributions: dict[str, BaseDistribution],
@@ -125,8 +143,7 @@ def _ped_anova(
         study.add_trial(
             optuna.trial.create_trial(params=params, distributions=distributions, value=float(loss))
         )
-    top = min(0.5, max(TOP_SHARE, TOP_RECIPES / len(losses)))
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=top)
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_top_share(losses))
     raw = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
     total = sum(value for value in raw.values() if math.isfinite(value))
     return {name: value / total if total > 0 else 0.0 for name, value in raw.items()}

@@ -50,6 +50,21 @@ def test_what_decides_is_found_for_either_direction() -> None:
     assert shares.loc["batch_size.size", "train_seconds"] > 0.9
     assert shares.loc["policy", "accuracy"] > 0.7
     assert shares.sum().tolist() == pytest.approx([1.0, 1.0])
+    best = table.pivot(index="parameter", columns="objective", values="best")
+    assert best.loc["batch_size.size", "train_seconds"] == "128"
+    assert best.loc["policy", "accuracy"] == "warm_restarts"
+
+
+def test_of_a_range_the_middle_half_of_the_best_is_told() -> None:
+    rates = np.geomspace(1e-4, 1e-2, 200)
+    frame = pd.concat([grid()] * 3, ignore_index=True).head(200)
+    frame = frame.assign(
+        trial=range(200), recipe_id=[f"{i}" for i in range(200)], accuracy=1 - abs(np.log(rates / 1e-3)),
+        **{"learning_rate.base_rate": rates},
+    )  # fmt: skip
+    table = parameter_importance(study(frame)).set_index(["parameter", "objective"])
+    low, high = map(float, str(table.loc[("learning_rate.base_rate", "accuracy"), "best"]).split(" to "))
+    assert 0.8e-3 < low < 1e-3 < high < 1.2e-3
 
 
 def test_a_recipe_is_judged_by_its_mean_over_seeds() -> None:

@@ -22,6 +22,8 @@ Record = Mapping[Hashable, Any]
 
 # More rows take a browser longer than the figures; all are in trials.csv.
 MOST_ROWS = 400
+# Of a choice that decides less, which value the best recipes have is mostly luck.
+DECIDES = 0.1
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Importance:
-    """Share of each choice in each objective, or the reason why there is none."""
+    """How much each choice decides about each objective, or the reason why that is not known.
+
+    Attributes:
+        objectives: In words.
+        rows: Each choice with a share for each objective, None where it is not judged, and the value of the best
+            recipes, empty where the choice decides little.
+        reason: Why there is no row.
+    """
 
     objectives: tuple[str, ...] = ()
-    rows: tuple[tuple[str, tuple[float | None, ...]], ...] = ()
+    rows: tuple[tuple[str, tuple[tuple[float | None, str], ...]], ...] = ()
     reason: str = ""
 
 
@@ -213,15 +222,25 @@ def importance_table(tables: StudyTables) -> Importance:
     if importance.empty:
         return Importance(reason=importance.attrs["reason"])
     shares = importance.pivot(index="parameter", columns="objective", values="importance")
+    best = importance.set_index(["parameter", "objective"])["best"].to_dict()
     shares = shares[[name for name in tables.objectives if name in shares]]
     shares = shares.loc[shares.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     return Importance(
         objectives=tuple(words(str(name)) for name in shares),
         rows=tuple(
-            (_choice(str(name)), tuple(None if pd.isna(share) else float(share) for share in row))
+            (
+                _choice(str(name)),
+                tuple(_share(each, str(best.get((name, of), ""))) for of, each in row.items()),
+            )
             for name, row in shares.iterrows()
         ),
     )
+
+
+def _share(share: float, best: str) -> tuple[float | None, str]:
+    if pd.isna(share):
+        return None, ""
+    return float(share), words(best) if share >= DECIDES else ""
 
 
 def _choice(name: str) -> str:
