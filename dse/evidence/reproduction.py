@@ -107,6 +107,37 @@ class Reproduction:
     scale: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScaledRows:
+    """The paper's rows at the scale of a study whose baseline is the paper's.
+
+    Attributes:
+        published: What the paper says of each.
+        ids: Id of the recipe that each is at this scale.
+        scale: What is smaller than in the paper; empty if nothing is.
+    """
+
+    published: Mapping[str, Published]
+    ids: Mapping[str, str]
+    scale: str
+
+
+def scaled_rows(tables: StudyTables) -> ScaledRows | None:
+    """Scale the paper's rows to a study; None if it has no complete run of the paper's baseline, at any scale."""
+    data = known_data(tables.space, tables.protocol)
+    baseline = tables.trials[tables.trials["is_baseline"] & (tables.trials["state"] == "complete")]
+    if data is None or data.name not in PUBLISHED or baseline.empty:
+        return None
+    recipe = parse_recipe(json.loads(baseline["recipe"].iloc[0]), tables.name, recorded=True)
+    network = recipe.model
+    if not isinstance(network, CapsNetModel):
+        return None
+    ids = {row: scaled_row(row, network, recipe.epochs, data.images or PAPER_IMAGES).id for row in ROWS}
+    if ids["baseline"] != recipe.id:
+        return None
+    return ScaledRows(PUBLISHED[data.name], ids, _scale(network, recipe.epochs, data.split.train_images))
+
+
 def reproduction(tables: StudyTables) -> Reproduction | None:
     """Lay the paper's rows beside a study's.
 
@@ -115,27 +146,19 @@ def reproduction(tables: StudyTables) -> Reproduction | None:
     Seeds count as complete runs. Accuracies are those of the test images at each run's best epoch, which the validation
     images choose, or, in the protocol ``paper`` and in the paper itself, the test images.
     """
-    data = known_data(tables.space, tables.protocol)
+    scaled = scaled_rows(tables)
+    if scaled is None:
+        return None
     complete = tables.trials[tables.trials["state"] == "complete"]
     baseline = complete[complete["is_baseline"]]
-    if data is None or data.name not in PUBLISHED or baseline.empty:
+    if not set(complete["recipe_id"]) & (set(scaled.ids.values()) - {scaled.ids["baseline"]}):
         return None
-    recipe = parse_recipe(json.loads(baseline["recipe"].iloc[0]), tables.name, recorded=True)
-    network, images = recipe.model, data.split.train_images
-    if not isinstance(network, CapsNetModel):
-        return None
-    ids = {row: scaled_row(row, network, recipe.epochs, data.images or PAPER_IMAGES).id for row in ROWS}
-    if ids["baseline"] != recipe.id:
-        return None
-    if not set(complete["recipe_id"]) & (set(ids.values()) - {recipe.id}):
-        return None
-    scale = _scale(network, recipe.epochs, images)
-    published, lines = PUBLISHED[data.name], []
+    lines = []
     for row in ROWS:
-        runs = complete[complete["recipe_id"] == ids[row]]
+        runs = complete[complete["recipe_id"] == scaled.ids[row]]
         if len(runs):
-            lines += _lines(row, published, _Compared(runs, baseline, tables), bool(scale))
-    return Reproduction(pd.DataFrame(lines, columns=COLUMNS), scale)
+            lines += _lines(row, scaled.published, _Compared(runs, baseline, tables), bool(scaled.scale))
+    return Reproduction(pd.DataFrame(lines, columns=COLUMNS), scaled.scale)
 
 
 @dataclass(frozen=True)
@@ -202,7 +225,7 @@ def _lines(
     # A number of another scale does not compare; an effect may.
     lines = [_Line("accuracy", paper.accuracy, compared.accuracy, None, judged=not scaled)]
     if row != "baseline":
-        gain, ratio = paper.accuracy - reference.accuracy, paper.seconds_to_best / reference.seconds_to_best
+        ratio, gain = paper.beside(reference)
         lines.append(_Line("accuracy_gain", gain, compared.accuracy_gain, 0.0))
         lines.append(_Line("time_to_best", ratio, compared.time_to_best, 1.0))
     if paper.parameters is not None:

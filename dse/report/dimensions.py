@@ -89,7 +89,7 @@ def _by_label(name: str, labels: dict[str, str], recipes: Mapping[str, Recipe]) 
         number = re.search(r"\d+", label)
         return places[kinds[label]], int(number[0]) if number else 0, label
 
-    return Dimension(_title(name, tag), labels, tuple(sorted(kinds, key=rank)), {})
+    return Dimension(dimension_title(name, tag or ""), labels, tuple(sorted(kinds, key=rank)), {})
 
 
 def _by_value(path: str, values: Values) -> Dimension:
@@ -103,7 +103,7 @@ def _by_value(path: str, values: Values) -> Dimension:
         say, rank = str, lambda value: (places.get(value, 0), value)
         order = sorted({str(value) for value in values.values()}, key=rank)
     said = {recipe: say(value) for recipe, value in values.items()}
-    return Dimension(_title(name, key), said, tuple(dict.fromkeys(order)), places)
+    return Dimension(dimension_title(name, key), said, tuple(dict.fromkeys(order)), places)
 
 
 def _number_words(values: Iterable[float]) -> Callable[[float], str]:
@@ -128,7 +128,16 @@ def _between(steps: tuple[int, ...]) -> Callable[[float], str]:
     return say
 
 
-def _title(name: str, key: str | None) -> str:
+def dimension_title(name: str, key: str) -> str:
+    """Name a value of a recipe in words.
+
+    Args:
+        name: The recipe's key.
+        key: The key inside of it; empty if there is none.
+
+    >>> dimension_title("learning_rate", "base_rate"), dimension_title("optimizer", "name")
+    ('learning rate: base rate', 'optimizer')
+    """
     tag = BLOCKS.get(name)
     if not key or key == "name" or key in name.split("_"):
         return words(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,20 @@ import pytest
 import yaml
 
 from dse.decision.pick import Wish, pick
+from dse.evidence.judge import judged
 from dse.pareto import front_mask
+from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import parse_recipe
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
+from dse.report.figure_data import front_band
+from tests.evidence.test_reproduction import study as paper_study
 from tests.fakes import BASELINE, FASTER, SHARED, make_study, make_trial, small_study
 from tests.fakes import realistic_study as realistic
-from tests.report.browser import opened, start_chromium
+from tests.report.browser import opened
 
 pytestmark = pytest.mark.slow
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    yield from start_chromium()
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +140,84 @@ def test_stopped_and_failed_runs_and_single_runs_are_shown_on_demand(chromium: A
         assert shown == [9]
         page.locator("#view input[name=runs]").check()
         assert page.evaluate("document.getElementById('front').data.length") == traces + 2
+
+
+def test_the_band_is_that_of_the_figures(chromium: Any, tmp_path: Path) -> None:
+    tables = judged(small_study())
+    with opened(chromium, tables, tmp_path) as page:
+        shown = page.evaluate(
+            """() => {
+              const {data} = document.getElementById("front"), above = data.findIndex(({fill}) => fill === "tonexty");
+              return [data[above].x, data[above - 1].y, data[above].y];
+            }"""
+        )
+        assert "its 95 % limits" in page.locator(".legend").first.inner_text()
+        page.locator("#view select[name=x]").select_option("parameters")
+        assert not page.evaluate("document.getElementById('front').data.some(({fill}) => fill === 'tonexty')")
+    band = front_band(tables)
+    assert np.allclose(shown, [band["x"], 100 * band["low"], 100 * band["high"]])
+
+
+def test_the_papers_rows_are_shown_by_their_ratios_on_demand(chromium: Any, tmp_path: Path) -> None:
+    tables = paper_study()
+    baseline = tables.answer.baseline
+    assert baseline is not None
+    with opened(chromium, tables, tmp_path) as page:
+        assert not page.locator("#view input[name=published]").is_checked()
+        page.locator("#view input[name=published]").check()
+        rows = page.evaluate(
+            """() => {
+              const {x, y, hovertext} = document.getElementById("front").data
+                .find(({marker}) => marker?.symbol === "asterisk-open");
+              return hovertext.map((told, i) => [told, x[i], y[i]]);
+            }"""
+        )
+        assert "published=1" in page.url
+    told, seconds, accuracy = next(row for row in rows if "exponential decay" in row[0])
+    assert len(rows) == 7
+    assert "0.41 of its baseline's time to the best epoch, +0.04 points" in told
+    assert "smaller here: the network" in told
+    assert (seconds, accuracy) == pytest.approx((baseline.seconds * 12 / 29, 100 * baseline.accuracy + 0.038))
+
+
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll("#front .annotation-text-g")].filter((text) => text.textContent.trim())
+    .map((text) => text.getBoundingClientRect());
+  const numbers = [...document.querySelectorAll("#front .textpoint text")].filter((text) => text.textContent.trim())
+    .map((text) => text.getBoundingClientRect());
+  const all = [...boxes, ...numbers];
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return [boxes.length, numbers.length, all.flatMap((a, i) => all.slice(i + 1).filter((b) => meet(a, b))).length];
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_names_and_numbers_of_points_do_not_hide_each_other(
+    chromium: Any, width: int, tmp_path: Path
+) -> None:
+    # The answer is where the baseline is best, and many points of the front lie close together.
+    crowd = [
+        BASELINE.model_copy(update={"learning_rate": Fixed(base_rate=0.002 + i / 1e4)}) for i in range(25)
+    ]
+    near = [make_trial(1 + i, recipe, [(20 + i / 10, 0.95 + i / 1e4)]) for i, recipe in enumerate(crowd)]
+    tables = make_study([make_trial(0, BASELINE, [(10, 0.80), (21, 0.95)]), *near])
+    with opened(chromium, tables, tmp_path, viewport={"width": width, "height": 800}) as page:
+        names, _, overlaps = page.evaluate(OVERLAPS)
+        assert names >= 2
+        assert overlaps == 0
+
+
+def test_a_table_shows_the_rows_with_all_the_words(chromium: Any, study: StudyTables, folder: Path) -> None:
+    with opened(chromium, study, folder) as page:
+        table = page.locator(".filtered", has=page.locator("table.of-trials")).nth(1)
+        rows = table.locator("tbody tr")
+        table.locator("input").fill("ONE cycle")
+        shown = table.locator("tbody tr:visible").all_inner_texts()
+        assert 0 < len(shown) < rows.count()
+        assert all("one cycle" in text for text in shown)
+        assert table.locator(".filter span").inner_text() == f"{len(shown)} of {rows.count()} rows"
+        table.locator("input").fill("")
+        assert table.locator("tbody tr:visible").count() == rows.count()
 
 
 def test_the_choice_is_kept_in_the_address(chromium: Any, study: StudyTables, folder: Path) -> None:

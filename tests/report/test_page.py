@@ -26,7 +26,8 @@ from dse.report.page.tables import MOST_ROWS, front_table, most_telling
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
-SECTIONS = ["The front", "Time saved, accuracy gained", "Curves", "Hypervolume over training time",
+SECTIONS = ["The front", "Objectives and choices, side by side", "Time saved, accuracy gained", "Curves",
+            "Hypervolume over training time",
             "Which choices matter", "What failed, and why", "All recipes", "Terms", "Provenance"]  # fmt: skip
 FOUR = (BASELINE, FASTER, SHARED, SMALL_BATCH)
 

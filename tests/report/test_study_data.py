@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dse.evidence.judge import judged
 from dse.record.tables import StudyTables
 from dse.report.encoding import choose_encoding
 from dse.report.figure_data import curve_data, front_data
@@ -88,6 +89,26 @@ def test_front_answer_and_baseline_are_places(small_study: StudyTables) -> None:
     assert data["answer"] == [1, 3]
     assert data["baseline"] == {"recipe": 0, "epoch": 3, "seconds": 32.0, "accuracy": pytest.approx(0.93)}
     assert data["corner"] == pytest.approx([64.0, 0.86])
+
+
+def test_dimensions_are_what_differs_and_told_once() -> None:
+    data = data_of(realistic(40))
+    titles = [each["title"] for each in data["dimensions"]]
+    assert titles[:2] == ["learning rate: base rate", "policy"]
+    assert titles[-2:] == ["weight sharing: class capsules", "weight sharing: decoder"]
+    # One value alone tells nothing but the kind; AdaBatch's start and growth are such.
+    assert not {"learning rate: decay steps", "batch size: start", "batch size: growth"} & set(titles)
+    for each in data["dimensions"]:
+        assert len(data["recipes"]["content"][each["column"]]["values"]) > 1
+
+
+def test_ranks_and_band_are_those_of_the_front(small_study: StudyTables) -> None:
+    tables = judged(small_study)
+    data = data_of(tables)
+    assert data["recipes"]["rank"] == [2, 1, 1, 3]
+    assert data["band"]["x"] == tables.front["train_seconds"].tolist()
+    assert data_of(small_study)["band"] is None
+    assert data["published"] is None
 
 
 def test_runs_know_recipe_state_and_where_they_were_best(small_study: StudyTables) -> None:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from dse.record.clock import clock_of, noise_floor_of
+from dse.record.front import traded
 from dse.record.tables import StudyTables, write_view
 from dse.record.timing import Timing
 from dse.report.encoding import Encoding, choose_encoding
@@ -36,6 +37,11 @@ from dse.report.page.tables import (
 )
 from dse.report.wording import PAPER, chosen_on, value_text
 from dse.units import count_text, words
+
+# In parallel coordinates; the last stands for all further ones.
+RANKS = Group(
+    "rank", tuple(Mark(text, line=f"rank-{i + 1}") for i, text in enumerate(("1", "2", "3", "later")))
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,8 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             axes=study["axes"] if study else {},
             growth="growth" in plots,
             front=_front_view(front, encoding, tables),
+            side_by_side=bool(study and study["dimensions"]),
+            ranks=[RANKS],
             front_table=front_table(tables),
             reproduction=reproduction_view(tables),
             error="" if error is None else f"{100 * error:.2f}",
@@ -133,16 +141,16 @@ def _environment() -> Environment:
 
 def _front_view(data: FrontData, encoding: Encoding, tables: StudyTables) -> View:
     lines = [Mark("front", line="solid")]
+    if len(data.band) and tables.evidence is not None:
+        lines.append(Mark(f"its {100 * tables.evidence.confidence:g} % limits", line="band"))
     if len(data.baseline_curve):
         lines.append(Mark("baseline, as it trains", line="dotted"))
     if data.baseline:
         lines.append(Mark("baseline's best", line="dashed"))
-    traded = ("train_seconds", *tables.objectives) if data.of_curves else tables.objectives
-    hidden = {data.x, data.y} | ({"seconds_to_best"} if data.of_curves else set())
     return View(
         legend=point_legend(encoding, lines),
         outside=_outside(data.span.hidden, "recipe", value_text(data.y, data.span.low)),
-        further=", ".join(words(name) for name in traded if name not in hidden),
+        further=", ".join(words(name) for name in traded(tables.objectives) if name not in (data.x, data.y)),
         bars=bool((data.points["seeds"] > 1).any()),
     )
 

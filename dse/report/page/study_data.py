@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dse.evidence.reproduction import scaled_rows
+from dse.recipe.recipe import Recipe
 from dse.record.clock import clock_of
 from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
+from dse.report.dimensions import dimension_title
 from dse.report.encoding import Encoding, looks
 from dse.report.figure_data import CurveData, FrontData, Span
 from dse.report.page.packing import coded, coded_contents, coded_labels, packed
+from dse.report.ranks import recipe_ranks
 from dse.report.recipes import recipe_rows
 from dse.report.wording import PAPER, accuracy_title, axis_title, chosen_on, is_share, value_text
 from dse.search.volume import objective_corner
@@ -37,6 +41,8 @@ def study_data(
     lengths = points.groupby("recipe_id", sort=False).size().to_numpy()
     places = {str(name): place for place, name in enumerate(firsts["recipe_id"])}
     several = points[points["seeds"] > 1]
+    content = coded_contents(_contents(tables, places))
+    ranks = recipe_ranks(tables).reindex(list(places))
     axes = dict.fromkeys((*AXES, *(() if tables.front_of_curves else tables.objectives)))
     return {
         "name": tables.name,
@@ -56,11 +62,15 @@ def study_data(
             "epochs": lengths.tolist(),
             "parameters": _numbers(firsts["parameters"]),
             "epochFlops": _numbers(points.groupby("recipe_id", sort=False)["train_flops"].first()),
-            "content": coded_contents(_contents(tables, places)),
+            "rank": [None if pd.isna(rank) else int(rank) for rank in ranks],
+            "content": content,
         },
+        "dimensions": _dimensions(content),
         "baseline": _baseline(tables, places),
         "corner": _corner(tables),
         "front": _front(tables, places),
+        "band": {name: front.band[name].tolist() for name in front.band} if len(front.band) else None,
+        "published": _published(tables),
         "judged": _judged(tables),
         "curves": {
             "seconds": packed(points["train_seconds"], "f4"),
@@ -106,6 +116,37 @@ def _numbers(values: pd.Series) -> list[float | None]:
 def _contents(tables: StudyTables, places: dict[str, int]) -> list[dict[str, Any]]:
     texts = tables.trials.drop_duplicates("recipe_id").set_index("recipe_id")["recipe"]
     return [json.loads(text) for text in texts.loc[list(places)]]
+
+
+def _dimensions(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Name what recipes differ in and where in the content it stands, in the order of a recipe's keys.
+
+    Of what tells the same recipes apart the first is named, and nothing is that only some kinds have and all alike.
+    """
+    order = list(Recipe.model_fields)
+    told: dict[tuple[int, ...], dict[str, Any]] = {}
+    columns = sorted(enumerate(content), key=lambda each: order.index(each[1]["path"][0]))
+    for place, column in columns:
+        if len(column["values"]) > 1:
+            name, *inner = column["path"]
+            title = dimension_title(name, ".".join(inner))
+            told.setdefault(_partition(column["of"]), {"title": title, "column": place})
+    return list(told.values())
+
+
+def _partition(of: list[int]) -> tuple[int, ...]:
+    """Number places by their first appearance, so that what tells the same recipes apart is equal."""
+    return tuple(pd.factorize(np.asarray(of))[0].tolist())
+
+
+def _published(tables: StudyTables) -> dict[str, Any] | None:
+    """Give the paper's rows as shares of its baseline's seconds and gains over its accuracy."""
+    scaled = scaled_rows(tables)
+    if scaled is None or not tables.front_of_curves:
+        return None
+    baseline = scaled.published["baseline"]
+    rows = {words(row): each.beside(baseline) for row, each in scaled.published.items() if row != "baseline"}
+    return {"rows": rows, "scale": scaled.scale}
 
 
 def _front(tables: StudyTables, places: dict[str, int]) -> list[list[int]]:
@@ -174,7 +215,9 @@ def _train_options(tables: StudyTables) -> str:
 def _whole_runs(tables: StudyTables, places: dict[str, int]) -> dict[str, list[float | None]]:
     rows = recipe_rows(tables).set_index("recipe_id").reindex(list(places))
     rows = rows.where(rows["complete"] > 0)
-    return {name: _numbers(rows[name]) for name in dict.fromkeys((*AXES, *tables.objectives))}
+    names = dict.fromkeys((*AXES, *tables.objectives))
+    spreads = [f"{name}_sd" for name in names if (rows[f"{name}_sd"] > 0).any()]
+    return {name: _numbers(rows[name]) for name in (*names, *spreads)}
 
 
 def _plans(tables: StudyTables, points: pd.DataFrame) -> dict[str, Any]:

@@ -31,15 +31,15 @@ async function copy(content, button) {
     button.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy it";
   }
 }
-// A small step line of a value of each epoch, with its ends in words.
-function sketch(title, steps, words) {
-  const width = 240, height = 56, high = Math.max(...steps.map(([, top]) => top)) || 1, wide = width / steps.length;
-  const path = steps.map(([first, last], i) => {
-    const y = (share) => (height - 3 - (height - 6) * share / high).toFixed(1);
-    return `${i ? "L" : "M"}${(i * wide).toFixed(1)} ${y(first)}L${((i + 1) * wide).toFixed(1)} ${y(last)}`;
-  }).join("");
+// A small line of a value of each epoch, with its ends in words, and a band around it where it spreads.
+function sketch(title, steps, words, spread = []) {
+  const width = 240, height = 56, high = Math.max(...steps.map(([, last], i) => last + (spread[i] ?? 0))) || 1, wide = width / steps.length;
+  const y = (share) => (height - 3 - (height - 6) * share / high).toFixed(1);
+  const edge = (sign) => spread.map((half, i) => `${((i + 1) * wide).toFixed(1)} ${y(steps[i][1] + sign * half)}`);
+  const band = spread.length ? `<path class="spread" d="M${[...edge(1), ...edge(-1).reverse()].join("L")}Z"/>` : "";
+  const path = steps.map(([first, last], i) => `${i ? "L" : "M"}${(i * wide).toFixed(1)} ${y(first)}L${((i + 1) * wide).toFixed(1)} ${y(last)}`).join("");
   const drawing = element("div");
-  drawing.innerHTML = `<svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img"><path d="${path}"/></svg>`;
+  drawing.innerHTML = `<svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img">${band}<path d="${path}"/></svg>`;
   const svg = drawing.firstChild;
   svg.setAttribute("aria-label", `${title}: ${words}`);
   return element("figure", {class: "sketch"}, element("figcaption", {}, `${title}: ${words}`), svg);
@@ -52,9 +52,10 @@ function plan(recipe) {
   const constant = shares.flat().every((share) => share === 255);
   const rate = peak === null ? "not recorded" : constant ? String(peak) : `up to ${peak}`;
   const curve = Array.from({length: epochs}, (_, i) => accuracies[at + i]);
-  const low = Math.min(...curve);
+  const spread = recipes.seeds[recipe] > 1 ? curve.map((_, i) => spreads.accuracy[at + i]) : [];
+  const low = Math.min(...curve.map((share, i) => share - (spread[i] ?? 0)));
   return element("div", {class: "sketches"},
-    sketch("accuracy", curve.map((share, i) => [(i ? curve[i - 1] : share) - low, share - low]), `${text("share", low)} to ${text("share", Math.max(...curve))} in ${epochs} epoch${epochs > 1 ? "s" : ""}`),
+    sketch("accuracy", curve.map((share, i) => [(i ? curve[i - 1] : share) - low, share - low]), `${text("share", Math.min(...curve))} to ${text("share", Math.max(...curve))} in ${epochs} epoch${epochs > 1 ? "s" : ""}`, spread),
     sketch("learning rate at the ends of epochs", shares, rate), sketch("batch size", sizes.map((size) => [size, size]), batch));
 }
 function runsTable(recipe) {

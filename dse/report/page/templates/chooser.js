@@ -1,14 +1,16 @@
-// The chooser, and what the address keeps: wishes, axes and the pinned stop.
+// The chooser, and what the address keeps: wishes, axes, brushes and the pinned stop.
 const WISHES = {seconds: 1, accuracy: 0.01, parameters: 1};  // what a field counts in
 const form = document.getElementById("chooser");
-const usualState = {x: study.plane[0], y: study.plane[1], logx: null, logy: null, whole: false, runs: false, failures: false, knee: false, pin: null, wanted: {baseline: Boolean(baseline)}};
+const usualState = {x: study.plane[0], y: study.plane[1], logx: null, logy: null, whole: false, runs: false, failures: false, published: false, knee: false, pin: null, brush: {}, wanted: {baseline: Boolean(baseline)}};
+const SWITCHES = ["whole", "runs", "failures", "published"];
 let state = {...usualState};
 
 function readAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)), next = {...usualState, wanted: {}};
+  const given = new URLSearchParams(location.hash.slice(1)), next = {...usualState, brush: {}, wanted: {}};
   for (const key of ["x", "y"]) if (Object.hasOwn(axes, given.get(key) ?? "")) next[key] = given.get(key);
   for (const key of ["logx", "logy"]) if (given.has(key)) next[key] = given.get(key) === "1";
-  for (const key of ["whole", "runs", "failures"]) next[key] = given.get(key) === "1";
+  for (const key of SWITCHES) next[key] = given.get(key) === "1";
+  if ([...given.keys()].some((key) => key.startsWith("on."))) Object.assign(next.brush, brushesIn(given));
   for (const key of Object.keys(WISHES)) {
     const number = Number(given.get(key));
     if (given.get(key) && Number.isFinite(number)) next.wanted[key] = number;
@@ -24,7 +26,8 @@ function address(state) {
   const kept = new URLSearchParams();
   for (const key of ["x", "y"]) if (state[key] !== usualState[key]) kept.set(key, state[key]);
   for (const key of ["logx", "logy"]) if (state[key] !== null) kept.set(key, state[key] ? "1" : "0");
-  for (const key of ["whole", "runs", "failures", "knee"]) if (state[key]) kept.set(key, "1");
+  for (const key of [...SWITCHES, "knee"]) if (state[key]) kept.set(key, "1");
+  for (const axis of parallelAxes()) if (state.brush[axis.key]) kept.set(`on.${axis.key}`, state.brush[axis.key].map((at) => nameAt(axis, at)).join(".."));
   for (const key of Object.keys(WISHES)) if (state.wanted[key] != null) kept.set(key, state.wanted[key]);
   if (state.wanted.baseline !== (Boolean(baseline) && !state.knee && !Object.keys(WISHES).some((key) => state.wanted[key] != null))) kept.set("baseline", state.wanted.baseline ? "1" : "0");
   if (state.pin) kept.set("pin", recipes.trial[state.pin[0]] + (state.pin[1] ? "." + state.pin[1] : ""));
@@ -54,7 +57,7 @@ function fillForm() {
     view[key].value = state[key];
     view["log" + key].checked = state["log" + key] ?? isLogarithmic(state[key]);
   }
-  for (const key of ["whole", "runs", "failures"]) view[key].checked = state[key];
+  for (const key of SWITCHES) if (view[key]) view[key].checked = state[key];
 }
 function pinButton(stop) {
   const [recipe, epoch] = stop;

@@ -1,8 +1,8 @@
 // The curves: those on the front above the others, a pinned one above all, with its spread.
 const MOST_CURVES = 300;
-function curvesFigure(state) {
-  const top = new Set(study.front.map(([recipe]) => recipe));
-  let others = [...recipes.trial.keys()].filter((recipe) => !top.has(recipe));
+function curvesFigure(state, kept) {
+  const shown = (recipe) => !kept || kept.recipes[recipe], top = new Set(study.front.map(([recipe]) => recipe).filter(shown));
+  let others = [...recipes.trial.keys()].filter((recipe) => shown(recipe) && !top.has(recipe));
   if (others.length > MOST_CURVES) others = others.sort((a, b) => bestOf(b) - bestOf(a)).slice(0, MOST_CURVES);
   const pale = Math.min(0.6, Math.max(0.2, 14 / Math.max(others.length, 1)));
   const data = [...lines(others, {width: 1}, {opacity: pale}), ...lines([...top], {width: 2.5}, {mode: "lines+markers", marker: {size: 5}})];

@@ -7,18 +7,33 @@ function coloured(value, style) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, key === "customdata" ? item : coloured(item, style)]));
   return value;
 }
-let drawn = null, named = [], key = "";
+const frontPlot = document.getElementById("front");
+let drawn = null, labels = null, names = [], key = "";
 function draw(state, again = false) {
   drawn = state;
-  const view = [state.x, state.y, state.logx, state.logy, state.whole].join(), now = [view, state.runs, state.failures].join();
+  const kept = keptBy(state.brush), view = [state.x, state.y, state.logx, state.logy, state.whole].join();
+  const now = [view, ...SWITCHES.map((name) => state[name]), JSON.stringify(state.brush)].join();
   if (again || now !== key) {
-    const front = frontFigure(state);
-    named = front.layout.annotations;
-    drawFigure("front", {...front, layout: {...front.layout, annotations: [...named, ...frames(state)]}}, view);
-  } else Plotly.relayout("front", {annotations: coloured([...named, ...frames(state)], getComputedStyle(document.documentElement))});
+    const {data, layout, ...front} = frontFigure(state, kept), beside = written(front.labels, frontPlot, [layout.xaxis.range, layout.yaxis.range], state);
+    [labels, names] = [front.labels, beside.annotations];
+    Object.assign(data.at(-1), {text: beside.text, textposition: beside.textposition});
+    drawFigure("front", {data, layout: {...layout, annotations: [...names, ...frames(state)]}}, view);
+    if (frontPlot.dataset.zoomed) rewrite();
+    sayBrushes(state.brush, kept);
+    filterTables(kept);
+  } else Plotly.relayout(frontPlot, {annotations: annotated()});
   key = now;
-  drawInSight("curves", () => drawFigure("curves", curvesFigure(drawn), drawn.whole));
+  if (again) stroked = null;
+  if (frame) drawInSight("parallel", () => drawParallel(drawn, keptBy(drawn.brush)));
+  drawInSight("curves", () => drawFigure("curves", curvesFigure(drawn, keptBy(drawn.brush)), drawn.whole));
   if (plots.growth && (again || !document.getElementById("growth").dataset.heard)) drawInSight("growth", () => drawFigure("growth", plots.growth, 0));
+}
+const annotated = () => coloured([...names, ...frames(drawn)], getComputedStyle(document.documentElement));
+// Places names and numbers again, in what the reader has zoomed to.
+function rewrite() {
+  const {annotations, text, textposition} = written(labels, frontPlot, [frontPlot.layout.xaxis.range, frontPlot.layout.yaxis.range], drawn);
+  names = annotations;
+  Plotly.update(frontPlot, {text: [text], textposition: [textposition]}, {annotations: annotated()}, [frontPlot.data.length - 1]);
 }
 // Of a large study what is below the screen is drawn when it comes near, or is printed.
 const FEW_RECIPES = 1000;
@@ -29,7 +44,7 @@ const sight = new IntersectionObserver((entries) => {
     if (isIntersecting) drawWaiting(target.id);
   }
 }, {rootMargin: "400px"});
-for (const id of ["curves", "growth"]) if (document.getElementById(id)) sight.observe(document.getElementById(id));
+for (const id of ["parallel", "curves", "growth"]) if (document.getElementById(id)) sight.observe(document.getElementById(id));
 function drawInSight(id, make) {
   if (count <= FEW_RECIPES || inSight.has(id)) make();
   else waiting.set(id, make);
@@ -56,9 +71,10 @@ function drawFigure(id, figure, view) {
   if (plot.dataset.heard) return;
   plot.dataset.heard = "yes";
   plot.on("plotly_relayout", (change) => {
-    if (plot.dataset.zoomed || !Object.keys(change).some((key) => key.startsWith("xaxis.range") || key === "xaxis.autorange")) return;
+    if (!Object.keys(change).some((key) => /^[xy]axis\.(range|autorange)/.test(key))) return;
     plot.dataset.zoomed = "yes";
     if (plot.layout.xaxis.tickvals) Plotly.relayout(plot, {"xaxis.tickvals": null, "xaxis.ticktext": null, "xaxis.tickmode": "auto"});
+    if (plot === frontPlot) rewrite();
   });
   plot.on("plotly_click", ({points: [point]}) => point.customdata && update({pin: point.customdata}));
 }
@@ -67,8 +83,8 @@ for (const plot of document.querySelectorAll(".plot"))
   plot.addEventListener("touchstart", (event) => event.stopPropagation(), {capture: true, passive: true});
 // By keyboard: arrows walk along the front, Enter shows the card, Escape closes it.
 let cursor = -1;
-document.getElementById("front").addEventListener("keydown", (event) => {
-  const steps = shownPoints(state.x, state.y).top;
+frontPlot.addEventListener("keydown", (event) => {
+  const steps = shownPoints(state.x, state.y, keptBy(state.brush)).top;
   const move = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1}[event.key];
   if (event.key === "Escape") update({pin: null});
   else if (event.key === "Enter" && steps[cursor]) update({pin: steps[cursor]});
@@ -81,6 +97,10 @@ document.getElementById("front").addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 const redraw = () => draw(drawn, true);
+addEventListener("resize", () => {
+  rewrite();
+  if (frame && sideBySide) drawParallel(drawn, keptBy(drawn.brush));
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 addEventListener("beforeprint", () => {
   redraw();

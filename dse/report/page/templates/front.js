@@ -21,7 +21,12 @@ function bestStop(recipe, y) {
   return [recipe, best];
 }
 const planes = new Map();
-function shownPoints(x, y) {
+// The front and the other recipes of a plane; of those that are kept, where something is brushed.
+function shownPoints(x, y, kept = null) {
+  const {line, usual, top, others} = planeOf(x, y), wanted = kept?.stop ?? (() => true);
+  return {line, usual, top: top.filter(wanted), others: others.filter(wanted).slice(0, MOST_OTHERS)};
+}
+function planeOf(x, y) {
   if (!planes.has(x + y)) planes.set(x + y, layPlane(x, y));
   return planes.get(x + y);
 }
@@ -30,14 +35,10 @@ function layPlane(x, y) {
   const usual = x === study.plane[0] && y === study.plane[1];
   const top = usual ? study.front.filter(([recipe]) => recipe >= 0) : line.map((point) => point.stop);
   const listed = new Set(top.map(([recipe]) => recipe));
-  let others = [...recipes.trial.keys()].filter((recipe) => !listed.has(recipe)).map((recipe) => bestStop(recipe, y))
+  const others = [...recipes.trial.keys()].filter((recipe) => !listed.has(recipe)).map((recipe) => bestStop(recipe, y))
     .filter((stop) => !Number.isNaN(value(x, ...stop) + value(y, ...stop)));
-  const left = Math.max(0, others.length - MOST_OTHERS);
-  if (left) {
-    others.sort((a, b) => before(y, value(y, ...a), value(y, ...b)) ? -1 : 1);
-    others = others.slice(0, MOST_OTHERS);
-  }
-  return {line, top, others, left, usual};
+  others.sort((a, b) => axes[y].maximise ? value(y, ...b) - value(y, ...a) : value(y, ...a) - value(y, ...b));
+  return {line, top, others, usual};
 }
 function card(stop) {
   const [recipe, epoch] = stop, seeds = recipes.seeds[recipe];
@@ -64,18 +65,19 @@ function wrapped(long, most = 38) {
 }
 function markers(stops, x, y, size, more = {}) {
   return {
-    type: "scatter", mode: "markers+text", cliponaxis: false, textposition: "top left", textfont: {size: 11},
+    type: "scatter", mode: "markers+text", cliponaxis: false, textfont: {size: 11},
     x: stops.map((stop) => value(x, ...stop)), y: stops.map((stop) => scaled(y, value(y, ...stop))),
     customdata: stops, hovertext: stops.map(card), hoverinfo: "text",
     marker: {
       opacity: 1,  // plotly's own, where sizes differ, is pale
       color: stops.map(([recipe]) => look(recipe)[0]), symbol: stops.map(([recipe]) => look(recipe)[1]),
-      size: stops.map(([recipe]) => recipe === baseline?.recipe ? Math.max(size, 12) : size), line: {width: size > 8 ? 2 : 1.3},
+      size: stops.map(([recipe]) => recipe === baseline?.recipe ? Math.max(size, 12) : size), line: {width: size > 8 ? 2 : 1.3, color: "var(--paper)"},
     }, ...more,
   };
 }
 function bars(stops, x, y) {
   const spread = (name) => stops.map(([recipe, epoch]) => {
+    if (!epoch) return scaled(name, study.whole[`${name}_sd`]?.[recipe] ?? 0);
     const at = starts[recipe] + epoch - 1;
     return name === "train_seconds" ? spreads.seconds[at] : name === "accuracy" ? 100 * spreads.accuracy[at] : 0;
   });
@@ -91,13 +93,13 @@ function numbered(stops) {
   return stops.map(([recipe], place) => last.get(recipe) === place ? String(recipes.trial[recipe]) : "");
 }
 // Single runs where each was best: of several seeds one by one, or those that came to no end.
-function singleRuns(x, y, wanted, symbol, size) {
+function singleRuns(x, y, wanted, symbol, size, kept) {
   const of = {
     train_seconds: (run) => runs.seconds[run], accuracy: (run) => runs.accuracy[run],
     parameters: (run) => recipes.parameters[runs.recipe[run]], train_flops: (run) => recipes.epochFlops[runs.recipe[run]] * runs.epoch[run],
   };
   if (!of[x] || !of[y]) return null;
-  const chosen = runs.trial.map((_, run) => run).filter((run) => wanted(runs.state.values[runs.state.of[run]]));
+  const chosen = runs.trial.map((_, run) => run).filter((run) => wanted(runs.state.values[runs.state.of[run]]) && (!kept || kept.recipes[runs.recipe[run]]));
   return {
     type: "scatter", mode: "markers", x: chosen.map(of[x]), y: chosen.map((run) => scaled(y, of[y](run))),
     customdata: chosen.map((run) => [runs.recipe[run], study.ofCurves ? Math.min(runs.epoch[run], recipes.epochs[runs.recipe[run]]) : 0]),
@@ -136,10 +138,19 @@ function axisOf(name, values, logarithmic) {
   const ticks = logTicks(10 ** range[0], 10 ** range[1]);
   return {...axis, type: "log", range, ...(ticks && {tickvals: ticks, ticktext: ticks.map(tickText)})};
 }
+// The paper's rows, as if their ratios to the baseline held here: another network, other images, another machine.
+function publishedPoints(x, y) {
+  if (!study.published) return [];
+  return Object.entries(study.published.rows).map(([row, [ratio, gain]]) => {
+    const at = {train_seconds: ratio * baseline.seconds, accuracy: baseline.accuracy + gain};
+    return {row, x: at[x], y: scaled(y, at[y] ?? NaN), told: `<b>the paper's ${row}</b><br>${ratio.toFixed(2)} of its baseline's time to the best epoch, ${points(gain)}`
+      + "<br>on its test set, which chose the epoch" + (study.published.scale ? `<br>${wrapped(`smaller here: ${study.published.scale}`.replaceAll(" and ", " · ")).replaceAll("\n", "<br>")}` : "")};
+  }).filter((point) => Number.isFinite(point.x + point.y));
+}
 const kneeStop = choose({knee: true}).chosen, answerStop = study.answer;
-function frontFigure(state) {
-  const {x, y} = state, shown = shownPoints(x, y);
-  const several = [...shown.others, ...shown.top].filter(([recipe]) => recipes.seeds[recipe] > 1 && study.ofCurves);
+function frontFigure(state, kept) {
+  const {x, y} = state, shown = shownPoints(x, y, kept), printed = state.published ? publishedPoints(x, y) : [];
+  const several = [...shown.others, ...shown.top].filter(([recipe]) => recipes.seeds[recipe] > 1);
   const steps = {type: "scatter", mode: "lines", hoverinfo: "skip"};
   const shape = axes[y].maximise && !axes[x].maximise ? "hv" : "vh";
   const data = [];
@@ -148,36 +159,38 @@ function frontFigure(state) {
     data.push({...steps, x: curve.map((stop) => value(x, ...stop)), y: curve.map((stop) => scaled(y, value(y, ...stop))),
       line: {color: FAINT, width: 1.8, dash: "dot", shape}});
   }
+  if (shown.usual && study.band) {
+    const none = {...steps, x: study.band.x, line: {width: 0, shape}};
+    data.push({...none, y: study.band.low.map((end) => scaled(y, end))}, {...none, y: study.band.high.map((end) => scaled(y, end)), fill: "tonexty", fillcolor: "var(--band)"});
+  }
   data.push({...steps, x: shown.line.map((point) => point.x), y: shown.line.map((point) => scaled(y, point.y)), line: {color: INK, width: 1.5, shape}});
   const span = shown.usual && !state.whole ? study.spans.front.map((end) => scaled(y, end)) : null;
   const inside = (number) => !span || number >= span[0];
   const spread = several.filter((stop) => inside(scaled(y, value(y, ...stop))));  // bars of others would cross the figure
   if (spread.length) data.push(bars(spread.length > MOST_BARS ? shown.top : spread, x, y));
-  if (state.runs) data.push(singleRuns(x, y, (word) => word === "complete", "circle", 4));
-  if (state.failures) data.push(singleRuns(x, y, (word) => word !== "complete", "x-thin-open", 8));
-  data.push(markers(shown.others, x, y, 7), markers(shown.top, x, y, 12, {text: numbered(shown.top)}));
+  if (state.runs) data.push(singleRuns(x, y, (word) => word === "complete", "circle", 4, kept));
+  if (state.failures) data.push(singleRuns(x, y, (word) => word !== "complete", "x-thin-open", 8, kept));
+  if (printed.length) data.push({type: "scatter", mode: "markers", x: printed.map((point) => point.x), y: printed.map((point) => point.y), hoverinfo: "text",
+    hovertext: printed.map(({told}) => told), marker: {symbol: "asterisk-open", size: 9, color: INK, line: {width: 1.4}}});
+  data.push(markers(shown.others, x, y, 7), markers(shown.top, x, y, 12));
   const all = [...shown.others, ...shown.top];
   const bases = baseline ? [[baseline.recipe, study.ofCurves ? baseline.epoch : 0]] : [];
   const xs = [...all, ...bases].filter((stop) => inside(scaled(y, value(y, ...stop)))).map((stop) => value(x, ...stop));
-  const xaxis = axisOf(x, xs, state.logx);
-  const yaxis = axisOf(y, [...all, ...bases].map((stop) => scaled(y, value(y, ...stop))), state.logy);
+  const xaxis = axisOf(x, [...xs, ...printed.map((point) => point.x)], state.logx);
+  const yaxis = axisOf(y, [...[...all, ...bases].map((stop) => scaled(y, value(y, ...stop))), ...printed.map((point) => point.y)], state.logy);
   if (span && !state.logy) yaxis.range = span;
-  const layout = {...layoutOf(520), xaxis, yaxis, annotations: [], shapes: []};
-  const named = (stop, words, above) => {
-    const at = value(x, ...stop), middle = (xaxis.range?.[0] + xaxis.range?.[1]) / 2, place = state.logx ? Math.log10(at) : at;
-    const high = scaled(y, value(y, ...stop));
-    layout.annotations.push({x: place, y: state.logy ? Math.log10(high) : high, text: words, showarrow: true, arrowhead: 0, arrowwidth: 1,
-      arrowcolor: INK, ax: place > middle ? -34 : 34, ay: above ? -28 : 30, standoff: 8, xanchor: place > middle ? "right" : "left", font: {size: 13}, bgcolor: "var(--paper)"});
-  };
+  const layout = {...layoutOf(520), xaxis, yaxis, shapes: []};
+  const pointOf = (stop) => ({x: value(x, ...stop), y: scaled(y, value(y, ...stop))}), names = [];
   for (const stop of bases) {
     const line = {type: "line", line: {color: INK, width: 1, dash: "4px,3px"}, opacity: 0.45, layer: "below"};
     const [left, high] = [value(x, ...stop), scaled(y, value(y, ...stop))];
     layout.shapes.push({...line, xref: "x", yref: "y domain", x0: left, x1: left, y0: 0, y1: 1}, {...line, xref: "x domain", yref: "y", x0: 0, x1: 1, y0: high, y1: high});
-    named(stop, "baseline's best");
+    names.push({...pointOf(stop), words: "baseline's best"});
   }
-  if (answerStop) named(answerStop, "answer");
-  if (shown.usual && study.ofCurves && kneeStop) named(kneeStop, "knee", true);
-  return {data, layout, shown};
+  if (answerStop) names.push({...pointOf(answerStop), words: "answer"});
+  if (shown.usual && study.ofCurves && kneeStop) names.push({...pointOf(kneeStop), words: "knee"});
+  names.push(...printed.map((point) => ({x: point.x, y: point.y, words: `paper: ${point.row}`})));
+  return {data, layout, labels: {names, numbers: numbered(shown.top), points: shown.top.map(pointOf)}};
 }
 // Frames around what is pinned, chosen and walked to; as annotations they change without the figure being drawn again.
 function frames(state) {
