@@ -20,7 +20,15 @@ from __future__ import annotations
 
 
 class DseError(Exception):
-    """Anything that dse reports to its user without a traceback."""
+    """Anything that dse reports to its user without a traceback.
+
+    >>> import dse
+    >>> try:
+    ...     dse.Recipe(epochs=0)
+    ... except dse.DseError as error:
+    ...     print(error.exit_code, error)
+    2 Recipe: epochs=0: Input should be greater than or equal to 1
+    """
 
     exit_code = 1
 

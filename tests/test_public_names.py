@@ -12,6 +12,19 @@ from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
 from dse.section import OneOf
 
+# Whose examples would take longer than all others together.
+WITHOUT_EXAMPLE = {
+    "calibrate_space": "measures for seconds and writes to the user's cache",
+    "calibrate_study": "measures for seconds and writes to the user's cache",
+    "confirm": "trains a study of its own first",
+    "verify_study": "trains what a published study claims",
+    "write_views": "draws all figures",
+}
+
+
+def test_public_names_have_an_example() -> None:
+    assert {name for name in dse.__all__ if ">>>" not in getattr(dse, name).__doc__} == set(WITHOUT_EXAMPLE)
+
 
 def test_public_names_are_what_they_say() -> None:
     for name in dse.__all__:

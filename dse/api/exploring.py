@@ -38,6 +38,10 @@ class Start:
         warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
         storage: URL of the PostgreSQL storage that keeps the study; None for the one that its folder remembers, else
             for a file in the folder.
+
+    >>> import dse
+    >>> Start(warm_start=(dse.paper_recipe("paper/one_cycle"),), retry_failed=True).checkpoints
+    True
     """
 
     widen: bool = False
@@ -93,6 +97,19 @@ def explore(
 
     Returns:
         All trials, curves and fronts of the study.
+
+    >>> import tempfile, dse
+    >>> space = dse.SearchSpace(
+    ...     name="small",
+    ...     data={"images": 50, "validation_images": 20, "test_images": 20},
+    ...     recipe={"model": dse.CnnModel(filters=4), "learning_rate": [dse.Fixed(), dse.OneCycle()], "epochs": 1,
+    ...             "batch_size": dse.Constant(size=10)},
+    ...     baseline={"learning_rate": dse.Fixed()},
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     study = dse.explore(space, folder=f"{folder}/small", machine=dse.Machine("cpu"), timing="measured")
+    >>> study.trials["policy"].tolist()
+    ['fixed', 'one_cycle']
 
     Raises:
         InputError: Space, data, machine or study cannot be used.

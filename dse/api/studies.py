@@ -47,6 +47,10 @@ def replay_study(
         setting: ``repeats``, searches by each strategy; ``budgets``, train seconds at which shares are wanted;
             ``seed`` of all randomness; ``processes``, how many work at it.
 
+    >>> found = replay_study("results/mnist-table", samplers=["grid"], repeats=1)
+    >>> found.recipes, found.strategies["name"].tolist()
+    (42, ['grid'])
+
     Raises:
         InputError: A name is unknown, a budget is not above 0, or the study cannot be replayed.
     """

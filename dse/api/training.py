@@ -37,6 +37,16 @@ def train(
         save: File for the weights of a run that is complete, in the safetensors format.
         on_epoch: Called with every row of the curve; the run ends where it returns a reason.
 
+    Returns:
+        What the recipe means for these images, and the run.
+
+    >>> import dse
+    >>> recipe = dse.Recipe(model=dse.CnnModel(filters=4), batch_size=dse.Constant(size=10), epochs=2)
+    >>> few = dse.DataChoice(images=50, validation_images=20, test_images=20)
+    >>> plan, run = dse.train(recipe, few, dse.Machine("cpu"))
+    >>> plan.total_steps, len(run.curve)
+    (10, 2)
+
     Raises:
         InputError: Recipe, data, machine or file cannot be used.
     """
@@ -74,6 +84,13 @@ def find_rate(
         seed: Decides weights, order and shifts.
         max_seconds: No further step once they are over; 600 if None.
         on_step: Called after each step with the steps done, their last rate and the smoothed loss.
+
+    >>> import dse
+    >>> recipe = dse.Recipe(model=dse.CnnModel(filters=4), batch_size=dse.Constant(size=10))
+    >>> few = dse.DataChoice(images=50, validation_images=20, test_images=20)
+    >>> found = dse.find_rate(recipe, few, dse.Machine("cpu"), max_seconds=0.2)
+    >>> float(found.rates[0]), len(found.rates) == len(found.losses)
+    (1e-06, True)
 
     Raises:
         InputError: Recipe, data or machine cannot be used.

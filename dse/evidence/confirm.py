@@ -38,6 +38,9 @@ class Aim:
         fewest: Fresh runs of the answer's recipe and of the baseline before anything is said of them. With two, the
             recipe is still picked by them in part.
         draws: How many times all is drawn for each decision.
+
+    >>> Aim(confidence=0.95, width=0.1).fewest
+    2
     """
 
     confidence: float = 0.9

@@ -91,6 +91,18 @@ def load_weights(
         device: Where its weights are placed.
         imports: Import path of a network of your own, as in its recipe: no file alone has code imported.
 
+    Returns:
+        The network, and the recipe, image shape, data set and seed that it comes from.
+
+    >>> import tempfile, dse
+    >>> recipe = dse.Recipe(model=dse.CnnModel(filters=4), batch_size=dse.Constant(size=10), epochs=1)
+    >>> few = dse.DataChoice(images=50, validation_images=20, test_images=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = dse.train(recipe, few, dse.Machine("cpu"), save=f"{folder}/net.safetensors")
+    ...     network, origin = dse.load_weights(f"{folder}/net.safetensors")
+    >>> origin.recipe == recipe
+    True
+
     Raises:
         InputError: There is no such file, it is corrupt, it was not saved by dse, or it names code that ``imports``
             does not.

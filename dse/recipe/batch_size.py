@@ -22,7 +22,11 @@ WithinEpochs = Annotated[bool, Later(), Field(description="grow where it is due,
 
 
 class Stage(Section):
-    """Some epochs at one batch size."""
+    """Some epochs at one batch size.
+
+    >>> Stages(stages=(Stage(epochs=1, size=8), Stage(epochs="rest", size=64))).stages_over(10)
+    ((1, 8), (9, 64))
+    """
 
     refusal = RecipeError
 

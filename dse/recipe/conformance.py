@@ -27,6 +27,9 @@ ROUNDING = 1e-12
 def check_policy(policy: Policy, timelines: Iterable[Timeline] = TIMELINES) -> None:
     """Check a policy: one finite rate a step within its bounds, always the same; the same when it is written and read.
 
+    >>> import dse
+    >>> check_policy(dse.OneCycle(peak_ratio=5))
+
     Raises:
         AssertionError: It does not keep to one of these; the text says to which.
     """
@@ -45,6 +48,9 @@ def check_policy(policy: Policy, timelines: Iterable[Timeline] = TIMELINES) -> N
 
 def check_schedule(schedule: Schedule, epochs: Sequence[int] = EPOCHS) -> None:
     """Check a batch schedule: stages that cover the run, or a ValueError; the same written and read.
+
+    >>> import dse
+    >>> check_schedule(dse.AdaBatch(start=16, period=10))
 
     Raises:
         AssertionError: It does not keep to one of these; the text says to which.

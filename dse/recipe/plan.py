@@ -65,6 +65,12 @@ class Plan:
         rates: Learning rate of each step, shape (total_steps,).
         average_shares: Weight of each step's result in the mean of the weights that is evaluated, shape
             (total_steps,); None where the weights themselves are evaluated.
+
+    >>> import dse
+    >>> recipe = dse.Recipe(batch_size=dse.AdaBatch(start=16, period=1), epochs=3)
+    >>> plan = dse.compile_plan(recipe, dse.find_dataset("mnist").shape, images=160)
+    >>> plan.batch_sizes.tolist(), plan.steps.tolist()
+    ([16, 32, 64], [10, 5, 3])
     """
 
     recipe: Recipe

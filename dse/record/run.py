@@ -221,6 +221,10 @@ class Run:
             did not come that far.
         engine: Name of what ran the steps.
         resumed_epochs: Epochs taken over from an attempt that was cut off; 0 if it began with the first.
+
+    >>> run = Run(outcome=Outcome.DIVERGED, reason="the loss is not finite")
+    >>> run.outcome.value, len(run.curve), run.train_seconds
+    ('diverged', 0, 0.0)
     """
 
     curve: tuple[EpochRow, ...] = ()

@@ -53,6 +53,13 @@ class StudyTables:
         recipes: Every recipe's runs, by its id.
         baseline: The complete runs of the baseline.
         evidence: How sure the front is; None until ``dse.evidence.judge.judged`` has seen to it.
+
+    >>> import dse
+    >>> study = dse.load_study("results/mnist-dimensions")
+    >>> study.front[["trial", "epoch", "accuracy"]].round(4).tail(2)
+       trial  epoch  accuracy
+    7      8      8    0.9899
+    8      8      9    0.9903
     """
 
     name: str

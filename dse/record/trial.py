@@ -32,6 +32,10 @@ class Trial:
         purpose: ``explore``, or ``confirm`` of a trial that judges what was found: its seed helped to choose nothing.
         calibration_error: Standard error of its calibrated seconds beside another recipe's, as a share of them; None if
             it has none.
+
+    >>> trial = Trial(0, Recipe(), seed=0, run=Run())
+    >>> trial.state.value, trial.complete
+    ('running', False)
     """
 
     number: int

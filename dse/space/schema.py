@@ -33,17 +33,15 @@ def space_schema() -> dict[str, Any]:
     }
     schema["$defs"] = {**schema.get("$defs", {}), **definitions, "Recipe": opened}
     schema["properties"]["recipe"] = {"$ref": f"{_DEFINITIONS}Recipe"}
+    for part in (schema, *schema["$defs"].values()):
+        part["description"] = part.get("description", "").partition("\n\n>>>")[0]  # no examples of Python
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dse search space", **schema}
 
 
 def _opened(definition: dict[str, Any]) -> dict[str, Any]:
     """Let every value of an object be a choice or a range."""
     properties = {key: _opened_value(value) for key, value in definition.get("properties", {}).items()}
-    text = definition.get("description", "").partition("\n\n>>>")[0]
-    return {k: v for k, v in definition.items() if k != "required"} | {
-        "description": text,
-        "properties": properties,
-    }
+    return {k: v for k, v in definition.items() if k != "required"} | {"properties": properties}
 
 
 def _opened_value(value: dict[str, Any]) -> dict[str, Any]:

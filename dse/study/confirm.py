@@ -51,6 +51,10 @@ class Effort:
     Attributes:
         trials: Runs; no limit if None.
         seconds: Train seconds of these runs together; no limit if None.
+
+    >>> import dse
+    >>> Effort(trials=10, seconds=60).added_to(dse.load_space("quickstart"), []).budget
+    '60.000s'
     """
 
     trials: int | None = None

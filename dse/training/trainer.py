@@ -59,6 +59,13 @@ class Trainer:
         data: Which images it trains on, chooses on and tests on.
         kept_in: Folder of the checkpoints; no run keeps any if None.
         luggage: What it need not look for.
+
+    >>> import dse
+    >>> trainer = Trainer(dse.Machine("cpu"), dse.DataChoice(images=50, validation_images=20, test_images=20))
+    >>> plan = trainer.plan(dse.Recipe(model=dse.CnnModel(filters=4), epochs=2, batch_size=dse.Constant(size=10)))
+    >>> run = trainer.train(plan, seed=0)
+    >>> run.outcome.value, [row.images_seen for row in run.curve]
+    ('complete', [50, 100])
     """
 
     def __init__(
