@@ -75,8 +75,13 @@ def values(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"list of{count} {values(items[0], definitions)}"
     words = {"number": "number", "integer": "whole number", "string": "text", "boolean": "`true` or `false`",
              "null": "`null`", "object": "keys and values"}  # fmt: skip
-    limits = [form.format(schema[limit]) for limit, form in LIMITS.items() if limit in schema]
+    limits = [form.format(number(schema[limit])) for limit, form in LIMITS.items() if limit in schema]
     return cell(", ".join([words[schema["type"]], *limits]) if "type" in schema else "any value")
+
+
+def number(limit: float | str) -> str:
+    """Write a limit as people read it."""
+    return limit if isinstance(limit, str) else f"{limit:,}".removesuffix(".0")
 
 
 def default(schema: dict[str, Any], required: bool) -> str:

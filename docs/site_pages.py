@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ".ipynb"
 SOURCES = (
     "*.md",
     "docs/*.md",
@@ -22,16 +24,22 @@ SOURCES = (
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Take the pages from where they are, and make one of each notebook (an event of MkDocs)."""
+    """Take the pages from where they are, and make a page of each notebook (an event of MkDocs)."""
     for file in [file for file in files if file.src_dir == config.docs_dir]:
         files.remove(file)
     for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
         name = path.relative_to(ROOT).as_posix()
-        files.append(File.generated(config, name, abs_src_path=str(path)))
-        if path.suffix == ".ipynb":
-            page = name.removesuffix(".ipynb") + ".md"
-            files.append(File.generated(config, page, content=notebook_page(path)))
+        if path.suffix == NOTEBOOK:
+            file = File.generated(config, name.replace(NOTEBOOK, ".md"), content=notebook_page(path))
+        else:
+            file = File.generated(config, name, abs_src_path=str(path))
+        files.append(file)
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead links to a notebook to its page (an event of MkDocs)."""
+    return markdown.replace(f"{NOTEBOOK})", ".md)")
 
 
 def notebook_page(path: Path) -> str:

@@ -38,7 +38,7 @@ def test_the_python_reference_has_every_public_name_once() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+    for target in re.findall(r"(?:\]\((?!http)|<img src=\")([^)#\"]+)", page.read_text()):
         assert (page.parent / target).exists(), target
 
 
