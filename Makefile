@@ -19,7 +19,7 @@ fuzz: .venv/.installed
 	.venv/bin/python -m pytest -n 2 tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 docs: .venv/.installed
-	.venv/bin/python -m mkdocs build --strict --quiet
+	.venv/bin/python -m mkdocs build --strict
 
 lint: .venv/.installed
 	.venv/bin/ruff check .
