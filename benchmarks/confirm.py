@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import time
-from collections import Counter
+import math
+import statistics
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dse.evidence.confirm import Aim, Next, next_run
+from dse.evidence.curve import Floats
 from dse.evidence.sample import Studied
 from dse.record.answer import complete_runs, find_answer
 from dse.record.replicates import Replicates, by_recipe
@@ -25,6 +28,9 @@ from dse.record.right import no_right
 from dse.record.tables import StudyTables
 from dse.record.trial import CONFIRM, EXPLORE, Trial
 from dse.study.load import load_study
+
+# By which share of its seconds a recipe must differ from another one to mean as much as the margin does in accuracy.
+SAME_SECONDS = 0.025
 
 
 @dataclass
@@ -117,6 +123,98 @@ def equal_near(world: World, found: Next) -> str:
 STRATEGIES: dict[str, Strategy] = {"confirm": of_rule, "equal": equal, "equal among rivals": equal_near}
 
 
+def successive_rejects(world: World, budget: int, unit_2: tuple[float, float]) -> None:
+    """Spend a budget of runs by EGE-SR (Kone, Kaufmann and Richert 2024, arXiv 2311.03992).
+
+    In each round every recipe that is left has as many runs as the others; then the one leaves whose place, on the
+    front or off it, is clearest. A recipe is judged by its whole run: its accuracy, and the logarithm of its seconds.
+
+    Args:
+        world: Where they are trained.
+        budget: How many runs in all.
+        unit_2: By how much accuracies and logarithms of seconds must differ to count alike.
+    """
+    left, count = list(world.recipes), len(world.recipes)
+    harmonic = 0.5 + sum(1 / i for i in range(2, count + 1))
+    for r in range(1, count):
+        had = math.ceil((budget - count) / (harmonic * (count + 1 - r)))
+        for recipe_id in left:
+            while world.fresh[recipe_id] < max(had, 1):
+                world.run(recipe_id)
+        known = by_recipe(world.trials)
+        values = [(known[each].accuracies[-1], -np.log(known[each].seconds[-1])) for each in left]
+        # Of arms that are as clear one off the front leaves first: it may have been beaten by the other.
+        clearest = max(zip(*clearness(np.array(values) / unit_2), left, strict=True))
+        left.remove(clearest[-1])
+
+
+def clearness(values_K2: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give by how much each arm is on the front or off it (Auer et al. 2016), and whether it is off; more is better.
+
+    >>> clearness(np.array([[0.0, 3.0], [3.0, 0.0], [1.0, -2.0]]))
+    (array([3., 2., 2.]), array([False, False,  True]))
+    """
+    ahead_KK2 = values_K2[None] - values_K2[:, None]  # [i, j]: by how much j is better than i
+    dominates_KK, exceeds_KK = ahead_KK2.min(axis=2), ahead_KK2.max(axis=2)
+    off_K = (dominates_KK > 0).any(axis=1)
+    gaps_K = np.where(off_K, np.max(dominates_KK, axis=1, initial=0, where=~off_K), np.inf)
+    for i in np.flatnonzero(~off_K):
+        others_K = ~off_K & (np.arange(len(values_K2)) != i)
+        between_K = np.minimum(exceeds_KK[i], exceeds_KK[:, i])[others_K]
+        below_K = np.maximum(exceeds_KK[i], 0)[off_K] + gaps_K[off_K]
+        gaps_K[i] = min([*between_K, *below_K], default=np.inf)
+    return gaps_K, off_K
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What it took to settle a world.
+
+    Attributes:
+        runs: Fresh ones.
+        seconds: Their train seconds.
+        all: Whether nothing is open that seeds can settle.
+    """
+
+    runs: int
+    seconds: float
+    all: bool
+
+    @classmethod
+    def in_turns(cls, world: World, strategy: Strategy, aim: Aim, most: int) -> Settled:
+        """Train what a strategy names, until nothing is open or as many runs as ``most`` are spent."""
+        world.explore()
+        explored = len(world.trials)
+        # Turns are looked at a few times a round, to save time.
+        rounds = 1 if strategy is of_rule else len(world.recipes) // 4
+        while (found := next_run(world.studied(), world.fresh, aim)).recipe_id is not None:
+            for _ in range(rounds):
+                world.run(strategy(world, found))
+            if len(world.trials) - explored >= most:
+                break
+        return cls._of(world, explored, found)
+
+    @classmethod
+    def by_budget(cls, tables: StudyTables, repeat: int, aim: Aim, most: int) -> Settled:
+        """Give EGE-SR the least budget that settles the world, of those that grow by a quarter."""
+        budget = float(2 * len(tables.recipes))
+        while True:
+            world = World(tables, np.random.default_rng(repeat))
+            world.explore()
+            explored = len(world.trials)
+            successive_rejects(world, round(budget), (aim.margin or 1.0, SAME_SECONDS))
+            found = next_run(world.studied(), world.fresh, aim)
+            if found.recipe_id is None or budget >= most:
+                return cls._of(world, explored, found)
+            budget *= 1.25
+
+    @classmethod
+    def _of(cls, world: World, explored: int, found: Next) -> Settled:
+        fresh = world.trials[explored:]
+        seconds = sum(trial.run.train_seconds for trial in fresh)
+        return cls(len(fresh), seconds, found.recipe_id is None)
+
+
 def main() -> None:
     """Print a row a strategy."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -138,31 +236,23 @@ def main() -> None:
 
 def _compare(tables: StudyTables, asked: argparse.Namespace) -> None:
     aim = Aim(margin=asked.margin / 100, draws=400)
-    rows: dict[str, list[tuple[int, float, bool, float]]] = {name: [] for name in STRATEGIES}
+    rows: dict[str, list[Settled]] = defaultdict(list)
     for repeat in range(asked.repeats):
+        most = asked.most * len(tables.recipes)
         for name, strategy in STRATEGIES.items():
-            world = World(tables, np.random.default_rng(repeat))
-            world.explore()
-            explored, began = len(world.trials), time.process_time()
-            most = asked.most * len(world.recipes)
-            rounds = 1 if name == "confirm" else len(world.recipes) // 4
-            while (found := next_run(world.studied(), world.fresh, aim)).recipe_id is not None:
-                for _ in range(rounds):  # turns are looked at a few times a round, to save time
-                    world.run(strategy(world, found))
-                if len(world.trials) - explored >= most:
-                    break
-            fresh = world.trials[explored:]
-            spent = sum(trial.run.train_seconds for trial in fresh)
-            rows[name].append((len(fresh), spent, found.recipe_id is None, time.process_time() - began))
-    base = np.median([row[0] for row in rows["confirm"]])
-    seconds = np.median([row[1] for row in rows["confirm"]])
-    for name, found_rows in rows.items():
-        runs, spent, settled, took = np.array(found_rows, dtype=float).T
+            rows[name].append(
+                Settled.in_turns(World(tables, np.random.default_rng(repeat)), strategy, aim, most)
+            )
+        rows["EGE-SR"].append(Settled.by_budget(tables, repeat, aim, most))
+    base = statistics.median(each.runs for each in rows["confirm"])
+    seconds = statistics.median(each.seconds for each in rows["confirm"])
+    for name, found in rows.items():
+        runs = [each.runs for each in found]
         print(
-            f"  {name:20s} runs {np.median(runs):6.0f} ({runs.min():.0f} to {runs.max():.0f}), "
-            f"{np.median(runs) / base:4.1f} times as many; train seconds "
-            f"{np.median(spent) / seconds:4.1f} times; settled "
-            f"{settled.mean():.0%}; decided in {np.sum(took) / max(np.sum(runs), 1):.3f} s a run"
+            f"  {name:20s} runs {statistics.median(runs):6.0f} ({min(runs)} to {max(runs)}), "
+            f"{statistics.median(runs) / base:4.1f} times as many; train seconds "
+            f"{statistics.median(each.seconds for each in found) / seconds:4.1f} times; settled "
+            f"{statistics.mean(each.all for each in found):.0%}"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from typing import Any
 
@@ -40,23 +39,24 @@ def to_csv(frame: pd.DataFrame) -> str:
     ``DataFrame.to_csv`` writes the same, and spends most of its time on making texts of columns, part by part.
     """
     lines = _Lines()
+    # The writer quotes what holds a part of the end that it knows, and ``\r`` must be.
     writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(frame.columns)
     writer.writerows(zip(*(_cells(frame[name]) for name in frame), strict=True))
-    return lines.getvalue()
+    return "".join([line.removesuffix("\r\n") + "\n" for line in lines])
 
 
 def _cells(column: pd.Series) -> list[Any]:
     values = column.tolist()
     if pd.api.types.is_string_dtype(column.dtype):
-        values = [escaped(value) if isinstance(value, str) else value for value in values]
+        known = {value: escaped(value) for value in set(values) if isinstance(value, str)}
+        values = [known.get(value, value) for value in values]
     if column.hasnans:
         values = ["" if missing else value for value, missing in zip(values, column.isna(), strict=True)]
     return values
 
 
-class _Lines(io.StringIO):
-    r"""Ends each row with ``\n``: the writer quotes what holds a part of the end that it knows, and ``\r`` must be."""
+class _Lines(list[str]):
+    """Takes what a writer writes, a row at a time."""
 
-    def write(self, text: str) -> int:
-        return super().write(text.removesuffix("\r\n") + "\n")
+    write = list.append
