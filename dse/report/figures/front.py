@@ -47,7 +47,7 @@ def draw_front(data: FrontData, encoding: Encoding, protocol: str, width: float)
 
 
 def _lines(axes: Axes, data: FrontData, scale: float) -> list[Artist]:
-    """Draw front, baseline and its best; give what the legend explains."""
+    """Draw front, baseline and its best, and a ring around the answer; give what the legend explains."""
     steps: dict[str, Any] = {"drawstyle": "steps-post", "linewidth": 0.9, "zorder": 2}
     lines: list[Artist] = list(
         axes.plot(data.line["x"], scale * data.line["y"], color="black", label="front", **steps)
@@ -66,4 +66,8 @@ def _lines(axes: Axes, data: FrontData, scale: float) -> list[Artist]:
         dashes: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": (0, (4, 3)), "zorder": 1}
         axes.axhline(scale * data.baseline.y, **dashes)
         lines.append(axes.axvline(data.baseline.x, label="baseline's best", **dashes))
+    if data.answer:
+        ring: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
+        at = ([data.answer.x], [scale * data.answer.y])
+        lines += axes.plot(*at, color="black", markeredgewidth=0.9, label="answer", zorder=6, **ring)
     return lines
