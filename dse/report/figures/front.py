@@ -67,7 +67,7 @@ def _lines(axes: Axes, data: FrontData, scale: float) -> list[Artist]:
         axes.axhline(scale * data.baseline.y, **dashes)
         lines.append(axes.axvline(data.baseline.x, label="baseline's best", **dashes))
     if data.answer:
-        ring: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
+        style: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "zorder": 6}
         at = ([data.answer.x], [scale * data.answer.y])
-        lines += axes.plot(*at, color="black", markeredgewidth=0.9, label="answer", zorder=6, **ring)
+        lines += axes.plot(*at, color="black", linestyle="none", label="answer", **style)
     return lines
