@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 from pathlib import Path
@@ -44,9 +44,11 @@ from dse.study.watcher import Watcher
 ENVIRONMENT = {"device": "none", "device_type": "cpu", "threads": 1, "data_fingerprint": "none"}
 
 
-def space(epochs: int, trials: int, sampler: str, *, wider: bool = False) -> SearchSpace:
-    """A space of 2,000 recipes, the most that are judged one by one."""
-    rates = [round(0.0001 * (i + 1), 4) for i in range(50)] + ([0.0123] if wider else [])
+def space(
+    epochs: int, trials: int, sampler: str, *, wider: bool = False, recipes: int = 2_000
+) -> SearchSpace:
+    """A space of 2,000 recipes, the most that are judged one by one, or of more."""
+    rates = [round(0.0001 * (i + 1), 4) for i in range(recipes // 40)] + ([0.0123] if wider else [])
     sizes = [8 * (i + 1) for i in range(20)]
     return parse_space(
         {
@@ -100,8 +102,8 @@ class Drawn(Trainer):
         return Run(tuple(rows), Outcome.COMPLETE, "", 0.1, "none")
 
 
-def stored_trials(of: SearchSpace, count: int) -> Iterator[FrozenTrial]:
-    """Draw complete trials as a study would have recorded them; the baseline first."""
+def drawn_trials(of: SearchSpace, count: int) -> Iterator[tuple[Trial, FixedTrial, Mapping[str, Any]]]:
+    """Draw complete trials with what drew their recipes and with their places in the space; the baseline first."""
     points, now = list(of.points()), datetime.now()
     points = [of.baseline_assignment, *(points[i] for i in np.random.default_rng(0).permutation(len(points)))]
     for number in range(count):
@@ -110,13 +112,19 @@ def stored_trials(of: SearchSpace, count: int) -> Iterator[FrozenTrial]:
         recipe = of.draw(drawn)
         plan = of.plan(recipe)
         run = finished(Drawn().epochs(plan, seed))
-        trial = Trial(number, recipe, seed, run, measure(run, plan), now.isoformat(), "none")
+        yield Trial(number, recipe, seed, run, measure(run, plan), now.isoformat(), "none"), drawn, point
+
+
+def stored_trials(of: SearchSpace, count: int) -> Iterator[FrozenTrial]:
+    """Draw complete trials as a study would have recorded them."""
+    for trial, drawn, point in drawn_trials(of, count):
+        started = datetime.fromisoformat(trial.started)
         values = [float(trial.measures[name] or 0) for name in of.objectives]
         yield FrozenTrial(
-            number=number, state=TrialState.COMPLETE, value=None, values=values, datetime_start=now,
-            datetime_complete=now, params=drawn.params, distributions=drawn.distributions,
+            number=trial.number, state=TrialState.COMPLETE, value=None, values=values, datetime_start=started,
+            datetime_complete=started, params=drawn.params, distributions=drawn.distributions,
             user_attrs=trial_attributes(trial), system_attrs={"fixed_params": point}, intermediate_values={},
-            trial_id=number,
+            trial_id=trial.number,
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dse.recipe.recipe import BLOCKS, Recipe
-from dse.record.frames import columns_of, flat
+from dse.record.frames import flat
 from dse.section import OneOf
 from dse.units import words
 
@@ -48,9 +48,8 @@ def dimensions(recipes: Mapping[str, Recipe]) -> list[Dimension]:
         recipes: By their id.
     """
     flats = {key: flat(recipe.model_dump(mode="json")) for key, recipe in recipes.items()}
-    paths = [
-        path for path in columns_of(list(recipes.values())) if all(path in each for each in flats.values())
-    ]
+    first = next(iter(flats.values()), {})
+    paths = [path for path in first if all(path in each for each in flats.values())]
     leaves = {path: {key: each[path] for key, each in flats.items()} for path in paths}
     found: list[Dimension] = []
     for name in Recipe.model_fields:

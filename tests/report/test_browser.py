@@ -128,6 +128,20 @@ def test_axes_change_and_the_line_is_the_front_of_the_new_plane(
     assert np.allclose(line, front[np.argsort(front[:, 0])])
 
 
+def test_the_front_of_very_many_points_is_theirs(chromium: Any, study: StudyTables, folder: Path) -> None:
+    planes = """() => {
+      const many = Array.from({length: Math.ceil(2 * MANY / stops().length)}, () => stops()).flat();
+      const values = (steps) => JSON.stringify(steps.map(({x, y}) => [x, y])), names = Object.keys(axes);
+      const differ = names.flatMap((x) => names.map((y) => [x, y]))
+        .filter(([x, y]) => x !== y && values(staircase(x, y, many)) !== values(staircase(x, y)));
+      return [many.length, stops().length, differ];
+    }"""
+    with opened(chromium, study, folder) as page:
+        many, few, differ = page.evaluate(planes)
+    assert many > 5000 > few
+    assert differ == []
+
+
 def test_stopped_and_failed_runs_and_single_runs_are_shown_on_demand(chromium: Any, tmp_path: Path) -> None:
     tables = make_study([make_trial(0, BASELINE, [(10, 0.8), (20, 0.9)]), make_trial(1, FASTER, [(4, 0.6), (9, 0.95)]),
                          make_trial(2, SHARED, [(9, 0.7)], state=Outcome.STOPPED, reason="dominated")])  # fmt: skip

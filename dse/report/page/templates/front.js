@@ -1,16 +1,30 @@
 // The front's figure, in any two of the axes.
-const INK = "var(--ink)", FAINT = "var(--faint)", MOST_OTHERS = 1500, MOST_BARS = 300;
+const INK = "var(--ink)", FAINT = "var(--faint)", MOST_OTHERS = 1000, MOST_BARS = 300, MANY = 5000, SAMPLED = 50;
 const scaled = (name, number) => axes[name].unit === "share" ? 100 * number : number;
 const before = (name, a, b) => axes[name].maximise ? a > b : a < b;  // whether a is better
 
 // The stops that no other beats in these two axes, by rising x; each recipe's first where several are equal.
-function staircase(x, y, among = [...stops()]) {
-  const all = among.map((stop) => ({stop, x: value(x, ...stop), y: value(y, ...stop)}))
-    .filter((point) => !Number.isNaN(point.x + point.y));
+function staircase(x, y, among = stops()) {
+  // Sorting hundreds of thousands takes long: what one of a few beats is left out before.
+  const few = among.length > MANY ? staircase(x, y, among.filter((_, i) => i % SAMPLED === 0)) : [], all = [];
+  for (const stop of among) {
+    const point = {stop, x: value(x, ...stop), y: value(y, ...stop)};
+    if (!Number.isNaN(point.x + point.y) && !isBeaten(point, few, x, y)) all.push(point);
+  }
   all.sort((a, b) => (axes[x].maximise ? b.x - a.x : a.x - b.x) || (axes[y].maximise ? b.y - a.y : a.y - b.y));
   const steps = [];
   for (const point of all) if (!steps.length || before(y, point.y, steps.at(-1).y)) steps.push(point);
   return steps.sort((a, b) => a.x - b.x);
+}
+function isBeaten(point, steps, x, y) {
+  let [low, high] = [0, steps.length];  // steps are in the order of x; of those that are as good in x the last or first is the best in y
+  while (low < high) {
+    const middle = (low + high) >> 1, left = steps[middle].x < point.x || (!axes[x].maximise && steps[middle].x === point.x);
+    if (left) low = middle + 1;
+    else high = middle;
+  }
+  const best = steps[axes[x].maximise ? low : low - 1];
+  return best !== undefined && !before(y, point.y, best.y) && (before(x, best.x, point.x) || before(y, best.y, point.y));
 }
 // Where a recipe stands that has no place among these: where it first is best in y.
 function bestStop(recipe, y) {

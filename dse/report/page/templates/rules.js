@@ -16,35 +16,31 @@ function excess(stop, wish, bound) {
   if (wish.parameters != null) missed += recipes.parameters[stop[0]] === null ? Infinity : timesOver(recipes.parameters[stop[0]], wish.parameters);
   return missed;
 }
-// Whether a stop comes before another by keys: of what is accurate enough the fastest, else the most accurate; or the knee.
+// What stops are chosen by, the least first: of what is accurate enough the fastest, else the most accurate; or the knee.
 function keysOf(wish, bound, among) {
   const loss = (stop) => -Math.round(1e6 * accuracyOf(stop)), height = wish.knee ? heights(among) : null;
-  const first = wish.knee ? (stop) => [-height(stop), secondsOf(stop)]
-    : bound !== null ? (stop) => [secondsOf(stop), loss(stop)] : (stop) => [loss(stop), secondsOf(stop)];
-  return (stop) => [...first(stop), recipes.trial[stop[0]], stop[1]];
+  const first = wish.knee ? [(stop) => -height(stop), secondsOf] : bound !== null ? [secondsOf, loss] : [loss, secondsOf];
+  return [...first, ([recipe]) => recipes.trial[recipe], ([, epoch]) => epoch];
 }
-function precedes(keys, others) {
-  const place = keys.findIndex((key, i) => key !== others[i]);
-  return place >= 0 && keys[place] < others[place];
+function firstBy(keys, among) {
+  let left = among;
+  for (const key of keys) {
+    const given = left.map(key), least = given.reduce((a, b) => Math.min(a, b), Infinity);
+    left = left.filter((_, i) => given[i] === least);
+    if (left.length < 2) break;
+  }
+  return left[0] ?? null;
 }
 function choose(wish) {
-  const asked = bound(wish), all = [...stops(false)], missed = all.map((stop) => excess(stop, wish, asked));
+  const asked = bound(wish), all = stops(false), missed = all.map((stop) => excess(stop, wish, asked));
   const kept = all.filter((_, place) => !missed[place]);
   if (!kept.length) {
     const keys = keysOf(wish, asked, all), least = missed.reduce((a, b) => Math.min(a, b), Infinity);
     return {chosen: null, nearest: firstBy(keys, all.filter((_, place) => missed[place] === least))};
   }
-  const keys = keysOf(wish, asked, kept), able = wish.knee ? kept.filter((stop) => keys(stop)[0] !== Infinity) : kept;
+  const keys = keysOf(wish, asked, kept), able = wish.knee ? kept.filter((stop) => keys[0](stop) !== Infinity) : kept;
   const chosen = firstBy(keys, able), runnerUp = firstBy(keys, able.filter(([recipe]) => recipe !== chosen[0]));
   return {chosen, runnerUp, more: aLittleMore(chosen, wish)};
-}
-function firstBy(keys, among) {
-  let first = null, held = null;
-  for (const stop of among) {
-    const own = keys(stop);
-    if (!first || precedes(own, held)) [first, held] = [stop, own];
-  }
-  return first;
 }
 // The most accurate stop within half as much time again, else the fastest that is more accurate at all.
 function aLittleMore(chosen, wish) {

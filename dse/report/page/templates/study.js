@@ -50,10 +50,11 @@ function value(name, recipe, epoch) {
   if (name === "parameters") return recipes.parameters[recipe] ?? NaN;
   return name === "train_flops" ? (recipes.epochFlops[recipe] ?? NaN) * epoch : NaN;
 }
-function* stops(whole = !study.ofCurves) {
-  for (let recipe = 0; recipe < count; recipe++)
-    if (whole) yield [recipe, 0];
-    else for (let epoch = 1; epoch <= recipes.epochs[recipe]; epoch++) yield [recipe, epoch];
+let everyEpoch = null;
+function stops(whole = !study.ofCurves) {
+  const after = (recipe) => Array.from({length: recipes.epochs[recipe]}, (_, i) => [recipe, i + 1]);
+  if (whole) return recipes.trial.map((_, recipe) => [recipe, 0]);
+  return everyEpoch ??= recipes.trial.flatMap((_, recipe) => after(recipe));
 }
 function firstReaching(recipe, accuracy) {
   for (let epoch = 1; epoch <= recipes.epochs[recipe]; epoch++)
