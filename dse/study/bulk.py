@@ -138,12 +138,19 @@ class BulkStorage(RDBStorage):
     @override
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         # Optuna's own way takes four statements; every epoch of every trial comes through here.
+        self.set_trial_user_attrs(trial_id, {key: value})
+
+    def set_trial_user_attrs(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
+        """Write some user attributes of a trial: all of them, or none."""
         with self.engine.begin() as connection:
-            written = connection.execute(
-                _UPSERT, {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-            ).rowcount
-        if not written:
-            super().set_trial_user_attr(trial_id, key, value)  # says why not
+            written = [
+                connection.execute(
+                    _UPSERT, {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+                ).rowcount
+                for key, value in attributes.items()
+            ]
+        if not all(written):
+            super().set_trial_user_attr(trial_id, *next(iter(attributes.items())))  # says why not
 
     def copy_trials(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
         """Fill a study that has no trials yet, in the trials' order, as ``study.add_trials`` would."""

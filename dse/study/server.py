@@ -206,7 +206,7 @@ class _DriverStorage(BulkStorage):
     get_study_directions = _lasting(BulkStorage.get_study_directions)
     get_study_user_attrs = _lasting(BulkStorage.get_study_user_attrs)
     get_study_system_attrs = _lasting(BulkStorage.get_study_system_attrs)
-    set_trial_user_attr = _lasting(BulkStorage.set_trial_user_attr)
+    set_trial_user_attrs = _lasting(BulkStorage.set_trial_user_attrs)
     set_trial_system_attr = _lasting(BulkStorage.set_trial_system_attr)
     get_trial = _lasting(BulkStorage.get_trial)
     get_trial_id_from_study_id_trial_number = _lasting(BulkStorage.get_trial_id_from_study_id_trial_number)

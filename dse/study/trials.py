@@ -4,6 +4,9 @@ Each Optuna trial keeps ours in its user attributes: ``start`` (recipe, seed, de
 one attribute ``epoch N`` for each row of its curve, and ``end`` (outcome and all measures). Each is one write, so
 whoever reads beside a running study, or after a kill, finds it whole or not at all. Version 0.1 wrote the content of
 ``start`` and ``end`` as attributes of their own, one after the other; such trials are read as far as they came.
+
+With ``start`` and ``end``, in the same transaction, goes what optuna-dashboard shows of a trial beside its values:
+``about``, a sentence, and the columns ``DASHBOARD`` of trials.csv. Nothing reads them back.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from operator import itemgetter
 from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
@@ -24,8 +28,12 @@ from dse.record.clock import stopwatch_measures
 from dse.record.environment import engine_name
 from dse.record.run import EpochRow, Outcome, Run, parse_rows
 from dse.record.trial import EXPLORE, Trial
+from dse.study.bulk import BulkStorage
 from dse.study.clock import Reading, by_clock
 from dse.study.collector import without_collector
+from dse.units import value_text, words
+
+DASHBOARD = ("accuracy", "best_epoch", "measured_seconds")
 
 
 def read_trials(study: optuna.Study) -> list[Trial]:
@@ -180,12 +188,13 @@ def _is_finite(content: Mapping[str, Any]) -> bool:
 def trial_attributes(trial: Trial) -> dict[str, Any]:
     """Give the attributes that keep a trial that has ended."""
     epochs = {f"epoch {row.epoch}": row.stored() for row in trial.run.curve}
-    return {"start": _start(trial), **epochs, "end": _end(trial)}
+    return {"start": _start(trial), **epochs, "end": _end(trial), **_shown(trial)}
 
 
 def write_start(asked: optuna.Trial, trial: Trial, *, shielded: bool = False) -> None:
     """Record what is known of a trial before it trains, and whether it has a process of its own."""
-    asked.set_user_attr("start", _start(trial) | ({"shielded": True} if shielded else {}))
+    start = _start(trial) | ({"shielded": True} if shielded else {})
+    _write(asked.storage, asked._trial_id, {"start": start, **_shown(trial)})
 
 
 def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
@@ -195,13 +204,35 @@ def write_epoch(asked: optuna.Trial, row: EpochRow) -> None:
 
 def write_end(asked: optuna.Trial, trial: Trial, *, lost: bool = False) -> None:
     """Record how a trial ended, and whether its worker died; its curve is recorded already."""
-    asked.set_user_attr("end", _end(trial) | ({"lost": True} if lost else {}))
+    end = _end(trial) | ({"lost": True} if lost else {})
+    _write(asked.storage, asked._trial_id, {"end": end, **_shown(trial)})
 
 
 def write_end_afterwards(study: optuna.Study, stored: FrozenTrial, trial: Trial) -> None:
     """Record how a trial ended whose process is gone."""
     # Optuna's own Trial would ask the sampler for a point.
-    study._storage.set_trial_user_attr(stored._trial_id, "end", _end(trial))
+    _write(study._storage, stored._trial_id, {"end": _end(trial), **_shown(trial)})
+
+
+def _write(storage: BaseStorage, trial_id: int, attributes: Mapping[str, Any]) -> None:
+    ours = getattr(storage, "_backend", storage)  # Optuna puts a cache before it
+    if isinstance(ours, BulkStorage):
+        ours.set_trial_user_attrs(trial_id, attributes)
+    else:
+        for key, value in attributes.items():
+            storage.set_trial_user_attr(trial_id, key, value)
+
+
+def _shown(trial: Trial) -> dict[str, Any]:
+    about = f"{trial.recipe.label}, seed {trial.seed}: {words(str(trial.state))}"
+    if trial.state is Outcome.RUNNING:
+        return {"about": about}
+    if not trial.run.curve:
+        return {"about": f"{about}; {trial.run.reason}"}
+    best = trial.run.best
+    about += f", {value_text(best.accuracy, 'share')} in epoch {best.epoch}; {trial.run.reason}"
+    values = (best.accuracy, best.epoch, trial.run.measured_seconds)
+    return {"about": about.removesuffix("; "), **dict(zip(DASHBOARD, values, strict=True))}
 
 
 def _start(trial: Trial) -> dict[str, Any]:
