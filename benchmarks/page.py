@@ -20,6 +20,7 @@ from scale import ENVIRONMENT, drawn_trials, space
 from dse.evidence.judge import judged
 from dse.record.tables import StudyTables, make_tables
 from dse.report.page.page import write_page
+from dse.report.shown import Shown
 
 
 def made(trials: int, recipes: int, epochs: int) -> StudyTables:
@@ -79,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
         begin = (time.perf_counter(), time.process_time())
-        write_page(tables, path)
+        write_page(Shown(tables), path)
         wall, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         recipes = tables.trials["recipe_id"].nunique()
         print(f"{len(tables.trials)} trials, {recipes} recipes: {path.stat().st_size / 1e6:.1f} MB")

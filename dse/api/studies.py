@@ -110,6 +110,7 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     from dse.record.tables import write_tables, write_view
     from dse.report.figures.figures import write_figures
     from dse.report.page.page import write_page
+    from dse.report.shown import Shown
     from dse.study.load import load_study
     from dse.study.shared import keeps_study
 
@@ -120,5 +121,6 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     if found is not None and keeps_study(folder):
         written.append(folder / "reproduction.csv")
         write_view(written[-1], to_csv(found.rows))
-    write_page(tables, folder / "report.html")
-    return [folder / "report.html", *written, *write_figures(tables, folder / "figures")]
+    shown = Shown(tables)
+    write_page(shown, folder / "report.html")
+    return [folder / "report.html", *written, *write_figures(shown, folder / "figures")]

@@ -46,10 +46,11 @@ def figures(study: str, width: str, formats: tuple[str, ...], out: Path | None, 
       dse figures quickstart --width page --format pdf --out paper/figures
     """
     from dse.report.figures.figures import write_figures
+    from dse.report.shown import Shown
     from dse.study.folders import find_study
     from dse.study.load import load_study
 
     folder = find_study(study, results)
     to = folder / "figures" if out is None else out
-    for path in write_figures(load_study(folder), to, width, formats or tuple(FORMATS)):
+    for path in write_figures(Shown(load_study(folder)), to, width, formats or tuple(FORMATS)):
         say(path)

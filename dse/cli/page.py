@@ -44,8 +44,9 @@ def open_page(study: str, results: Path) -> None:
     page = find_study(study, results) / "report.html"
     if not page.exists():
         from dse.report.page.page import write_page
+        from dse.report.shown import Shown
         from dse.study.load import load_study
 
-        write_page(load_study(page.parent), page)
+        write_page(Shown(load_study(page.parent)), page)
     opened = webbrowser.open(page.resolve().as_uri())
     say(page if opened else f"No browser was found here. Open this file with one: {page.resolve()}")

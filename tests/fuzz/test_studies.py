@@ -21,6 +21,7 @@ from dse.errors import InputError, RunError
 from dse.record.tables import write_tables
 from dse.report.figures.figures import make_figures
 from dse.report.page.page import page_html
+from dse.report.shown import Shown
 from dse.study.load import front_recipes, load_study
 from tests.fakes import make_space, realistic_study, run_study, small_study
 from tests.fuzz.limits import check_door, fuzzed
@@ -130,8 +131,8 @@ def test_the_report_of_a_published_study(
     def read() -> None:
         tables = load_study(folder)
         write_tables(tables, tmp_path_factory.getbasetemp())
-        page_html(tables, "").encode()
-        for figure in make_figures(tables).values():
+        page_html(Shown(tables), "").encode()
+        for figure in make_figures(Shown(tables)).values():
             figure.savefig(io.BytesIO(), format="svg")
 
     check_door(read, folder)

@@ -12,6 +12,7 @@ import pytest
 
 from dse.record.tables import StudyTables
 from dse.report.page.page import write_page
+from dse.report.shown import Shown
 
 
 def start_chromium() -> Iterator[Any]:
@@ -39,7 +40,7 @@ def opened(browser: Any, tables: StudyTables, folder: Path, address: str = "", *
     """
     path = folder / "report.html"
     if not path.exists():
-        write_page(tables, path)
+        write_page(Shown(tables), path)
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | view)
     page, wrong = context.new_page(), []
     page.on("console", lambda line: wrong.append(f"console: {line.text}"))

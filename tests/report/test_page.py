@@ -23,6 +23,7 @@ from dse.report.choices import choice_rows
 from dse.report.encoding import choose_encoding
 from dse.report.page.page import page_html, write_page
 from dse.report.page.tables import MOST_ROWS, front_table, most_telling
+from dse.report.shown import Shown
 from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
@@ -33,7 +34,7 @@ FOUR = (BASELINE, FASTER, SHARED, SMALL_BATCH)
 
 
 def page(tables: StudyTables) -> str:
-    return page_html(tables, plotly_js="/* plotly */")
+    return page_html(Shown(tables), plotly_js="/* plotly */")
 
 
 def data_of(html: str, name: str) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def data_of(html: str, name: str) -> dict[str, Any]:
 
 def test_the_page_is_one_file_that_loads_nothing(small_study: StudyTables, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    write_page(small_study, path)
+    write_page(Shown(small_study), path)
     html = path.read_text(encoding="utf-8")
     assert len(html) < 6_000_000
     assert html.count("plotly.js v") >= 1
@@ -175,7 +176,7 @@ def test_a_published_study_without_space_has_a_page(small_study: StudyTables, tm
 
 def test_hundreds_of_trials_stay_small(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    write_page(realistic(500, epochs=20), path)
+    write_page(Shown(realistic(500, epochs=20)), path)
     assert path.stat().st_size < 6_000_000
 
 
@@ -183,7 +184,7 @@ def test_an_unwritable_folder_is_a_clear_error(small_study: StudyTables, tmp_pat
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(StudyError, match="report.html: cannot be written"):
-        write_page(small_study, blocked / "report.html")
+        write_page(Shown(small_study), blocked / "report.html")
 
 
 def calibrated_study() -> StudyTables:

@@ -19,6 +19,7 @@ from dse.report.encoding import INKS, choose_encoding, on_paper
 from dse.report.figures.figures import make_figures, write_figures
 from dse.report.figures.paper import WIDTHS
 from dse.report.figures.saving import in_style
+from dse.report.shown import Shown
 from dse.study.load import load_study
 from tests.fakes import realistic_study
 
@@ -82,7 +83,7 @@ def check_texts(figure: Figure, where: str) -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_no_text_of_a_published_study_overlaps_another_or_is_cut(name: str, width: str) -> None:
     with in_style():
-        for kind, figure in make_figures(load_study(RESULTS / name), WIDTHS[width]).items():
+        for kind, figure in make_figures(Shown(load_study(RESULTS / name)), WIDTHS[width]).items():
             check_texts(figure, f"{name}, {kind}, {width}")
 
 
@@ -92,21 +93,21 @@ def test_no_text_of_a_published_study_overlaps_another_or_is_cut(name: str, widt
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_text_overlaps_under_other_objectives(space: dict[str, Any], width: str) -> None:
     with in_style():
-        for kind, figure in make_figures(realistic_study(**space), WIDTHS[width]).items():
+        for kind, figure in make_figures(Shown(realistic_study(**space)), WIDTHS[width]).items():
             check_texts(figure, kind)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_figures_are_as_wide_as_the_column_that_they_are_for(small_study: StudyTables, width: str) -> None:
     with in_style():
-        for figure in make_figures(small_study, WIDTHS[width]).values():
+        for figure in make_figures(Shown(small_study), WIDTHS[width]).values():
             assert figure.get_figwidth() == WIDTHS[width]
 
 
 def test_every_font_of_a_pdf_is_in_it_as_text_that_can_be_searched(
     small_study: StudyTables, tmp_path: Path
 ) -> None:
-    for path in write_figures(small_study, tmp_path, formats=["pdf"]):
+    for path in write_figures(Shown(small_study), tmp_path, formats=["pdf"]):
         content = path.read_bytes()
         fonts = re.findall(rb"/Subtype /(Type\d|TrueType|CIDFontType\d)\b", content)
         assert set(fonts) == {b"Type0", b"CIDFontType2"}, path
@@ -118,7 +119,7 @@ def test_every_font_of_a_pdf_is_in_it_as_text_that_can_be_searched(
 
 
 def test_the_text_of_an_svg_is_text(small_study: StudyTables, tmp_path: Path) -> None:
-    write_figures(small_study, tmp_path, formats=["svg"])
+    write_figures(Shown(small_study), tmp_path, formats=["svg"])
     texts = [each.text for each in ET.parse(tmp_path / "front.svg").iter("{http://www.w3.org/2000/svg}text")]
     assert {"train time (s)", "validation accuracy (%)", "baseline's best"} <= set(texts)
 

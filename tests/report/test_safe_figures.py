@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from dse.errors import StudyError
 from dse.report.figures.figures import write_figures
 from dse.report.figures.saving import save_figures
+from dse.report.shown import Shown
 from tests.fakes import small_study
 
 
@@ -25,5 +26,5 @@ def test_a_folder_of_figures_that_is_a_link_is_not_written_to(tmp_path: Path) ->
     with pytest.raises(
         StudyError, match="figures: is a link, and a study is written into its own folder alone. Remove it."
     ):
-        write_figures(small_study(), tmp_path / "figures")
+        write_figures(Shown(small_study()), tmp_path / "figures")
     assert not list((tmp_path / "elsewhere").iterdir())

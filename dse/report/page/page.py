@@ -18,9 +18,9 @@ from dse.record.clock import clock_of, noise_floor_of
 from dse.record.front import traded
 from dse.record.tables import StudyTables, write_view
 from dse.record.timing import Timing
-from dse.report.encoding import Encoding, choose_encoding
-from dse.report.figure_data import CurveData, FrontData, curve_data, front_data
-from dse.report.growth import Growth, spent_seconds, volume_growth
+from dse.report.encoding import Encoding
+from dse.report.figure_data import CurveData, FrontData
+from dse.report.growth import Growth
 from dse.report.page.choices import choices_table
 from dse.report.page.facts import provenance, study_facts
 from dse.report.page.legend import Group, Mark, line_legend, point_legend
@@ -35,6 +35,7 @@ from dse.report.page.tables import (
     reproduction_view,
     trials_table,
 )
+from dse.report.shown import Shown
 from dse.report.wording import PAPER, chosen_on, value_text
 from dse.units import count_text, words
 
@@ -61,26 +62,25 @@ class View:
     bars: bool = False
 
 
-def write_page(tables: StudyTables, path: Path) -> None:
+def write_page(shown: Shown, path: Path) -> None:
     """Write the report of a study; an older one is replaced only when the new one is whole.
 
     Raises:
         StudyError: The folder cannot be written to.
     """
-    write_view(path, page_html(tables, get_plotlyjs()))
+    write_view(path, page_html(shown, get_plotlyjs()))
 
 
-def page_html(tables: StudyTables, plotly_js: str) -> str:
+def page_html(shown: Shown, plotly_js: str) -> str:
     """Make the report's HTML.
 
     Args:
-        tables: The study.
+        shown: The study.
         plotly_js: The library that draws the figures, embedded as it is.
     """
-    encoding = choose_encoding(tables)
-    front, curves, growth = front_data(tables), curve_data(tables), volume_growth(tables)
+    tables, encoding, front, curves = shown.tables, shown.encoding, shown.front, shown.curves
     study = study_data(tables, encoding, front, curves) if len(tables.points) else None
-    plots = _growth_plots(tables, growth)
+    plots = _growth_plots(shown)
     states = tables.trials["state"]
     error, floor = baseline_error(tables), noise_floor_of(tables.environment)
     return (
@@ -107,7 +107,7 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
             reproduction=reproduction_view(tables),
             error="" if error is None else f"{100 * error:.2f}",
             curves=_curves_view(curves, encoding),
-            corner=_corner_text(growth),
+            corner=_corner_text(shown.growth),
             importance=importance_table(tables),
             choices=choices_table(tables, encoding.dimensions),
             provenance=provenance(tables),
@@ -121,10 +121,10 @@ def page_html(tables: StudyTables, plotly_js: str) -> str:
     )
 
 
-def _growth_plots(tables: StudyTables, growth: Growth) -> dict[str, Any]:
-    if growth.rows.empty:
+def _growth_plots(shown: Shown) -> dict[str, Any]:
+    if shown.growth.rows.empty:
         return {}
-    return {"growth": json.loads(growth_plot(growth, spent_seconds(tables)).to_json())}
+    return {"growth": json.loads(growth_plot(shown.growth, shown.spent_seconds).to_json())}
 
 
 def _environment() -> Environment:
