@@ -114,10 +114,16 @@ def front_data(tables: StudyTables) -> FrontData:
         baseline_curve=curve if of_curves else curve[:0],
         baseline=baseline,
         answer=Place(fastest.seconds, fastest.accuracy) if fastest and of_curves else None,
-        span=front_span(_best_of_each(points)["y"], baseline),
+        span=_span(points, baseline),
         clock=clock_of(tables.environment),
         band=front_band(tables) if of_curves else pd.DataFrame(columns=["x", "low", "high"]),
     )
+
+
+def _span(points: pd.DataFrame, baseline: Place | None) -> Span:
+    """Of few recipes all of their front is shown, of more what competes with the baseline."""
+    bests = _best_of_each(points)["y"]
+    return shown_span(points["y"], points["y"]) if len(bests) <= FEW_CURVES else front_span(bests, baseline)
 
 
 def front_band(tables: StudyTables) -> pd.DataFrame:

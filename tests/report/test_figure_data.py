@@ -107,6 +107,12 @@ def test_the_span_reaches_twice_as_far_below_the_baseline_as_above() -> None:
     assert front_span(pd.Series([0.1] * 50 + [0.89] * 4 + [0.91]), Place(1.0, 0.9)).hidden == 50
 
 
+def test_of_few_recipes_the_whole_front_is_shown() -> None:
+    span = front_data(make_study([make_trial(0, BASELINE, [(1, 0.2), (2, 0.6), (3, 0.9)])])).span
+    assert span.low < 0.2 < 0.9 < span.high
+    assert span.hidden == 0
+
+
 def test_curves_have_a_row_an_epoch_of_each_recipe_and_know_the_front(small_study: StudyTables) -> None:
     rows = curve_data(small_study).rows
     assert rows.groupby("trial")["epoch"].max().to_dict() == {0: 3, 2: 3, 3: 2, 4: 1}

@@ -117,7 +117,7 @@ function singleRuns(x, y, wanted, symbol, size, kept) {
   return {
     type: "scatter", mode: "markers", x: chosen.map(of[x]), y: chosen.map((run) => scaled(y, of[y](run))),
     customdata: chosen.map((run) => [runs.recipe[run], study.ofCurves ? Math.min(runs.epoch[run], recipes.epochs[runs.recipe[run]]) : 0]),
-    marker: {size, symbol, color: chosen.map((run) => look(runs.recipe[run])[0]), line: {width: 1.2}}, hoverinfo: "text",
+    marker: {size, symbol, color: chosen.map((run) => look(runs.recipe[run])[0]), line: {width: symbol.endsWith("open") ? 1.6 : 0}}, hoverinfo: "text",
     hovertext: chosen.map((run) => `<b>${escaped(wrapped(label(runs.recipe[run]))).replaceAll("\n", "<br>")}</b><br>trial ${runs.trial[run]}, `
       + `seed ${runs.seed[run]}, ${runs.state.values[runs.state.of[run]]}<br>best in epoch ${runs.epoch[run]}: ${text("share", runs.accuracy[run])}`),
   };
