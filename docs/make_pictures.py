@@ -1,4 +1,4 @@
-"""Take the tutorial's pictures of a study's page and front: python docs/make_pictures.py results/quickstart."""
+"""Take the tutorial's pictures of a study's page: python docs/make_pictures.py results/quickstart."""
 
 import shutil
 import sys
@@ -13,8 +13,7 @@ SIZE = {"width": 1100, "height": 800}
 
 
 def take(study: Path) -> None:
-    """Copy the figure of the front, and open the page once as it is and once with the answer's recipe pinned."""
-    shutil.copy(study / "figures" / "front.png", PICTURES / "front.png")
+    """Open the page once as it is, and once with the answer's recipe pinned."""
     fastest = dse.load_study(study).answer.fastest
     pin = f"#pin={fastest.trial}.{fastest.epoch}" if fastest else ""
     with sync_playwright() as started:
@@ -23,7 +22,7 @@ def take(study: Path) -> None:
         address = (study / "report.html").resolve().as_uri()
         page.goto(address)
         page.wait_for_selector("#front .scatterlayer")
-        page.screenshot(path=PICTURES / "page.png")
+        page.locator("section:has(#front)").screenshot(path=PICTURES / "page.png")
         page.goto(address + pin)
         page.reload()
         page.locator("#card").screenshot(path=PICTURES / "card.png")
