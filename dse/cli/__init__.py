@@ -16,7 +16,7 @@ from dse.cli.bench import bench
 from dse.cli.calibrate import calibrate
 from dse.cli.catalogue import datasets, spaces
 from dse.cli.compare import compare
-from dse.cli.completion import completing, completion
+from dse.cli.completion import VARIABLE, completing, completion
 from dse.cli.confirm import confirm
 from dse.cli.explore import explore
 from dse.cli.figures import figures
@@ -101,4 +101,4 @@ for command in (
 def main() -> None:
     """Run ``dse``; bad input exits with 2, a failed run with 1, Ctrl-C with 130, SIGTERM with 143, SIGHUP with 129."""
     completing()
-    commands()
+    commands(complete_var=VARIABLE)  # under either of its names

@@ -20,6 +20,12 @@ from click.shell_completion import (
 from dse.cli.terminal import say
 
 VARIABLE = "_DSE_COMPLETE"
+# Has a shell complete the distribution's own name as it does dse; the scripts themselves know one name.
+SECOND_NAME = {
+    "bash": "complete -o nosort -F _dse_completion capsnet-dse",
+    "zsh": "(( $+functions[compdef] )) && compdef _dse_completion capsnet-dse",
+    "fish": 'complete --no-files --command capsnet-dse --arguments "(_dse_completion)";',
+}
 # What is typed into a command line as it stands: no other name is offered, a shell would take it apart.
 _PLAIN = re.compile(r"[\w.][\w.+-]*")
 # Beyond this the trials of a study are not read at a key's stroke.
@@ -80,6 +86,7 @@ def completion(shell: str) -> None:
     assert kind is not None
     command = click.get_current_context().find_root().command
     say(kind(command, {}, "dse", VARIABLE).source().strip("\n"))
+    say(SECOND_NAME[shell])
 
 
 def study_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:

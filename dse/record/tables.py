@@ -156,20 +156,37 @@ def make_tables(
         curves=curves_frame(trials),
         points=typed(points),
         front=typed(front),
-        answer=find_answer(
-            recipes,
-            baseline,
-            images=choosing_images(space, protocol),
-            protocol=protocol,
-            workers=workers_of(environment),
-            clock=clock_of(environment),
-            noise_floor=noise_floor_of(environment),
-        ),
+        answer=study_answer(recipes, baseline, space, environment),
         environment=dict(environment),
         space=dict(space),
         right=right,
         recipes=recipes,
         baseline=baseline,
+    )
+
+
+def study_answer(
+    recipes: Mapping[str, Replicates],
+    baseline: Replicates | None,
+    space: Mapping[str, Any],
+    environment: Mapping[str, Any],
+) -> Answer:
+    """Find a study's answer.
+
+    Args:
+        recipes: Every recipe's runs, by its id.
+        baseline: The complete runs of the baseline.
+        space: The search space as ``SearchSpace.dump`` gives it.
+        environment: Machine, device and versions.
+    """
+    return find_answer(
+        recipes,
+        baseline,
+        images=choosing_images(space, space["protocol"]),
+        protocol=space["protocol"],
+        workers=workers_of(environment),
+        clock=clock_of(environment),
+        noise_floor=noise_floor_of(environment),
     )
 
 

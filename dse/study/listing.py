@@ -9,9 +9,8 @@ from typing import Any
 
 from dse.errors import DseError
 from dse.record.answer import Answer
-from dse.record.tables import StudyTables
 from dse.study.folders import study_names
-from dse.study.load import load_study
+from dse.study.load import summarise
 from dse.units import value_text
 
 
@@ -23,7 +22,7 @@ class Listed:
         name: Its folder's.
         data: Its data set, and how many images are trained on if not all.
         states: How many of its trials are in which state.
-        answer: What it found; None if it cannot be read.
+        answer: What it found, without its interval; None if it cannot be read.
         problem: Why it cannot be read; else empty.
     """
 
@@ -73,19 +72,10 @@ def list_studies(results: Path) -> list[Listed]:
 
 def _listed(folder: Path) -> Listed:
     try:
-        return _row(load_study(folder))
+        found = summarise(folder)
     except DseError as error:
         return Listed(folder.name, "", {}, None, str(error))
-
-
-def _row(tables: StudyTables) -> Listed:
-    states = tables.trials["state"].value_counts(sort=False)
-    return Listed(
-        tables.name,
-        data_text(tables.space),
-        {str(state): int(count) for state, count in states.items()},
-        tables.answer,
-    )
+    return Listed(found.name, data_text(found.space), found.states, found.answer)
 
 
 def data_text(space: Mapping[str, Any]) -> str:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from dse.errors import SpaceError, StudyError
 from dse.evidence.judge import judged
 from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, parse_recipe
-from dse.record.answer import complete_runs
+from dse.record.answer import Answer, complete_runs
 from dse.record.environment import check_environment
 from dse.record.published import read_tables
-from dse.record.tables import StudyTables, make_tables
+from dse.record.replicates import by_recipe
+from dse.record.right import ReadRight
+from dse.record.tables import StudyTables, make_tables, study_answer
+from dse.record.trial import Trial
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
 from dse.study.database import readable
@@ -38,30 +45,87 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
     StudyTables('mnist-dimensions': 42 trials of 14 recipes, 9 points on the front, 0.06 of the baseline's time)
     """
     folder = Path(path)
-    if keeps_study(folder) or storage is not None:
-        study, where = open_study(folder, storage), where_kept(folder, storage)
-        space = stored_space(study, where)
-        with readable(where):
-            reading = read_by_clock(study)
-            environment = check_environment(study.user_attrs.get("environment", {}))
-        tables = make_tables(
-            name=study.study_name,
-            trials=reading.trials,
-            space=space.dump(),
-            baseline_id=space.baseline_recipe.id,
-            environment=reading.described(environment),
-            right=kept_right(study, where),
+    if not keeps_study(folder) and storage is None:
+        return judged(_published(folder))
+    kept = _kept(folder, storage)
+    return judged(
+        make_tables(kept.name, kept.trials, kept.space, kept.baseline_id, kept.environment, right=kept.right)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a study amounts to.
+
+    Attributes:
+        name: Of the study.
+        space: The search space as it was explored.
+        states: How many trials are in which state.
+        answer: Without its interval.
+    """
+
+    name: str
+    space: Mapping[str, Any]
+    states: Mapping[str, int]
+    answer: Answer
+
+
+def summarise(folder: Path) -> Summary:
+    """Read what a study amounts to, without its frames and what is drawn to judge them: in a third of the time.
+
+    Raises:
+        StudyError: There is no study, or it cannot be read.
+    """
+    if not keeps_study(folder):
+        tables = _published(folder)
+        states = Counter(tables.trials["state"].tolist())
+        return Summary(tables.name, tables.space, states, tables.answer)
+    kept = _kept(folder, None)
+    answer = study_answer(
+        by_recipe(kept.trials), complete_runs(kept.trials, kept.baseline_id), kept.space, kept.environment
+    )
+    return Summary(kept.name, kept.space, Counter(str(trial.state) for trial in kept.trials), answer)
+
+
+class _Kept(NamedTuple):
+    """What a storage keeps of a study."""
+
+    name: str
+    trials: Sequence[Trial]
+    space: dict[str, Any]
+    baseline_id: str
+    environment: Mapping[str, Any]
+    right: ReadRight
+
+
+def _kept(folder: Path, storage: str | None) -> _Kept:
+    study, where = open_study(folder, storage), where_kept(folder, storage)
+    space = stored_space(study, where)
+    with readable(where):
+        reading = read_by_clock(study)
+        environment = check_environment(study.user_attrs.get("environment", {}))
+    described = reading.described(environment)
+    return _Kept(
+        study.study_name,
+        reading.trials,
+        space.dump(),
+        space.baseline_recipe.id,
+        described,
+        kept_right(study, where),
+    )
+
+
+def _published(folder: Path) -> StudyTables:
+    if not (folder / TRIALS_FILE).exists():
+        raise StudyError(
+            f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
+            "Name one below results/, or give its folder; `dse explore` makes one."
         )
-        return judged(tables)
-    if (folder / TRIALS_FILE).exists():
-        published = folder / SPACE_FILE
-        if not published.exists():
-            return judged(read_tables(folder, {}))
-        space = parse_space(read_yaml(published, SpaceError), str(published), recorded=True)
-        return judged(read_tables(folder, space.dump()))
-    raise StudyError(
-        f"{folder}: holds no study (neither {DATABASE} nor trials.csv). "
-        "Name one below results/, or give its folder; `dse explore` makes one."
+    published = folder / SPACE_FILE
+    if not published.exists():
+        return read_tables(folder, {})
+    return read_tables(
+        folder, parse_space(read_yaml(published, SpaceError), str(published), recorded=True).dump()
     )
 
 

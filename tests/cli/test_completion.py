@@ -22,10 +22,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two studies, and one whose name no shell should be given."""
     for name in ("good", "gone", "x;touch lost"):
         write_tables(small_study(), tmp_path / "results" / name)
-    script = tmp_path / "bin" / "dse"
-    script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\nfrom dse.cli import main\nmain()\n")
-    script.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    for name in ("dse", "capsnet-dse"):
+        script = tmp_path / "bin" / name
+        script.write_text(f"#!{sys.executable}\nfrom dse.cli import main\nmain()\n")
+        script.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(script.parent), prepend=":")
     return tmp_path
@@ -84,7 +85,8 @@ def in_bash(line: str) -> list[str]:
     """Ask bash what it would offer for a line whose end the cursor is at."""
     script = (
         'eval "$(dse completion bash)"; compopt() { echo "compopt $1 $2"; }\n'
-        'COMP_LINE=$1 COMP_POINT=${#1}; _dse_completion dse; printf "%s\\n" "${COMPREPLY[@]}"'
+        "COMP_LINE=$1 COMP_POINT=${#1}; complete -p ${1%% *} | grep -q _dse_completion || exit 1\n"
+        '_dse_completion ${1%% *}; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     result = subprocess.run(
         ["bash", "-c", script, "bash", line], capture_output=True, text=True, timeout=60, check=True
@@ -96,7 +98,7 @@ def in_bash(line: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_bash_completes_names_and_trials(here: Path) -> None:
-    assert in_bash("dse front g") == ["gone", "good"]
+    assert in_bash("dse front g") == in_bash("capsnet-dse front g") == ["gone", "good"]
     # Bash replaces what follows the colon alone.
     assert in_bash("dse plan good:4") == ["4"]
     assert in_bash("dse recipe goo") == ["compopt -o nospace", "good:"]

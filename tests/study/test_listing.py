@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import webbrowser
@@ -19,7 +20,7 @@ from dse.study.folders import find_study, study_names
 from dse.study.listing import list_studies
 from dse.study.recipes import find_recipe, written_recipe
 from tests.cli.command import run
-from tests.fakes import BASELINE, FASTER, make_study, make_trial, small_study
+from tests.fakes import BASELINE, FASTER, make_space, make_study, make_trial, run_study, small_study
 
 
 def published(results: Path, name: str, tables: StudyTables) -> Path:
@@ -53,6 +54,16 @@ def test_every_study_has_a_line_whatever_became_of_it(results: Path) -> None:
     assert found["begun"].finding.startswith("No answer yet: no trial of the baseline is complete")
     assert "lacks the column" in found["broken"].finding or "Usecols" in found["broken"].finding
     assert found["broken"].answer is None
+
+
+def test_a_study_is_listed_as_it_is_loaded(tmp_path: Path) -> None:
+    run_study(tmp_path, make_space(), trials=14, name="kept")
+    tables = dse.load_study(tmp_path / "kept")
+    (found,) = list_studies(tmp_path)
+    assert found.states == tables.trials["state"].value_counts().to_dict()
+    assert found.data == "digits"
+    assert found.answer is not None
+    assert dataclasses.replace(tables.answer, interval=None, caveats=found.answer.caveats) == found.answer
 
 
 def test_the_list_for_people(results: Path) -> None:
