@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from dse.evidence.confirm import Aim, Next, next_run
 from dse.evidence.curve import Floats
-from dse.evidence.sample import Studied
+from dse.evidence.front import Limits
+from dse.evidence.sample import Sample, Studied
 from dse.record.answer import complete_runs, find_answer
 from dse.record.replicates import Replicates, by_recipe
 from dse.record.right import no_right
@@ -120,6 +121,7 @@ def equal_near(world: World, found: Next) -> str:
     return min(near, key=lambda each: world.fresh[each])
 
 
+EGE_SR = "EGE-SR"
 STRATEGIES: dict[str, Strategy] = {"confirm": of_rule, "equal": equal, "equal among rivals": equal_near}
 
 
@@ -174,11 +176,13 @@ class Settled:
         runs: Fresh ones.
         seconds: Their train seconds.
         all: Whether nothing is open that seeds can settle.
+        holds: Whether the share of the answer that is named then lies within its interval; None where none is named.
     """
 
     runs: int
     seconds: float
     all: bool
+    holds: bool | None
 
     @classmethod
     def in_turns(cls, world: World, strategy: Strategy, aim: Aim, most: int) -> Settled:
@@ -192,7 +196,7 @@ class Settled:
                 world.run(strategy(world, found))
             if len(world.trials) - explored >= most:
                 break
-        return cls._of(world, explored, found)
+        return cls._of(world, explored, found, aim)
 
     @classmethod
     def by_budget(cls, tables: StudyTables, repeat: int, aim: Aim, most: int) -> Settled:
@@ -205,14 +209,28 @@ class Settled:
             successive_rejects(world, round(budget), (aim.margin or 1.0, SAME_SECONDS))
             found = next_run(world.studied(), world.fresh, aim)
             if found.recipe_id is None or budget >= most:
-                return cls._of(world, explored, found)
+                return cls._of(world, explored, found, aim)
             budget *= 1.25
 
     @classmethod
-    def _of(cls, world: World, explored: int, found: Next) -> Settled:
+    def _of(cls, world: World, explored: int, found: Next, aim: Aim) -> Settled:
         fresh = world.trials[explored:]
         seconds = sum(trial.run.train_seconds for trial in fresh)
-        return cls(len(fresh), seconds, found.recipe_id is None)
+        return cls(len(fresh), seconds, found.recipe_id is None, _share_holds(world, aim))
+
+
+def _share_holds(world: World, aim: Aim) -> bool | None:
+    """Tell whether the answer's share, by the recorded means, lies within its interval."""
+    studied = world.studied()
+    named, reference = studied.answer.fastest, studied.answer.baseline
+    found = Sample.of(studied).share(Limits(aim.confidence))
+    if named is None or reference is None or found is None:
+        return None
+    runs, aimed = world.recipes[named.recipe_id], world.recipes[reference.recipe_id]
+    reached = runs.epoch_reaching(float(aimed.accuracies[reference.epoch - 1]))
+    seconds = math.inf if reached is None else float(runs.seconds[reached - 1])
+    low, high = (math.inf if limit is None else limit for limit in (found.low, found.high))
+    return low <= seconds / float(aimed.seconds[reference.epoch - 1]) <= high
 
 
 def main() -> None:
@@ -224,6 +242,7 @@ def main() -> None:
         "--most", type=int, default=40, help="Runs of each recipe, in the mean, before it is given up."
     )
     parser.add_argument("--margin", type=float, default=0.3, help="In points.")
+    parser.add_argument("--only", choices=[*STRATEGIES, EGE_SR], help="One strategy alone.")
     asked = parser.parse_args()
     for folder in asked.folders:
         tables = load_study(folder)
@@ -240,19 +259,22 @@ def _compare(tables: StudyTables, asked: argparse.Namespace) -> None:
     for repeat in range(asked.repeats):
         most = asked.most * len(tables.recipes)
         for name, strategy in STRATEGIES.items():
-            rows[name].append(
-                Settled.in_turns(World(tables, np.random.default_rng(repeat)), strategy, aim, most)
-            )
-        rows["EGE-SR"].append(Settled.by_budget(tables, repeat, aim, most))
-    base = statistics.median(each.runs for each in rows["confirm"])
-    seconds = statistics.median(each.seconds for each in rows["confirm"])
+            if asked.only in (None, name):
+                world = World(tables, np.random.default_rng(repeat))
+                rows[name].append(Settled.in_turns(world, strategy, aim, most))
+        if asked.only in (None, EGE_SR):
+            rows[EGE_SR].append(Settled.by_budget(tables, repeat, aim, most))
+    first = next(iter(rows.values()))
+    base = statistics.median(each.runs for each in first)
+    seconds = statistics.median(each.seconds for each in first)
     for name, found in rows.items():
         runs = [each.runs for each in found]
         print(
             f"  {name:20s} runs {statistics.median(runs):6.0f} ({min(runs)} to {max(runs)}), "
             f"{statistics.median(runs) / base:4.1f} times as many; train seconds "
             f"{statistics.median(each.seconds for each in found) / seconds:4.1f} times; settled "
-            f"{statistics.mean(each.all for each in found):.0%}"
+            f"{statistics.mean(each.all for each in found):.0%}; answers within their interval "
+            f"{sum(each.holds is True for each in found)} of {sum(each.holds is not None for each in found)}"
         )
 
 
