@@ -14,6 +14,8 @@ from dse.record.tables import StudyTables
 from dse.report.page.page import write_page
 from dse.report.shown import Shown
 
+PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+
 
 def start_chromium() -> Iterator[Any]:
     """Start it once for all tests; they are skipped where it or Playwright is not installed."""

@@ -21,10 +21,9 @@ from dse.report.figure_data import front_band
 from tests.evidence.test_reproduction import study as paper_study
 from tests.fakes import BASELINE, FASTER, SHARED, make_study, make_trial, small_study
 from tests.fakes import realistic_study as realistic
-from tests.report.browser import opened
+from tests.report.browser import PHONE, opened
 
 pytestmark = pytest.mark.slow
-PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +186,8 @@ def test_the_papers_rows_are_shown_by_their_ratios_on_demand(chromium: Any, tmp_
             }"""
         )
         assert "published=1" in page.url
+        page.locator("#view select[name=x]").select_option("parameters")
+        assert page.locator("#view input[name=published]").is_disabled()
     told, seconds, accuracy = next(row for row in rows if "exponential decay" in row[0])
     assert len(rows) == 7
     assert "0.41 of its baseline's time to the best epoch, +0.04 points" in told

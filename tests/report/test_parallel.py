@@ -9,7 +9,7 @@ import pytest
 
 from dse.record.tables import StudyTables
 from tests.fakes import realistic_study as realistic
-from tests.report.browser import opened
+from tests.report.browser import PHONE, opened
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +83,7 @@ def test_brushes_combine_and_the_figures_and_tables_follow(
         assert stops(page) == kept
         assert 0 < len(kept) < len(fast)
         said = page.locator(".brushed").first.inner_text()
-        assert said.startswith(f"{len({trial for trial, _ in kept})} of ")
+        assert said.startswith(f"Show all {len({trial for trial, _ in kept})} of ")
         assert "policy exponential decay" in said
         rows = page.locator("section:has(> h2:text('Time saved')) tbody tr:visible")
         assert rows.count() == sum(trial in set(study.front["trial"]) for trial, _ in kept)
@@ -96,6 +96,24 @@ def test_brushes_combine_and_the_figures_and_tables_follow(
         assert stops(page) == everything
         assert "on." not in page.url
         assert page.locator(".brushed:visible").count() == 0
+
+
+def test_a_finger_brushes_an_axis_and_the_page_stays_where_it_is(
+    chromium: Any, study: StudyTables, folder: Path
+) -> None:
+    with opened(chromium, study, folder, **PHONE) as page:
+        everything = stops(page)
+        line = axis(page, "train time (s)").locator("path").first
+        line.scroll_into_view_if_needed()
+        box, before = line.bounding_box(), page.evaluate("scrollY")
+        touch = page.context.new_cdp_session(page)
+        for kind, down in (("touchStart", 5), ("touchMove", 40), ("touchMove", 80), ("touchEnd", None)):
+            points = [] if down is None else [{"x": box["x"], "y": box["y"] + down}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_selector(".brushed:visible")
+        assert 0 < len(stops(page)) < len(everything)
+        assert page.evaluate("scrollY") == before
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_what_is_not_there_can_be_brushed(chromium: Any, study: StudyTables, folder: Path) -> None:

@@ -9,6 +9,7 @@ from dse.report.choices import choice_rows
 from dse.report.dimensions import Dimension
 from dse.report.page.tables import Cell, Table, make_table
 from dse.report.wording import value_text
+from dse.units import words
 
 
 def choices_table(tables: StudyTables, dimensions: Sequence[Dimension]) -> Table:
@@ -20,7 +21,7 @@ def choices_table(tables: StudyTables, dimensions: Sequence[Dimension]) -> Table
         )
         cells = {
             "choice": Cell(row.dimension),
-            "value": Cell(row.value),
+            "value": Cell(words(row.value)),
             "recipes": Cell(f"{row.recipes:,}", row.recipes, number=True),
             "share of the front": share,
             "best accuracy": _number("accuracy", row.accuracy),

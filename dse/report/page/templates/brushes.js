@@ -109,11 +109,13 @@ function brushText(axis, ends) {
 function sayBrushes(brushes, kept) {
   const all = parallelAxes().filter(({key}) => brushes[key]);
   for (const said of document.querySelectorAll(".brushed")) {
-    said.hidden = !kept;
+    said.classList.toggle("on", Boolean(kept));
+    said.replaceChildren();
     if (!kept) continue;
     const button = element("button", {type: "button", class: "stop"}, "Show all");
     button.addEventListener("click", () => update({brush: {}}));
-    said.replaceChildren(`${kept.recipes.filter(Boolean).length.toLocaleString("en")} of ${count.toLocaleString("en")} recipes are shown: `
-      + all.map((axis) => `${axis.title} ${brushText(axis, brushes[axis.key])}`).join("; ") + ". ", button);
+    said.title = `${kept.recipes.filter(Boolean).length.toLocaleString("en")} of ${count.toLocaleString("en")} recipes: `
+      + all.map((axis) => `${axis.title} ${brushText(axis, brushes[axis.key])}`).join("; ");
+    said.append(button, ` ${said.title}`);
   }
 }

@@ -58,6 +58,7 @@ function fillForm() {
     view["log" + key].checked = state["log" + key] ?? isLogarithmic(state[key]);
   }
   for (const key of SWITCHES) if (view[key]) view[key].checked = state[key];
+  if (view.published) view.published.disabled = !publishedPoints(state.x, state.y).length;
 }
 function pinButton(stop) {
   const [recipe, epoch] = stop;

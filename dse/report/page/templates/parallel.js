@@ -48,7 +48,9 @@ function axisDrawn(axis, i) {
     svgElement("path", {d: `M${x} ${heightOf(1)}V${heightOf(0)}`}), title, ...ticks, svgElement("rect", {class: "brush", x: x - 6, width: 12}),
     svgElement("rect", {class: "grip", x: x - 16, y: ABOVE - 8, width: 32, height: TALL - ABOVE}));
   made.addEventListener("keydown", (event) => brushByKey(axis, event));
-  made.querySelector(".grip").addEventListener("pointerdown", (event) => brushByPointer(axis, event));
+  const grip = made.querySelector(".grip");
+  grip.addEventListener("pointerdown", (event) => brushByPointer(axis, event));
+  grip.addEventListener("touchstart", (event) => event.preventDefault(), {passive: false});  // a finger brushes here and scrolls elsewhere
   return made;
 }
 function broken(words, most) {
