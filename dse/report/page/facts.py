@@ -10,7 +10,7 @@ from dse.report.wording import PAPER, value_text
 from dse.units import count_text, words
 
 
-def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
+def study_facts(tables: StudyTables) -> dict[str, str]:
     """List data, protocol, objectives, device, trials and versions; empty where a fact is not known."""
     environment = tables.environment
     versions = environment.get("versions") or {}
@@ -20,18 +20,18 @@ def study_facts(tables: StudyTables) -> list[tuple[str, str]]:
         ("Python", environment.get("python")),
         *((name, versions.get(name)) for name in ("torch", "optuna")),
     ]
-    return [
-        ("Data", _data(tables)),
-        ("Protocol", _protocol(tables)),
-        ("Objectives", ", ".join(words(name) for name in tables.objectives)),
-        ("Target accuracy", value_text("accuracy", tables.target)),
-        ("Search", _search(tables)),
-        ("Trials", _states(tables)),
-        ("Device", str(environment.get("device") or "") or _devices(tables)),
-        ("Clock", _clock(tables)),
-        ("Time in the training loop", _train_time(tables)),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in shown if version)),
-    ]
+    return {
+        "Data": _data(tables),
+        "Protocol": _protocol(tables),
+        "Objectives": ", ".join(words(name) for name in tables.objectives),
+        "Target accuracy": value_text("accuracy", tables.target),
+        "Search": _search(tables),
+        "Trials": _states(tables),
+        "Device": str(environment.get("device") or "") or _devices(tables),
+        "Clock": _clock(tables),
+        "Time in the training loop": _train_time(tables),
+        "Versions": ", ".join(f"{name} {version}" for name, version in shown if version),
+    }
 
 
 def provenance(tables: StudyTables) -> list[tuple[str, str]]:
@@ -79,8 +79,8 @@ def _search(tables: StudyTables) -> str:
 def _states(tables: StudyTables) -> str:
     counts = tables.trials["state"].value_counts()
     order = sorted(counts.index, key=lambda state: (state != "complete", state))
-    parts = ", ".join(f"{counts[state]} {words(str(state))}" for state in order)
-    return f"{len(tables.trials)}" + (f": {parts}" if parts else "")
+    parts = ", ".join(f"{counts[state]:,} {words(str(state))}" for state in order)
+    return count_text(len(tables.trials), "trial") + (f": {parts}" if parts else "")
 
 
 def _devices(tables: StudyTables) -> str:
