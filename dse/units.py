@@ -49,7 +49,7 @@ def value_text(value: object, unit: str) -> str:
 
     Args:
         value: A number.
-        unit: ``s`` (seconds), ``share`` (between 0 and 1, read in per cent), ``flops``, or ``count``.
+        unit: ``s`` (seconds), ``J`` (joules), ``share`` (between 0 and 1, read in per cent), ``flops``, or ``count``.
 
     >>> value_text(0.98765, "share"), value_text(2.2, "s"), value_text(8215728, "count")
     ('98.77 %', '2.20 s', '8,215,728')
@@ -64,8 +64,9 @@ def value_text(value: object, unit: str) -> str:
         return ""
     if unit == "share":
         return f"{100 * number:.2f} %"
-    if unit == "s":
-        return f"{number:#.3g} s".replace(". s", " s") if number < 99.95 else f"{number:,.0f} s"
+    if unit in ("s", "J"):
+        shown = f"{number:#.3g}".removesuffix(".") if number < 99.95 else f"{number:,.0f}"
+        return f"{shown} {unit}"
     if unit == "flops" and abs(number) >= 1e6:
         digits, exponent = f"{number:.2e}".split("e")
         return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"

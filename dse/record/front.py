@@ -84,6 +84,7 @@ def _curve_columns(runs: Replicates, target: float | None) -> dict[str, Any]:
         "final_accuracy": runs.accuracies_SE.mean(axis=0),
         "parameters": measures["parameters"],
         "train_flops": int(measures["train_flops"] or 0) * epochs // recipe.epochs,
+        "energy_joules": runs.joules,
         "test_accuracy": runs.test_SE.mean(axis=0),
         "train_seconds_sd": spread(runs.seconds_SE),
         "accuracy_sd": spread(runs.best_SE),

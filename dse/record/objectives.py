@@ -10,7 +10,7 @@ from dse.recipe.plan import Plan
 from dse.record.run import Run
 
 Value = float | int | None
-Unit = Literal["s", "share", "count", "flops"]
+Unit = Literal["s", "J", "share", "count", "flops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Objective:
 
     Attributes:
         name: Key in space files and column in every table.
-        unit: What its values count: seconds, a share between 0 and 1, things, or operations.
+        unit: What its values count: seconds, joules, a share between 0 and 1, things, or operations.
         maximise: Whether more is better.
         title: Title of an axis, with the unit unless that is a share.
         description: What it measures, for the documentation.
@@ -110,6 +110,14 @@ OBJECTIVES: dict[str, Objective] = {
             title="training operations",
             description="floating-point operations of the whole run",
             of=lambda run, plan, target: plan.train_flops,
+        ),
+        Objective(
+            "energy_joules",
+            "J",
+            maximise=False,
+            title="training energy (J)",
+            description="joules that the GPU takes in the training loop, over all epochs",
+            of=lambda run, plan, target: run.energy_joules,
         ),
     )
 }

@@ -19,13 +19,16 @@ from dse.record.environment import check_environment, engine_name
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
 from dse.record.right_file import published_right
-from dse.record.run import EPOCH_COLUMNS, EpochRow, Outcome, Run
+from dse.record.run import EPOCH_COLUMNS, LATER_COLUMNS, EpochRow, Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import EXPLORE, Trial
 from dse.units import clipped
 
 WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
-NEEDED = ["trial", *RECIPE_WORDS, "seed", "state", "recipe", *OBJECTIVES]
+NEEDED = [
+    *("trial", *RECIPE_WORDS, "seed", "state", "recipe"),
+    *(name for name in OBJECTIVES if name not in LATER_COLUMNS),
+]
 # Others, such as a column for each value of a recipe, are computed.
 READ_IF_THERE = [
     *(
@@ -40,8 +43,10 @@ READ_IF_THERE = [
         "purpose",
     ),
     *("possible_accuracy", "possible_seconds", "calibration_error"),
+    *LATER_COLUMNS,
 ]
 CLOCKS = ("measured_seconds", "calibrated_seconds")
+NEEDED_OF_CURVES = ["trial", *(name for name in EPOCH_COLUMNS if name not in LATER_COLUMNS)]
 
 # Ten thousand trials of thirty epochs have 50 MB.
 LARGEST_TABLE = 500_000_000
@@ -120,7 +125,7 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
 def _curves(path: Path) -> dict[int, tuple[EpochRow, ...]]:
     """Read the epochs of each trial."""
     found: dict[int, list[EpochRow]] = {}
-    for row in _read_csv(path, ["trial", *EPOCH_COLUMNS], CLOCKS).to_dict("records"):
+    for row in _read_csv(path, NEEDED_OF_CURVES, (*CLOCKS, *LATER_COLUMNS)).to_dict("records"):
         try:
             number = _whole(row, "trial")
             content = {name: _maybe(_real, row, name) for name in EPOCH_COLUMNS}

@@ -5,6 +5,7 @@ Dimensions: S runs (seeds), E epochs that all of them reached.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,6 +92,18 @@ class Replicates:
             [[row.test_accuracy for row in trial.run.curve] for trial in self.trials]
         )
         return np.take_along_axis(test_SE, self.best_at_SE, axis=1)
+
+    @cached_property
+    def joules(self) -> Floats:
+        """Mean energy up to the end of each epoch, NaN where some run's was not measured; shape (E,)."""
+        joules_SE = over_common_epochs(
+            [
+                [math.nan if row.energy_joules is None else row.energy_joules for row in trial.run.curve]
+                for trial in self.trials
+            ]
+        )
+        mean_E: Floats = joules_SE.mean(axis=0)
+        return mean_E
 
     @cached_property
     def seconds(self) -> Floats:

@@ -49,6 +49,8 @@ class EpochRow:
             lenet5).
         validation_accuracy: Share of the validation images that are right; None where none were set aside.
         test_accuracy: Share of the test images that are right.
+        energy_joules: What the device took in the training loop since the start of the run; None where that was not
+            measured.
         right: Which images were right, in a row that comes from a training; a row that was read from a study is
             without them (``dse.study.right``). No part of what makes two rows equal.
         stopwatch_seconds: What the stopwatch said, where train seconds are calibrated; else None.
@@ -69,6 +71,7 @@ class EpochRow:
     reconstruction_loss: float
     validation_accuracy: float | None
     test_accuracy: float
+    energy_joules: float | None = None
     right: Right | None = field(default=None, compare=False, repr=False)
     stopwatch_seconds: float | None = None
     calibrated_seconds: float | None = None
@@ -111,6 +114,11 @@ class EpochRow:
                 continue
             if type(value) not in (float, int) or not 0 <= value <= 1:
                 raise ValueError(f"{name}={value!r:.80} of epoch {self.epoch} is no share from 0 to 1")
+        joules = self.energy_joules
+        if joules is not None and not (type(joules) in _NUMBERS and 0 <= joules < math.inf):
+            raise ValueError(
+                f"energy_joules={joules!r:.80} of epoch {self.epoch} is no finite number from 0 up"
+            )
         if self.right is not None:
             self.right.check(self.validation_accuracy, self.test_accuracy)
 
@@ -121,7 +129,8 @@ class EpochRow:
     def stored(self) -> dict[str, Any]:
         """Give the row as JSON keeps it: by the stopwatch, its images included."""
         images = {} if self.right is None else {RIGHT: self.right.encoded()}
-        return self.as_dict() | {"train_seconds": self.measured_seconds} | images
+        row = self.as_dict() | {"train_seconds": self.measured_seconds} | images
+        return {name: value for name, value in row.items() if value is not None or name not in LATER_COLUMNS}
 
     @property
     def measured_seconds(self) -> float:
@@ -153,9 +162,11 @@ _OF_CLOCK = ("stopwatch_seconds", "calibrated_seconds")
 EPOCH_COLUMNS = tuple(
     each.name for each in dataclasses.fields(EpochRow) if each.name not in (RIGHT, *_OF_CLOCK)
 )
+# Measured since later versions, and not everywhere: a record may lack it.
+LATER_COLUMNS = ("energy_joules",)
 _WHOLE = ("epoch", "batch_size", "steps", "images_seen")
 _SHARES = ("validation_accuracy", "test_accuracy")
-_REAL = tuple(name for name in EPOCH_COLUMNS if name not in (*_WHOLE, *_SHARES))
+_REAL = tuple(name for name in EPOCH_COLUMNS if name not in (*_WHOLE, *_SHARES, *LATER_COLUMNS))
 _NUMBERS = {int, float}
 
 
@@ -177,6 +188,7 @@ def parse_rows(contents: Sequence[Mapping[str, object]]) -> tuple[EpochRow, ...]
 
 def _are_sound(columns: Mapping[str, list[Any]]) -> bool:
     """Tell whether every row has what ``EpochRow.check`` asks for."""
+    joules = [value for value in columns["energy_joules"] if value is not None]
     if None in columns["validation_accuracy"]:
         known = [value for value in columns["validation_accuracy"] if value is not None]
         columns = {**columns, "validation_accuracy": known}
@@ -188,6 +200,9 @@ def _are_sound(columns: Mapping[str, list[Any]]) -> bool:
         )
         and min(columns["train_seconds"]) > 0
         and min(columns["eval_seconds"]) >= 0
+        and _NUMBERS.issuperset(map(type, joules))
+        and all(map(math.isfinite, joules))
+        and min(joules, default=0) >= 0
         and all(min(columns[name], default=0) >= 0 and max(columns[name], default=0) <= 1 for name in _SHARES)
     )
 
@@ -255,6 +270,11 @@ class Run:
     def calibrated_seconds(self) -> float | None:
         """What its steps take by themselves; None if that was not measured, or there is no epoch."""
         return self.curve[-1].calibrated_seconds if self.curve else None
+
+    @property
+    def energy_joules(self) -> float | None:
+        """What the device took in the training loop; None where that was not measured, or there is no epoch."""
+        return self.curve[-1].energy_joules if self.curve else None
 
     @property
     def eval_seconds(self) -> float:

@@ -52,7 +52,8 @@ def chosen_runner(
     own = list(own_networks(space))
     for recipe in own:
         trainer.plan(recipe)
-    common = Common(space.plan(space.baseline_recipe), tuple(space.precisions))
+    energy = "energy_joules" in space.objectives
+    common = Common(space.plan(space.baseline_recipe), tuple(space.precisions), energy)
     if workers.ray is None:
         machines = shares(trainer.machine, workers.count or 1)
         trainer, settled = settle(trainer.on(machines[0]), common)

@@ -18,10 +18,12 @@ class Common:
     Attributes:
         baseline: Plan of the recipe that others are compared with.
         precisions: That may be drawn.
+        energy: Whether the training's energy is an objective.
     """
 
     baseline: Plan
     precisions: Collection[Precision]
+    energy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +53,6 @@ def settle(trainer: Trainer, common: Common) -> tuple[Trainer, Settled]:
     """
     trainer, note = trainer.settled(common.baseline)
     check_precision(common.precisions, trainer.device)
+    if common.energy:
+        trainer.find_meter(trainer.device)
     return trainer, Settled(trainer.machine.engine, note, trainer.environment())

@@ -13,6 +13,7 @@ from dse.recipe.plan import EpochPlan, Plan
 from dse.record.right import Right
 from dse.record.run import EpochRow, Outcome, Run, Training
 from dse.training.checkpoint import Checkpoint, Checkpoints
+from dse.training.energy import Meter
 from dse.training.evaluation import right_images
 from dse.training.faults import explained_faults
 from dse.training.images import DeviceImages
@@ -32,6 +33,7 @@ class Loop:
         parts: Gives the images to train on, to choose on and to test on; moving them to the device is set-up.
         device: What computes.
         checkpoints: Where an attempt before may have left one, and each epoch leaves one; none if None.
+        meter: Reads the device's energy; None if it cannot be read.
     """
 
     plan: Plan
@@ -39,6 +41,7 @@ class Loop:
     parts: Callable[[], tuple[DeviceImages, DeviceImages | None, DeviceImages]]
     device: torch.device
     checkpoints: Checkpoints | None
+    meter: Meter | None = None
 
     def run(self, build: Callable[[], Engine], network: Network | None) -> Training:
         """Train an epoch each time that the generator is resumed; see ``Trainer.epochs``.
@@ -49,7 +52,7 @@ class Loop:
         """
         plan, seed, checkpoints = self.plan, self.seed, self.checkpoints
         start = None if checkpoints is None else checkpoints.find(plan, seed)
-        clocks = _Clocks.of(self.device, start)
+        clocks = _Clocks.of(self.device, start, self.meter)
         curve = [] if start is None else [*start.curve]
         with explained_faults(self.device, max(plan.step_sizes)), clocks.setup:
             engine = build()
@@ -108,26 +111,30 @@ class Loop:
             reconstruction_loss=losses[2],
             validation_accuracy=None if validation is None else validation.share,
             test_accuracy=test.share,
+            energy_joules=clocks.train.joules,
             right=Right(validation, test),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Clocks:
-    """What a run has spent, each on a clock of its own."""
+    """What a run has spent, each on a clock of its own; the training's has the meter of energy."""
 
     setup: Stopwatch
     train: Stopwatch
     evaluation: Stopwatch
 
     @classmethod
-    def of(cls, device: torch.device, start: Checkpoint | None) -> _Clocks:
-        """Begin at 0, or where a run was."""
+    def of(cls, device: torch.device, start: Checkpoint | None, meter: Meter | None) -> _Clocks:
+        """Begin at 0, or where a run was; what its epochs took is not known if one of them was not metered."""
         if start is None:
-            return cls(Stopwatch(device), Stopwatch(device), Stopwatch(device))
-        last = start.curve[-1]
-        spent = (start.setup_seconds, last.train_seconds, last.eval_seconds)
-        return cls(*(Stopwatch(device, seconds) for seconds in spent))
+            setup, train, evaluation, joules = 0.0, 0.0, 0.0, None if meter is None else 0.0
+        else:
+            last = start.curve[-1]
+            setup, train, evaluation = start.setup_seconds, last.train_seconds, last.eval_seconds
+            joules = None if meter is None else last.energy_joules
+        trained = Stopwatch(device, train, meter=meter, joules=joules)
+        return cls(Stopwatch(device, setup), trained, Stopwatch(device, evaluation))
 
 
 def _divergence(plan: Plan, epoch: EpochPlan) -> str:

@@ -1,4 +1,4 @@
-"""What is timed: spans on a device, added up."""
+"""What is timed, and what it takes of energy: spans on a device, added up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from types import TracebackType
 
 import torch
 
+from dse.training.energy import Meter
+
 
 class Stopwatch:
     """Adds up the seconds of its ``with`` blocks, each to the end of all work queued on the device.
@@ -16,6 +18,8 @@ class Stopwatch:
         device: Where the work is done.
         seconds: What it begins with.
         clock: Tells the time.
+        meter: Reads the device's energy; it is read outside of the time, just before and after.
+        joules: What the energy begins with; None if it is not known.
 
     >>> clock = Stopwatch(torch.device("cpu"))
     >>> with clock:
@@ -25,24 +29,37 @@ class Stopwatch:
     """
 
     def __init__(
-        self, device: torch.device, seconds: float = 0.0, clock: Callable[[], float] = time.perf_counter
+        self,
+        device: torch.device,
+        seconds: float = 0.0,
+        clock: Callable[[], float] = time.perf_counter,
+        meter: Meter | None = None,
+        joules: float | None = None,
     ) -> None:
         self.seconds = seconds
+        self.joules = joules
+        self._meter = None if joules is None else meter
         self._clock = clock
         self._device = device
         self._start = 0.0
+        self._joules_before = 0.0
 
     def __enter__(self) -> Stopwatch:
-        self._start = self._now()
+        self._wait()
+        if self._meter is not None:
+            self._joules_before = self._meter()
+        self._start = self._clock()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.seconds += self._now() - self._start
+        self._wait()
+        self.seconds += self._clock() - self._start
+        if self._meter is not None and self.joules is not None:
+            self.joules += self._meter() - self._joules_before
 
-    def _now(self) -> float:
+    def _wait(self) -> None:
         # A GPU works behind the program's back: without the wait, its time would fall to the next span.
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        return self._clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from dse.data.choice import DataChoice
 from dse.data.images import ImageData, load_images
-from dse.errors import DataError
+from dse.errors import DataError, DeviceError
 from dse.networks.build import build_network, sized_plan
 from dse.networks.network import Network
 from dse.recipe.plan import Plan, compile_plan
@@ -24,6 +25,7 @@ from dse.record.run import EpochRow, OnEpoch, Run, Training, finished
 from dse.training.calibrating import calibrate
 from dse.training.checkpoint import CheckpointFiles, Checkpoints
 from dse.training.device import device_title, find_device, hardware, threads_of, use_threads
+from dse.training.energy import FindMeter, Meter, find_meter
 from dse.training.engines import AUTO, build_engine, choose_engine
 from dse.training.images import DeviceImages
 from dse.training.loop import Loop
@@ -59,6 +61,7 @@ class Trainer:
         data: Which images it trains on, chooses on and tests on.
         kept_in: Folder of the checkpoints; no run keeps any if None.
         luggage: What it need not look for.
+        find_meter: Finds the device's meter of energy; its energy is not recorded if there is none.
 
     >>> import dse
     >>> trainer = Trainer(dse.Machine("cpu"), dse.DataChoice(images=50, validation_images=20, test_images=20))
@@ -74,14 +77,19 @@ class Trainer:
         data: DataChoice,
         kept_in: Path | None = None,
         luggage: Luggage | None = None,
+        find_meter: FindMeter = find_meter,
     ) -> None:
         self.machine = machine
         self.data = data
         self.kept_in = kept_in
         self.luggage = luggage
+        self.find_meter = find_meter
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in ("machine", "data", "kept_in", "luggage")}
+        return {name: vars(self)[name] for name in ("machine", "data", "kept_in", "luggage", "find_meter")}
+
+    def _changed(self, **changes: Any) -> Trainer:
+        return Trainer(**self.__getstate__() | changes)
 
     @cached_property
     def device(self) -> torch.device:
@@ -92,6 +100,13 @@ class Trainer:
         """
         use_threads(self.machine.threads)
         return find_device(self.machine.device)
+
+    @cached_property
+    def meter(self) -> Meter | None:
+        """Reads the device's energy; None if it has no meter that can be read."""
+        with suppress(DeviceError):
+            return self.find_meter(self.device)
+        return None
 
     @property
     def title(self) -> str:
@@ -170,11 +185,11 @@ class Trainer:
 
     def portable(self) -> Trainer:
         """Give a copy with its images, which another machine may not have."""
-        return Trainer(self.machine, self.data, self.kept_in, Luggage(self.images, describe_code()))
+        return self._changed(luggage=Luggage(self.images, describe_code()))
 
     def keeping_in(self, folder: Path) -> Trainer:
         """Give a copy that keeps checkpoints in another folder, if this one keeps any."""
-        return Trainer(self.machine, self.data, self.kept_in and folder, self.luggage)
+        return self._changed(kept_in=self.kept_in and folder)
 
     def plan(self, recipe: Recipe) -> Plan:
         """Compile a recipe for the data.
@@ -203,13 +218,11 @@ class Trainer:
             DeviceError: The machine's engine cannot run the plan here.
         """
         engine, reason = choose_engine(self.machine.engine, plan, self.device.type)
-        machine = dataclasses.replace(self.machine, engine=engine)
-        return Trainer(machine, self.data, self.kept_in, self.luggage), reason
+        return self._changed(machine=dataclasses.replace(self.machine, engine=engine)), reason
 
     def on(self, machine: Machine, engine: str | None = None) -> Trainer:
         """Give a trainer of the same data on another machine; with the same engine if None is given."""
-        machine = dataclasses.replace(machine, engine=engine or self.machine.engine)
-        return Trainer(machine, self.data, self.kept_in, self.luggage)
+        return self._changed(machine=dataclasses.replace(machine, engine=engine or self.machine.engine))
 
     def network(self, plan: Plan, seed: int) -> Network:
         """Build a plan's network on the device, with initial weights that depend on the seed alone."""
@@ -279,7 +292,7 @@ class Trainer:
         """
         self._check_fit(plan)
         with seeded(seed, self.device):
-            loop = Loop(plan, seed, lambda: self.parts, self.device, self._checkpoints)
+            loop = Loop(plan, seed, lambda: self.parts, self.device, self._checkpoints, self.meter)
             return (yield from loop.run(lambda: self.engine(plan, seed, network), network))
 
     def _check_fit(self, plan: Plan) -> None:

@@ -80,7 +80,7 @@ const superscript = (number) => String(number).replace(/./g, (sign) => "⁰¹²�
 function text(unit, number) {
   if (number === null || Number.isNaN(number)) return "";
   if (unit === "share") return (100 * number).toFixed(2) + " %";
-  if (unit === "s") return (number < 99.95 ? number.toPrecision(3) : Math.round(number).toLocaleString("en")) + " s";
+  if (unit === "s" || unit === "J") return `${number < 99.95 ? number.toPrecision(3) : Math.round(number).toLocaleString("en")} ${unit}`;
   if (unit === "flops" && number >= 1e6) {
     const [digits, exponent] = number.toExponential(2).split("e");
     return `${digits} × 10${superscript(Number(exponent))}`;

@@ -1,0 +1,147 @@
+"""Energy is metered around what is timed, and refused where it cannot be. There is no GPU: meters are fakes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import dse
+from dse.errors import DeviceError
+from dse.record.run import EpochRow, Run
+from dse.training.energy import Meter, find_meter, nvml_meter
+from dse.training.stopwatch import Stopwatch
+from tests.fakes import SMALL_SPACE
+
+DATA = dse.DataChoice(images=50, validation_images=20, test_images=20)
+RECIPE = dse.Recipe(model=dse.CnnModel(filters=4), epochs=2, batch_size=dse.Constant(size=10))
+
+
+def reading(*joules: float) -> Meter:
+    """A meter that stands at these values, one after the other."""
+    left: Iterator[float] = iter(joules)
+    return lambda: next(left)
+
+
+def trained(meter: Meter | None, folder: Path | None = None, **how: Any) -> Run:
+    def find(device: torch.device) -> Meter:
+        if meter is None:
+            raise DeviceError("none here")
+        return meter
+
+    trainer = dse.Trainer(dse.Machine("cpu"), DATA, folder, find_meter=find)
+    return trainer.train(trainer.plan(RECIPE), 0, **how)
+
+
+def joules_of(run: Run) -> list[float | None]:
+    return [row.energy_joules for row in run.curve]
+
+
+def test_spans_add_up_and_what_lies_between_them_does_not(cpu: torch.device) -> None:
+    clock = Stopwatch(cpu, meter=reading(100, 130, 500, 512), joules=7.0)
+    for _ in range(2):
+        with clock:
+            pass
+    assert clock.joules == 7 + 30 + 12
+
+
+def test_reading_the_meter_takes_no_time_that_counts(cpu: torch.device) -> None:
+    read: list[str] = []
+
+    def told(name: str) -> Callable[[], float]:
+        return lambda: float(bool(read.append(name)))
+
+    with Stopwatch(cpu, clock=told("clock"), meter=told("meter"), joules=0.0):
+        read.append("work")
+    assert read == ["meter", "clock", "work", "clock", "meter"]
+
+
+def test_epochs_have_their_energy_without_that_of_evaluations() -> None:
+    run = trained(reading(1000, 1030, 1100, 1120))
+    assert joules_of(run) == [30, 50]
+    assert run.energy_joules == 50
+
+
+def test_without_a_meter_nothing_is_recorded() -> None:
+    assert joules_of(trained(None)) == [None, None]
+    assert "energy_joules" not in trained(None).curve[0].stored()
+
+
+def test_a_run_that_resumes_adds_to_what_it_had(tmp_path: Path) -> None:
+    stopped = trained(reading(0, 30), tmp_path, on_epoch=lambda row: "enough")
+    assert joules_of(stopped) == [30]
+    assert joules_of(trained(reading(500, 540), tmp_path)) == [30, 70]
+
+
+def test_what_was_not_metered_from_the_start_is_not_known(tmp_path: Path) -> None:
+    trained(None, tmp_path, on_epoch=lambda row: "enough")
+    assert joules_of(trained(reading(500, 540), tmp_path)) == [None, None]
+
+
+def test_a_row_survives_its_storage() -> None:
+    row = trained(reading(1000, 1030, 1100, 1120)).curve[1]
+    assert EpochRow.parse(row.stored()) == row
+    for wrong in (-1.0, float("inf"), "5", True):
+        with pytest.raises(ValueError, match="energy_joules=.* of epoch 2 is no finite number from 0 up"):
+            EpochRow.parse(row.stored() | {"energy_joules": wrong})
+
+
+class NVMLError(Exception):
+    """As of the module that is faked."""
+
+
+def nvml(millijoules: Callable[[str], int]) -> SimpleNamespace:
+    return SimpleNamespace(
+        NVMLError=NVMLError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=lambda uuid: f"handle of {uuid}",
+        nvmlDeviceGetTotalEnergyConsumption=millijoules,
+    )
+
+
+def test_nvml_counts_millijoules_of_the_gpu_with_this_identity() -> None:
+    asked: list[str] = []
+
+    def consumption(handle: str) -> int:
+        asked.append(handle)
+        return 1500 * len(asked)
+
+    meter = nvml_meter(nvml(consumption), "GPU-7")
+    assert [meter(), meter()] == [3.0, 4.5]
+    assert set(asked) == {"handle of GPU-7"}
+
+
+def test_a_gpu_without_a_meter_is_refused_with_the_reason() -> None:
+    def refused(handle: str) -> int:
+        raise NVMLError("Not Supported")
+
+    with pytest.raises(
+        DeviceError, match=r"no meter of GPU-7 \(Not Supported\); GPUs before Volta have none"
+    ):
+        nvml_meter(nvml(refused), "GPU-7")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_the_real_library_says_that_no_driver_is_here() -> None:
+    pynvml = pytest.importorskip("pynvml")
+    with pytest.raises(DeviceError, match="NVML reads no meter of GPU-0"):
+        nvml_meter(pynvml, "GPU-0")
+
+
+def test_energy_is_refused_at_the_door_where_it_cannot_be_metered(tmp_path: Path) -> None:
+    content = SMALL_SPACE | {"objectives": ["energy_joules", "accuracy"], "sampler": "random"}
+    space = dse.SearchSpace(**content)
+    with pytest.raises(DeviceError, match="energy_joules: device cpu has no meter that dse reads"):
+        dse.explore(space, folder=tmp_path / "study", machine=dse.Machine("cpu"))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_trainer_takes_its_way_to_a_meter_along() -> None:
+    trainer = dse.Trainer(dse.Machine("cpu"), DATA)
+    assert pickle.loads(pickle.dumps(trainer)).find_meter is find_meter
+    assert trainer.keeping_in(Path("elsewhere")).find_meter is find_meter
