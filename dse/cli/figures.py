@@ -51,6 +51,7 @@ def figures(study: str, width: str, formats: tuple[str, ...], out: Path | None, 
     from dse.study.load import load_study
 
     folder = find_study(study, results)
-    to = folder / "figures" if out is None else out
+    # Of the study's own folder a link is refused; where it was named, one is meant.
+    to = folder / "figures" if out is None else out.resolve()
     for path in write_figures(Shown(load_study(folder)), to, width, formats or tuple(FORMATS)):
         say(path)

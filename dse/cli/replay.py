@@ -131,7 +131,7 @@ def replay(study: str, **options: Unpack[ReplayOptions]) -> None:
     else:
         _print(comparison, budgets)
     if not as_json or out is not None:
-        written = write_comparison(comparison, folder / "replay" if out is None else out)
+        written = write_comparison(comparison, folder / "replay" if out is None else out.resolve())
         say(f"Figure: {written[-1].with_suffix('.png')}", err=as_json)
 
 

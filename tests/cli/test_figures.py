@@ -20,6 +20,14 @@ def test_figures_are_drawn_in_the_asked_form_and_place(tmp_path: Path) -> None:
     assert image.imread(tmp_path / "paper" / "front.png").shape[1] == 7.16 * 300
 
 
+def test_a_folder_that_is_named_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "paper")
+    asked = ("figures", "mnist-dimensions", "--results", RESULTS, "--format", "svg")
+    assert run(*asked, "--out", tmp_path / "link").exit_code == 0
+    assert (tmp_path / "paper" / "front.svg").exists()
+
+
 def test_a_width_that_no_page_has_is_refused() -> None:
     refused = run("figures", "mnist-dimensions", "--results", RESULTS, "--width", "wide")
     assert refused.exit_code == 2
