@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from wsgiref.util import setup_testing_defaults
 
 import optuna
+import optuna_dashboard
 import pytest
 import sqlalchemy as sql
 from optuna.trial import TrialState
@@ -76,8 +79,9 @@ def test_all_of_it_goes_with_writes_that_are_made_anyway(
     assert transactions(None, tmp_path / "with") == transactions({}, tmp_path / "without")
 
 
-def test_attributes_that_belong_together_are_written_together_or_not_at_all(folder: Path) -> None:
-    study = open_database(folder)
+def test_attributes_that_belong_together_are_written_together_or_not_at_all(tmp_path: Path) -> None:
+    run_study(tmp_path, make_space(), trials=1)
+    study = open_database(tmp_path / "s")
     storage = study._storage._backend
     ended = study.get_trials()[0]
     with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
@@ -86,3 +90,19 @@ def test_attributes_that_belong_together_are_written_together_or_not_at_all(fold
     with pytest.raises(TypeError, match="not JSON serializable"):
         storage.set_trial_user_attrs(trial._trial_id, {"about": "x", "end": object()})
     assert "about" not in storage.get_trial(trial._trial_id).user_attrs
+
+
+def test_the_dashboard_itself_gives_what_it_finds_with_the_sentence_first(folder: Path) -> None:
+    environ: dict[str, object] = {}
+    setup_testing_defaults(environ)
+    asked = environ | {"PATH_INFO": "/api/studies/1", "QUERY_STRING": "after=0"}
+    app = optuna_dashboard.wsgi(f"sqlite:///{folder / 'study.db'}")
+    statuses: list[str] = []
+    body = b"".join(app(asked, lambda status, headers, *error: statuses.append(status)))
+    assert statuses == ["200 OK"]
+    found = json.loads(body)
+    assert found["objective_names"] == ["train_seconds", "accuracy"]
+    assert found["directions"] == ["minimize", "maximize"]
+    numbers = {each["key"] for each in found["union_user_attrs"] if each["sortable"]}
+    assert numbers >= set(DASHBOARD)
+    assert {trial["user_attrs"][0]["key"] for trial in found["trials"]} == {"about"}
