@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import optuna
 import pandas as pd
@@ -59,11 +60,12 @@ def parameter_importance(tables: StudyTables) -> pd.DataFrame:
     distributions = {str(name): _distribution(parameters[name]) for name in parameters}
     rows: list[tuple[str, str, float, str]] = []
     with quiet_optuna(optuna.logging.ERROR):
+        study = _as_study(parameters, distributions)
         for objective in objectives:
             values = recipes[objective]
             # PED-ANOVA takes the lowest values for the best.
             losses = -values if OBJECTIVES[objective].maximise else values
-            importances = _ped_anova(parameters, distributions, losses)
+            importances = _ped_anova(study, losses)
             best = parameters.loc[losses.nsmallest(max(1, round(_top_share(losses) * len(losses)))).index]
             rows += [
                 (name, objective, importance, _best(parameters[name], best[name], distributions[name]))
@@ -129,21 +131,25 @@ def _best(values: pd.Series, best: pd.Series, distribution: BaseDistribution) ->
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def _ped_anova(
-    parameters: pd.DataFrame,
-    distributions: dict[str, BaseDistribution],
-    losses: pd.Series[float],
-) -> dict[str, float]:
-    study = optuna.create_study(direction="minimize")
-    for row, loss in zip(parameters.to_dict("records"), losses, strict=True):
+def _as_study(parameters: pd.DataFrame, distributions: dict[str, BaseDistribution]) -> optuna.Study:
+    """Give the recipes as trials in their order, whose values do not count."""
+    study = optuna.create_study()
+    for row in parameters.to_dict("records"):
         params = {
             str(name): str(value) if isinstance(distributions[str(name)], CategoricalDistribution) else value
             for name, value in row.items()
         }
-        study.add_trial(
-            optuna.trial.create_trial(params=params, distributions=distributions, value=float(loss))
-        )
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=0.0))
+    return study
+
+
+def _ped_anova(study: optuna.Study, losses: pd.Series[float]) -> dict[str, float]:
+    values = losses.tolist()
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=_top_share(losses))
-    raw = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*low `target` values")  # which is what is meant
+        raw = optuna.importance.get_param_importances(
+            study, evaluator=evaluator, target=lambda trial: values[trial.number], normalize=False
+        )
     total = sum(value for value in raw.values() if math.isfinite(value))
     return {name: value / total if total > 0 else 0.0 for name, value in raw.items()}

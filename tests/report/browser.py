@@ -54,3 +54,12 @@ def opened(browser: Any, tables: StudyTables, folder: Path, address: str = "", *
     yield page
     context.close()
     assert wrong == []
+
+
+def wait_until(page: Any, script: str) -> None:
+    """Wait until a script gives true; Playwright's own way is refused by the page's security policy."""
+    for _ in range(100):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(script)

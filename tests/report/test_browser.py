@@ -21,7 +21,7 @@ from dse.report.figure_data import front_band
 from tests.evidence.test_reproduction import study as paper_study
 from tests.fakes import BASELINE, FASTER, SHARED, make_study, make_trial, small_study
 from tests.fakes import realistic_study as realistic
-from tests.report.browser import PHONE, opened
+from tests.report.browser import PHONE, opened, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -48,15 +48,6 @@ def place_of(page: Any, point: int) -> tuple[float, float]:
         }""",
         point,
     )
-
-
-def wait_until(page: Any, script: str) -> None:
-    """Wait until a script gives true; Playwright's own way is refused by the page's security policy."""
-    for _ in range(100):
-        if page.evaluate(script):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(script)
 
 
 def test_a_click_on_a_point_shows_its_recipe_to_copy(chromium: Any, study: StudyTables, folder: Path) -> None:
@@ -389,6 +380,7 @@ STUDIES = {
 def test_the_page_chooses_what_dse_pick_picks(chromium: Any, name: str, tmp_path: Path) -> None:
     tables = STUDIES[name]()
     with opened(chromium, tables, tmp_path) as page:
+        assert page.evaluate("String(kneeStop) === String(choose({knee: true}).chosen)")
         for wish in wishes(tables):
             asked = {
                 "seconds": wish.max_seconds,

@@ -9,7 +9,7 @@ import pytest
 
 from dse.record.tables import StudyTables
 from tests.fakes import realistic_study as realistic
-from tests.report.browser import PHONE, opened
+from tests.report.browser import PHONE, opened, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -168,8 +168,7 @@ def test_lines_are_drawn_and_follow_the_dark_form(chromium: Any, study: StudyTab
         inked, light = page.evaluate(drawn)
         assert inked > 5000
         page.emulate_media(color_scheme="dark")
-        page.wait_for_timeout(300)
-        assert page.evaluate(drawn)[1] > light + 20
+        wait_until(page, f"({drawn})()[1] > {light + 20}")
 
 
 def seconds(study: StudyTables, stop: list[int]) -> float:

@@ -161,7 +161,7 @@ function publishedPoints(x, y) {
       + "<br>on its test set, which chose the epoch" + (study.published.scale ? `<br>${wrapped(`smaller here: ${study.published.scale}`.replaceAll(" and ", " · ")).replaceAll("\n", "<br>")}` : "")};
   }).filter((point) => Number.isFinite(point.x + point.y));
 }
-const kneeStop = choose({knee: true}).chosen, answerStop = study.answer;
+const kneeStop = kneeOf(stops(false)), answerStop = study.answer;
 function frontFigure(state, kept) {
   const {x, y} = state, shown = shownPoints(x, y, kept), printed = state.published ? publishedPoints(x, y) : [];
   const several = [...shown.others, ...shown.top].filter(([recipe]) => recipes.seeds[recipe] > 1);

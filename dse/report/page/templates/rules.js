@@ -31,6 +31,7 @@ function firstBy(keys, among) {
   }
   return left[0] ?? null;
 }
+const kneeOf = (among) => firstBy(keysOf({knee: true}, null, among), among);
 function choose(wish) {
   const asked = bound(wish), all = stops(false), missed = all.map((stop) => excess(stop, wish, asked));
   const kept = all.filter((_, place) => !missed[place]);
