@@ -306,6 +306,11 @@ def test_what_users_wrote_stays_text(chromium: Any, tmp_path: Path) -> None:
         page.wait_for_selector("#front .hoverlayer .hovertext")
         assert "onerror" in page.locator("#front .hoverlayer").inner_html()
         page.mouse.click(*place_of(page, -1))
+        page.evaluate("document.querySelector('#parallel').scrollIntoView()")
+        box = page.locator("#parallel").bounding_box()
+        x, y = page.evaluate("[sideBySide.x, parallelAxes().map((axis) => lineHeight(axis, 0))]")
+        page.mouse.move(box["x"] + (x[0] + x[1]) / 2, box["y"] + (y[0] + y[1]) / 2)
+        assert evil in page.locator("#beside").inner_text()
         assert page.locator("#card h3").inner_text() == evil
         assert evil in page.locator("#card pre").first.inner_text().replace("'\\''", "'")
         assert page.locator("img, #card b").count() == 0

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from dse.record.tables import StudyTables
+from tests.fakes import BASELINE, FASTER, SHARED, SMALL_BATCH, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 from tests.report.browser import PHONE, opened, wait_until
 
 pytestmark = pytest.mark.slow
+FOUR = (BASELINE, FASTER, SHARED, SMALL_BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +154,28 @@ def test_a_click_on_a_line_shows_its_recipe(chromium: Any, study: StudyTables, f
         page.mouse.click(x, y)
         assert f"pin={trial}." in page.url
         assert page.locator("#parallel .pinned").get_attribute("d").startswith("M")
+
+
+ODD = {
+    "one accuracy": lambda: make_study([make_trial(i, FOUR[i % 4], [(10 + i, 0.9)]) for i in range(12)]),
+    "no baseline": lambda: make_study([make_trial(i, FOUR[i + 1], [(10 + i, 0.9)]) for i in range(3)]),
+    "whole runs": lambda: realistic(25, objectives=["seconds_to_best", "final_accuracy", "train_flops"]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_study_is_brushed_by_keyboard_whatever_its_address_says(
+    chromium: Any, name: str, tmp_path: Path
+) -> None:
+    address = "#on.batch_size.size=8..nothing&on.train_seconds=abc..2&on.policy=x&on.absent="
+    with opened(chromium, ODD[name](), tmp_path, address) as page:
+        assert not page.locator(".brushed.on").count()
+        for each in page.locator("#parallel .axis").all():
+            each.focus()
+            page.keyboard.press("ArrowDown")
+            assert page.locator(".brushed.on").count()
+            page.keyboard.press("Delete")
+        assert not page.locator(".brushed.on").count()
 
 
 def test_lines_are_drawn_and_follow_the_dark_form(chromium: Any, study: StudyTables, folder: Path) -> None:
