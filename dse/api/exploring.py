@@ -36,7 +36,7 @@ class Start:
         retry_failed: Whether trials that failed are trained again.
         checkpoints: Whether each epoch leaves what its run needs to resume after it.
         warm_start: Points of the space to train next, after the baseline; those that the study has are left out.
-        storage: URL of the PostgreSQL storage that keeps the study; None for the one that its folder remembers, else
+        storage: URL of the server's storage that keeps the study; None for the one that its folder remembers, else
             for a file in the folder.
 
     >>> import dse

@@ -67,8 +67,8 @@ class ExploreOptions(MachineOptions):
 @click.option(
     "--storage",
     metavar="URL",
-    help="Keep the study on a PostgreSQL server, as in postgresql://USER@HOST/DATABASE; its folder remembers that, "
-    "without a password. [default: the one that it remembers, else a file in it]",
+    help="Keep the study on a server, as in postgresql://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE; its folder "
+    "remembers that, without a password. [default: the one that it remembers, else a file in it]",
 )
 @click.option(
     "--trials",

@@ -10,12 +10,11 @@ from pathlib import Path
 from dse.errors import StudyError
 from dse.files import read_yaml, write_yaml
 from dse.record.tables import write_view
+from dse.study.dialects import DIALECTS, Dialect
 from dse.study.folders import STORAGE_FILE
 from dse.units import without_passwords
 
-# Of PostgreSQL, those that know libpq's options.
-DRIVERS = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
-FORM = "Give one as postgresql://USER@HOST/DATABASE."
+FORM = "Give one as postgresql://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE."
 
 _SECRET = re.compile(r"pass(?!file)|secret|token|pwd", re.IGNORECASE)
 
@@ -35,6 +34,11 @@ class Address:
     study: str
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     typed: bool = True
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the storage's server understands."""
+        return DIALECTS[self.url.partition(":")[0]]
 
     def __str__(self) -> str:
         return f"{self.url}, study {self.study}"
@@ -64,10 +68,16 @@ def parse_address(text: str, study: str, *, typed: bool = True) -> Address:
         raise StudyError(
             "--storage: the URL holds a space, or more than one @. Write them in user and password as %20 and %40."
         )
-    if url.drivername not in DRIVERS:
+    dialect = DIALECTS.get(url.drivername)
+    if dialect is None:
         raise StudyError(
-            f"{shown}: studies are kept on PostgreSQL servers (by {' or '.join(DRIVERS)}), or, without --storage, in a "
-            "SQLite file in their folder."
+            f"{shown}: studies are kept on servers that Optuna is tested with (by {', '.join(DIALECTS)}), or, without "
+            "--storage, in a SQLite file in their folder."
+        )
+    if dialect.options is not None and (unknown := sorted(url.query.keys() - dialect.options)):
+        raise StudyError(
+            f"{shown}: the option {unknown[0]} is not taken for {dialect.name}. Leave it out; known are "
+            f"{', '.join(sorted(dialect.options))}."
         )
     secrets = {key: str(value) for key, value in url.query.items() if _SECRET.search(key)}
     if url.password is not None:

@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from dse.record.run import RIGHT
 from dse.study.collector import without_collector
+from dse.study.dialects import ON_CONFLICT
 
 TRIALS = models.TrialModel
 PARAMS = models.TrialParamModel
@@ -39,12 +40,29 @@ EPOCH = "epoch "
 FEW = 500
 
 
+def upsert(on_conflict: str) -> sql.Insert:
+    """Give the statement that sets an attribute of a trial that has not ended.
+
+    Args:
+        on_conflict: How it ends, for an attribute that is there.
+    """
+    key, value = sql.bindparam("key", type_=sql.String), sql.bindparam("value_json", type_=sql.Text)
+    not_ended = TRIALS.state.in_([TrialState.RUNNING, TrialState.WAITING])
+    row = sql.select(TRIALS.trial_id, key, value).where(
+        TRIALS.trial_id == sql.bindparam("trial_id"), not_ended
+    )
+    attribute = sql.insert(USER_ATTRIBUTES.__table__)
+    return attribute.from_select(["trial_id", "key", "value_json"], row.suffix_with(on_conflict))
+
+
 class BulkStorage(RDBStorage):
     """The storage of Optuna, faster for many trials.
 
     Intermediate values are not read, as no study of ours has any, and of an epoch not its images, which ``epochs``
     reads: of 10,000 trials they may take a gigabyte.
     """
+
+    _upsert = upsert(ON_CONFLICT)
 
     @override
     @without_collector()
@@ -145,7 +163,7 @@ class BulkStorage(RDBStorage):
         with self.engine.begin() as connection:
             written = [
                 connection.execute(
-                    _UPSERT, {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+                    self._upsert, {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
                 ).rowcount
                 for key, value in attributes.items()
             ]
@@ -199,13 +217,6 @@ class BulkStorage(RDBStorage):
                 replaced = sql.update(STUDY_ATTRIBUTES.__table__).where(*named)
                 connection.execute(replaced.values(value_json=json.dumps(value)))
 
-
-_UPSERT = sql.text(
-    f"INSERT INTO {USER_ATTRIBUTES.__tablename__} (trial_id, key, value_json) "
-    f"SELECT trial_id, :key, :value_json FROM {TRIALS.__tablename__} "
-    f"WHERE trial_id = :trial_id AND state IN ('{TrialState.RUNNING.name}', '{TrialState.WAITING.name}') "
-    "ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json"
-)
 
 Numbered = Sequence[tuple[int, FrozenTrial]]
 Rows = Iterator[dict[str, Any]]

@@ -11,6 +11,7 @@ from pathlib import Path
 import optuna
 
 from dse.errors import DamagedError, DseError, RecipeError, RunError, StudyError
+from dse.study.address import Address
 from dse.study.bulk import BulkStorage
 from dse.study.folders import DATABASE
 from dse.units import clipped
@@ -114,10 +115,10 @@ def readable(path: object) -> Iterator[None]:
             ) from None
         if not isinstance(reason, (*_database_errors(), optuna.exceptions.OptunaError, *_DAMAGE)):
             raise
-        if _is_of_server(reason):
+        if isinstance(path, Address) and _is_of_server(reason):
             raise StudyError(
                 f"{path}: cannot be used ({said}). Check the address, and that its server runs; a password is taken "
-                "from the URL, PGPASSWORD or ~/.pgpass."
+                f"from {path.dialect.password}."
             ) from None
         raise DamagedError(
             f"{path}: is no readable Optuna storage ({said}). Restore it, or give another --name."
@@ -192,4 +193,5 @@ def _first_line(reason: BaseException) -> str:
     """Say what the database said: Optuna wraps its errors."""
     while reason.__cause__ is not None:
         reason = reason.__cause__
-    return clipped((str(reason).splitlines() or [type(reason).__name__])[0], LONGEST_SAYING)
+    said = str(reason.args[-1]) if reason.args else ""  # before it, MySQL has a number
+    return clipped((said.splitlines() or [type(reason).__name__])[0], LONGEST_SAYING)

@@ -1,17 +1,16 @@
-"""A PostgreSQL server as the storage of studies: one driver a study, and a server that is gone is waited for.
+"""A server as the storage of studies: one driver a study, and a server that is gone is waited for.
 
-A driver has one connection, and that connection holds an advisory lock of the server's for the study: whatever writes,
-writes under the lock, and a lock whose process, machine or network is gone ends with its connection.
+A driver has one connection, and that connection holds a lock of the server's for the study: whatever writes, writes
+under the lock, and a lock whose process, machine or network is gone ends with its connection.
 """
 
 from __future__ import annotations
 
-import os
-import socket
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from importlib.util import find_spec
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -26,18 +25,15 @@ from typing_extensions import override
 
 from dse.errors import StudyError
 from dse.study.address import Address
-from dse.study.bulk import TRIALS, BulkStorage
+from dse.study.bulk import TRIALS, BulkStorage, upsert
 from dse.study.database import readable
 
 # A server that is updated, or a machine that boots, is back by then.
 WAIT_SECONDS = 300.0
 PAUSE_SECONDS = 0.5
 
-# A machine that is gone, with no word of farewell, is noticed in about a minute, on either side.
-_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-_LIBPQ = {**_KEEPALIVE, "connect_timeout": 10, "tcp_user_timeout": 60_000}
-
-_LOCK = "hashtextextended('dse ' || coalesce(current_schema(), '') || ' ' || %s, 0)"
+# How often a driver shows that it lives, whatever its trials do.
+SIGN_SECONDS = 20.0
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -55,7 +51,7 @@ def reader_storage(address: Address) -> BulkStorage | None:
     """
     how = _engine_kwargs(address) | {
         "isolation_level": "REPEATABLE READ",
-        "execution_options": {"postgresql_readonly": True},
+        "pool_events": [(_saying(address.dialect.read_only), "connect")],
         "poolclass": sql.NullPool,  # nobody says when a reader is done
     }
     with readable(address):
@@ -76,17 +72,20 @@ def driver_storage(address: Address) -> Iterator[BulkStorage]:
     with readable(address):
         _make_tables(address)
         storage = _DriverStorage(address)
+    done = threading.Event()
+    living = threading.Thread(target=storage.show_life, args=(done,), daemon=True)
+    living.start()
     try:
         yield storage
     finally:
+        done.set()
+        living.join(timeout=1)  # longer, and it waits for a server that is gone
         storage.engine.dispose()
 
 
 def _url(address: Address) -> str:
-    # Which driver "postgresql" stands for depends on SQLAlchemy's version.
     url = make_url(address.url)
-    driver = "postgresql+psycopg" if url.drivername == "postgresql" else url.drivername
-    return url.set(drivername=driver).render_as_string(hide_password=False)
+    return url.set(drivername=address.dialect.drivers[url.drivername]).render_as_string(hide_password=False)
 
 
 def _engine_kwargs(address: Address) -> dict[str, Any]:
@@ -95,23 +94,30 @@ def _engine_kwargs(address: Address) -> dict[str, Any]:
     if find_spec(driver) is None:
         raise StudyError(
             f"{address}: needs the package {driver}, which is not installed. "
-            "Install it: pip install 'capsnet-dse[postgresql]'"
+            f"Install it: pip install 'capsnet-dse[{address.dialect.extra}]'"
         )
-    libpq: dict[str, Any] = {**_LIBPQ, "application_name": f"dse on {socket.gethostname()}"}
-    arguments = {key: value for key, value in libpq.items() if key not in url.query}
-    if not address.typed and "PGPASSWORD" in os.environ:
-        # A folder may come from anybody: the password is not shown to a server that it alone names.
-        arguments["require_auth"] = "!password,!md5"
-    return {"connect_args": arguments | dict(address.secrets)}
+    return {"connect_args": address.dialect.arguments(url, address.secrets, address.typed)}
+
+
+def _saying(statement: str) -> Callable[[Any, object], None]:
+    def say(connection: Any, record: object) -> None:
+        connection.cursor().execute(statement)
+        connection.commit()
+
+    return say
 
 
 def _make_tables(address: Address) -> None:
     engine = sql.create_engine(_url(address), **_engine_kwargs(address))
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             # Two that begin at once would both make them.
-            connection.execute(sql.text("SELECT pg_advisory_xact_lock(hashtextextended('dse tables', 0))"))
+            if not connection.exec_driver_sql(address.dialect.lock_tables).scalar():
+                raise TakenError(f"{address}: another dse explore is making its tables. Wait for it.")
             BulkStorage(_url(address), _engine_kwargs(address)).engine.dispose()
+            if address.dialect.alterations:
+                for statement in connection.exec_driver_sql(address.dialect.alterations).scalars().all():
+                    connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
 
@@ -128,6 +134,10 @@ def _lasting(
     return waiting
 
 
+def _of_database(error: BaseException) -> BaseException | None:
+    return error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+
+
 class _DriverStorage(BulkStorage):
     """A storage on a server, for the one driver of a study."""
 
@@ -135,7 +145,11 @@ class _DriverStorage(BulkStorage):
         self._address = address
         self._was_held = False
         self._patience = WAIT_SECONDS
+        self._upsert = upsert(address.dialect.on_conflict)
         how = _engine_kwargs(address) | {
+            # MySQL locks more than it changes with its usual level, and drivers of other studies fall over that.
+            "isolation_level": "READ COMMITTED",
+            "pool_pre_ping": False,
             "pool_size": 1,
             "max_overflow": 0,
             "pool_events": [(self._take, "connect")],
@@ -145,10 +159,10 @@ class _DriverStorage(BulkStorage):
     def _take(self, connection: Any, record: object) -> None:
         """Take the study's lock by a new connection."""
         cursor = connection.cursor()
-        cursor.execute(f"SELECT pg_try_advisory_lock({_LOCK})", (self._address.study,))
+        cursor.execute(self._address.dialect.lock, (self._address.study,))
         (taken,) = cursor.fetchone()
-        for name, value in _KEEPALIVE.items():
-            cursor.execute(f"SET tcp_{name} = {value}")
+        for statement in self._address.dialect.watched:
+            cursor.execute(statement)
         connection.commit()
         if not taken:
             connection.close()
@@ -157,6 +171,13 @@ class _DriverStorage(BulkStorage):
                 "--name. If its machine is gone, the server notices within some minutes."
             )
         self._was_held = True
+
+    def show_life(self, done: threading.Event) -> None:
+        """Say something to the server now and then until all is done: it may end connections that are silent."""
+        while not done.wait(SIGN_SECONDS):
+            # What is wrong, the driver sees itself.
+            with suppress(exc.SQLAlchemyError, TakenError), self.engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
 
     def lasting(self, attempt: Callable[[bool], Result]) -> Result:
         """Try again what failed since the server is gone, until it is back or has been waited for long enough.
@@ -173,12 +194,12 @@ class _DriverStorage(BulkStorage):
                     # Whoever still wants to record the end of a trial need not wait as long again.
                     self._patience = 0.0
                     raise
-                if not broken:
+                if not (broken or self._is_collision(error)):
                     warnings.warn(
                         f"{self._address}: does not answer; waiting up to {self._patience:.0f} s for it.",
                         stacklevel=2,
                     )
-                broken = True
+                    broken = True
             else:
                 self._patience = WAIT_SECONDS
                 return result
@@ -192,10 +213,16 @@ class _DriverStorage(BulkStorage):
         if isinstance(error, TakenError):
             # The server may not have noticed yet that our own former connection is broken.
             return self._was_held
-        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        return isinstance(cause, exc.OperationalError | exc.InterfaceError) or (
+        cause = _of_database(error)
+        # The one connection may be waiting for the server in ``show_life``.
+        return isinstance(cause, exc.OperationalError | exc.InterfaceError | exc.TimeoutError) or (
             isinstance(cause, exc.DBAPIError) and cause.connection_invalidated
         )
+
+    def _is_collision(self, error: BaseException) -> bool:
+        cause = _of_database(error)
+        number = cause.orig.args[:1] if isinstance(cause, exc.DBAPIError) and cause.orig else ()
+        return not self._address.dialect.collisions.isdisjoint(number)
 
     create_new_study = _lasting(BulkStorage.create_new_study)
     delete_study = _lasting(BulkStorage.delete_study)
