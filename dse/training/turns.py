@@ -29,9 +29,9 @@ class Effort:
     """
 
     block_seconds: float = 0.005
-    error: float = 0.005
-    least_pairs: int = 15
-    seconds: float = 4.0
+    error: float = 0.01
+    least_pairs: int = 11
+    seconds: float = 3.0
     reference_seconds: float = 6.0
     patience: float = 8.0
 
