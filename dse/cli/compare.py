@@ -25,7 +25,7 @@ def compare(first: str, second: str, results: Path, as_json: bool) -> None:
     """Compare the fronts of two studies: which is better, where, and by how much.
 
     Each STUDY is a name below --results, or a folder. Volumes are measured from twice the baselines' seconds and
-    errors. Where the machines differ, time is counted in runs of each study's own baseline.
+    errors. Where the machines differ, time is counted in epochs of each study's own baseline.
 
     \b
     Examples:
@@ -58,7 +58,7 @@ def _print(found: StudyComparison) -> None:
     def moment(time: float) -> str:
         if math.isinf(time):
             return ""
-        return value_text(time, "s") if found.in_seconds else f"{time:.3g} runs"
+        return value_text(time, "s") if found.in_seconds else f"{time:.3g} epochs"
 
     table = plain_table("from", "to", "better", "by at most", "in the end", "")
     for stretch in found.stretches:

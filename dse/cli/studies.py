@@ -129,6 +129,8 @@ def _in_form(tables: StudyTables, form: str) -> str:
 
 def trials_table(tables: StudyTables) -> Listing:
     """Lay the trials out for the terminal."""
+    import pandas as pd
+
     from dse.cli.listing import Listing
 
     columns = ("trial", "seed", *tables.objectives, "front", "state")
@@ -137,9 +139,10 @@ def trials_table(tables: StudyTables) -> Listing:
         state = row["state"] + (", disturbed" if row["disturbed"] is True else "")
         values = [format_value(name, row[name]) for name in tables.objectives]
         mark = "baseline" if row["is_baseline"] else ""
-        mark = "●" + (f" {mark}" if mark else "") if row["on_front"] else mark
+        if row["on_front"] and pd.notna(row["best_epoch"]):
+            mark = f"● {mark}".rstrip()
         cells = (str(row["trial"]), str(row["seed"]), *values, mark, state)
-        table.add_row(cells, (row["label"], row["reason"]))
+        table.add_row(cells, (row["label"], "" if row["reason"] == row["state"] else row["reason"]))
     return table
 
 

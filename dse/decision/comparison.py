@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dse.data.datasets import Protocol
 from dse.errors import StudyError
 from dse.pareto import front_mask
 from dse.record.environment import engine_name
@@ -58,7 +60,7 @@ class Stretch:
     """Train time over which one study's front is more accurate.
 
     Attributes:
-        begin: Where it begins, in seconds or in runs of the baseline.
+        begin: Where it begins, in seconds or in epochs of the baseline.
         end: Where it ends; infinite for the last.
         better: Name of the more accurate study; empty where both are alike.
         lead: The most that it is ahead by; None where the other has nothing so fast.
@@ -81,7 +83,8 @@ class StudyComparison:
     Attributes:
         first: One of them.
         second: The other.
-        in_seconds: Whether time is in seconds, as it is on one machine, and not in whole runs of each one's baseline.
+        in_seconds: Whether time is in seconds, as it is on one machine, and not in epochs of each one's baseline.
+        same_images: Whether the same images chose, so that accuracies compare; None if that is not recorded.
         corner_seconds: Time that volumes are measured from: twice the mean of the baselines'.
         corner_accuracy: Accuracy that volumes are measured from: that of twice the mean of the baselines' errors.
         stretches: Who is better where, by rising time.
@@ -90,12 +93,13 @@ class StudyComparison:
     >>> import dse
     >>> found = dse.compare_studies(*(dse.load_study(f"results/mnist-{name}") for name in ("dimensions", "table")))
     >>> found.in_seconds, f"{found.volume_ratio:.2f}"
-    (False, '2.21')
+    (False, '1.78')
     """
 
     first: Side
     second: Side
     in_seconds: bool
+    same_images: bool | None
     corner_seconds: float
     corner_accuracy: float
     stretches: tuple[Stretch, ...]
@@ -107,6 +111,11 @@ class StudyComparison:
         return self.first.volume / self.second.volume if self.second.volume else None
 
     def __str__(self) -> str:
+        if self.same_images is False:
+            return (
+                f"Neither front is called better: {self.first.name} and {self.second.name} were measured on other "
+                "images, or by another protocol, and their accuracies do not compare."
+            )
         ahead, behind = sorted((self.first, self.second), key=lambda side: -side.volume)
         if math.isclose(ahead.volume, behind.volume, rel_tol=1e-9):
             return f"The fronts of {ahead.name} and {behind.name} cover the same volume."
@@ -131,7 +140,7 @@ def compare_studies(first: StudyTables, second: StudyTables) -> StudyComparison:
     """Compare the fronts of two studies in train time and accuracy.
 
     On one machine time is in seconds. Where the machines differ, or are not known, each study's seconds are divided by
-    those of a whole run of its own baseline.
+    those of an epoch of its own baseline, which does not depend on how long that was trained.
 
     >>> import dse
     >>> found = dse.compare_studies(*(dse.load_study(f"results/mnist-{name}") for name in ("dimensions", "table")))
@@ -157,8 +166,8 @@ def compare_studies(first: StudyTables, second: StudyTables) -> StudyComparison:
             f"neither {first.name!r} nor {second.name!r} has a complete run of its baseline, from which volumes are "
             "measured. Resume one of them until there is."
         )
-    units = [1.0 if in_seconds or baseline is None else baseline[0] for baseline in baselines]
-    middle = np.mean([[seconds if in_seconds else 1.0, accuracy] for seconds, accuracy in known], axis=0)
+    units = [1.0 if in_seconds or each is None else each.seconds / each.epochs for each in baselines]
+    middle = np.mean([[each.seconds if in_seconds else each.epochs, each.accuracy] for each in known], axis=0)
     fronts = [_front(study, unit) for study, unit in zip(studies, units, strict=True)]
     corner = objective_corner(middle, AXES)
     sides = [
@@ -167,8 +176,8 @@ def compare_studies(first: StudyTables, second: StudyTables) -> StudyComparison:
             volume=objective_volume(front, middle, AXES),
             covers=_coverage(front, other),
             best_accuracy=float(front[:, 1].max()),
-            baseline_seconds=baseline and baseline[0],
-            baseline_accuracy=baseline and baseline[1],
+            baseline_seconds=baseline and baseline.seconds,
+            baseline_accuracy=baseline and baseline.accuracy,
             answer_share=study.answer.share,
         )
         for study, front, other, baseline in zip(studies, fronts, fronts[::-1], baselines, strict=True)
@@ -177,6 +186,7 @@ def compare_studies(first: StudyTables, second: StudyTables) -> StudyComparison:
         sides[0],
         sides[1],
         in_seconds,
+        _same_images(first, second),
         float(corner[0]),
         float(corner[1]),
         tuple(_stretches(studies, fronts)),
@@ -196,12 +206,37 @@ def _value(environment: Mapping[str, Any], key: str) -> str:
     return engine_name(str(environment.get(key, USUAL.get(key, "not recorded"))))
 
 
-def _baseline(study: StudyTables) -> tuple[float, float] | None:
-    """Give seconds and accuracy of whole runs of the baseline; None if there is none."""
+class _Baseline(NamedTuple):
+    """Means over the whole runs of a study's baseline."""
+
+    seconds: float
+    accuracy: float
+    epochs: int
+
+
+def _baseline(study: StudyTables) -> _Baseline | None:
+    """Give the baseline; None if no run of it is complete."""
     runs = study.trials[study.trials["is_baseline"] & (study.trials["state"] == "complete")]
-    if not len(runs):
+    if not len(runs) or study.baseline is None:
         return None
-    return float(runs["train_seconds"].astype(float).mean()), float(runs["accuracy"].astype(float).mean())
+    seconds, accuracy = runs[["train_seconds", "accuracy"]].astype(float).mean()
+    return _Baseline(float(seconds), float(accuracy), len(study.baseline.seconds))
+
+
+def _same_images(first: StudyTables, second: StudyTables) -> bool | None:
+    """Tell whether the same images chose in both; None if that is not recorded."""
+    if first.protocol != second.protocol:
+        return False
+    prints = {study.environment.get("data_fingerprint") for study in (first, second)}
+    if None in prints:
+        return None
+    if len(prints) == 1:
+        return True
+    # The fingerprint is that of test images too, of which one study may have taken fewer.
+    asked = [dict(study.space.get("data") or {}) for study in (first, second)]
+    images = [{key: value for key, value in data.items() if key != "test_images"} for data in asked]
+    own = any(data.get("path") is not None for data in asked)
+    return first.protocol == Protocol.HOLDOUT and not own and bool(images[0]) and images[0] == images[1]
 
 
 def _front(study: StudyTables, unit: float) -> Floats:
@@ -266,23 +301,25 @@ def _clear(lead: float | None, error: float | None) -> bool | None:
 
 def _caveats(first: StudyTables, second: StudyTables, differing: list[str]) -> list[str]:
     said = []
-    prints = [study.environment.get("data_fingerprint") for study in (first, second)]
-    if None in prints:
+    if _same_images(first, second) is None:
         said.append("Whether both were measured on the same images is not recorded.")
-    elif prints[0] != prints[1] or first.protocol != second.protocol:
-        said.append(
-            "They were measured on other images, or by another protocol: their accuracies hardly compare."
-        )
     if differing:
         said.append(
-            f"They were not timed alike ({'; '.join(differing)}), so time is in whole runs of each one's own baseline: "
+            f"They were not timed alike ({'; '.join(differing)}), so time is in epochs of each one's own baseline: "
             "ratios of one machine need not hold on another."
         )
-    ids = [set(study.trials.loc[study.trials["is_baseline"], "recipe_id"]) for study in (first, second)]
-    if ids[0] != ids[1]:
+    if len({_but_for_epochs(study) for study in (first, second)}) > 1:
         said.append("Their baselines are other recipes, so what is measured by them differs by that too.")
     errors = [_error(study, float(study.points["accuracy"].max())) for study in (first, second)]
     known = [f"{100 * error:.2f}" for error in errors if error is not None]
     if len(known) == len(errors):
         said.append(f"The standard errors of their best accuracies are {' and '.join(known)} points.")
     return said
+
+
+def _but_for_epochs(study: StudyTables) -> str:
+    """Give the baseline's recipe, whatever its epochs; empty if none was trained."""
+    recipes = study.trials.loc[study.trials["is_baseline"], "recipe"]
+    if recipes.empty:
+        return ""
+    return json.dumps({**json.loads(recipes.iloc[0]), "epochs": None}, sort_keys=True)

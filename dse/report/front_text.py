@@ -86,7 +86,7 @@ def front_text(tables: StudyTables) -> FrontText:
     """
     names = tuple(dict.fromkeys(("train_seconds", "accuracy", *tables.objectives)))
     at = ["epoch"] if tables.front_of_curves else []
-    judged = [] if tables.evidence is None else ["P(front)", "verdict"]
+    judged = ["P(front)", "verdict"] if tables.evidence is not None and tables.front_of_curves else []
     fastest = tables.answer.fastest
     epochs = dict(zip(tables.trials["trial"], tables.trials["epochs"], strict=True))
     rows, answer = [], None
@@ -113,9 +113,11 @@ def front_text(tables: StudyTables) -> FrontText:
 def _mean(name: str, row: Mapping[Any, Any]) -> str:
     """Write a mean over seeds with its standard deviation, if there is one."""
     text, deviation = value_text(name, row[name]).replace(" ", SPACE), row.get(f"{name}_sd")
-    if not text or deviation is None or deviation != deviation or deviation == 0:
+    share = OBJECTIVES[name].unit == "share"
+    # Calibrated seconds are the same for all seeds; that accuracies are is a finding.
+    if not text or deviation is None or deviation != deviation or (deviation == 0 and not share):
         return text
-    spread = f"{100 * deviation:.2f}" if OBJECTIVES[name].unit == "share" else f"{deviation:#.2g}".rstrip(".")
+    spread = f"{100 * deviation:.2f}" if share else f"{deviation:#.2g}".rstrip(".")
     return f"{text}{SPACE}±{SPACE}{spread}"
 
 

@@ -82,10 +82,18 @@ def test_another_machines_speed_cancels_out(times: float, seed: int) -> None:
     assert found.volume_ratio == pytest.approx(1, rel=1e-6)
 
 
+def test_how_long_a_baseline_was_trained_decides_nothing_on_other_machines() -> None:
+    longer = make_trial(0, BASELINE, [(10, 0.80), (20, 0.90), (30, 0.90)])
+    study = on(make_study([longer, make_trial(1, FASTER, [(5, 0.85), (10, 0.92)])]), "long", device="another")
+    assert [each.better for each in compare_studies(FAST, study).stretches] == [""]
+
+
 def test_machines_that_differ_or_are_not_known_are_told() -> None:
     found = compare_studies(FAST, on(GOOD, "good", device="a GPU", threads=4))
     assert not found.in_seconds
-    assert found.stretches[0].begin == pytest.approx(5 / 20)  # a quarter of the baseline's run
+    assert found.stretches[0].begin == pytest.approx(
+        2 * 5 / 20
+    )  # half an epoch of the baseline's, which takes 10 s
     assert any("device a processor, a GPU; threads 1, 4" in caveat for caveat in found.caveats)
     unknown = replace(GOOD, environment={})
     assert any("the machine is not recorded" in caveat for caveat in compare_studies(FAST, unknown).caveats)
@@ -94,8 +102,11 @@ def test_machines_that_differ_or_are_not_known_are_told() -> None:
 
 
 def test_other_images_and_baselines_are_told() -> None:
-    caveats = compare_studies(FAST, on(GOOD, "good", data_fingerprint="b")).caveats
-    assert caveats[0].startswith("They were measured on other images")
+    shorter = on(GOOD, "good", data_fingerprint="b")  # that of the test images too
+    assert compare_studies(FAST, shorter).same_images
+    elsewhere = replace(shorter, space=GOOD.space | {"data": {"name": "mnist"}})
+    text = str(compare_studies(FAST, elsewhere))
+    assert text.startswith("Neither front is called better: fast and good were measured on other images")
     other = on(make_study([make_trial(0, FASTER, [(5, 0.9)])], baseline=FASTER), "other")
     assert any("baselines are other recipes" in caveat for caveat in compare_studies(FAST, other).caveats)
 
