@@ -294,8 +294,9 @@ class BestData:
 
 
 def best_data(tables: StudyTables) -> BestData:
-    """Give the best epoch of each recipe's runs."""
-    points = _placed(_marked(tables, recipe_rows(tables)), "best_epoch", "accuracy")
+    """Give the best epoch of each recipe with a complete run: one that was stopped might have had a later one."""
+    rows = recipe_rows(tables)
+    points = _placed(_marked(tables, rows[rows["complete"] > 0]), "best_epoch", "accuracy")
     ours = points[points["is_baseline"]]
     baseline = Place(float(ours["x"].iloc[0]), float(ours["y"].iloc[0])) if len(ours) else None
     return BestData(points, baseline, front_span(points["y"], baseline))

@@ -14,23 +14,27 @@ FAILURES = ("failed", "diverged", "missed_target")
 def recipe_rows(tables: StudyTables) -> pd.DataFrame:
     """Make one row for each recipe, in the order of their first trials.
 
-    Values are means over its complete runs or, where it has none, over those that trained at least one epoch.
+    Values are means over its complete runs or, where it has none, over those that trained at least one epoch; where
+    fresh runs confirm it, over these alone, as on the front.
 
     Returns:
-        Recipe columns of its first trial, ``runs``, ``complete`` (how many of them are), ``others`` (the states of
-        those that are not, in words), the objectives, ``test_accuracy`` and ``best_epoch`` with their standard
-        deviations (``<name>_sd``; empty for a single run), ``on_front``, ``is_baseline``.
+        Recipe columns of its first trial, ``runs``, ``complete`` (of how many complete ones its values are means),
+        ``others`` (the states of those that are not complete, in words), the objectives, ``test_accuracy`` and
+        ``best_epoch`` with their standard deviations (``<name>_sd``; empty for a single run), ``on_front``,
+        ``is_baseline``.
     """
     trials = tables.trials.assign(is_complete=tables.trials["state"] == "complete")
-    some_complete = trials.groupby("recipe_id")["is_complete"].transform("any")
-    judged = trials[trials["is_complete"] | ~some_complete]
+    counts = trials["trial"].isin([each.number for runs in tables.recipes.values() for each in runs.trials])
+    trials["judges"] = counts & trials["is_complete"]
+    some_complete = trials.groupby("recipe_id")["judges"].transform("any")
+    judged = trials[trials["judges"] | (counts & ~some_complete)]
     measured = [*OBJECTIVES, "test_accuracy", "best_epoch"]
     values = judged[["recipe_id", *measured]].astype(dict.fromkeys(measured, float)).groupby("recipe_id")
     rows = trials.drop_duplicates("recipe_id").drop(columns=measured).set_index("recipe_id")
     grouped = trials.groupby("recipe_id")
     rows = rows.assign(
         runs=grouped.size(),
-        complete=grouped["is_complete"].sum(),
+        complete=grouped["judges"].sum(),
         others=_other_states(trials).reindex(rows.index, fill_value="").astype("str"),
     )
     return rows.join(values.mean()).join(values.std().add_suffix("_sd")).reset_index()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from dse.evidence.judge import judged
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
+from dse.record.trial import CONFIRM
 from dse.report.figure_data import (
     Place,
     Span,
@@ -163,6 +166,13 @@ def test_a_recipe_is_one_row_of_means_over_its_complete_runs(small_study: StudyT
     assert rows.loc[0, "train_seconds_sd"] == pytest.approx(8**0.5)
     assert rows.loc[4, "accuracy"] == 0.91
     assert rows["accuracy_sd"].isna().tolist() == [False, True, True, True]
+
+
+def test_a_recipe_with_fresh_runs_is_the_mean_of_these() -> None:
+    chosen = make_trial(0, FASTER, [(5, 0.9)], seed=0)
+    fresh = [replace(make_trial(i, FASTER, [(5, 0.7)], seed=i), purpose=CONFIRM) for i in (1, 2)]
+    row = recipe_rows(make_study([chosen, *fresh])).iloc[0]
+    assert (row["runs"], row["complete"], row["others"], row["accuracy"]) == (3, 2, "", pytest.approx(0.7))
 
 
 def test_a_recipe_without_a_complete_run_is_the_mean_of_what_it_trained() -> None:
