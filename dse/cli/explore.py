@@ -170,6 +170,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     """
     from dse.api import Start
     from dse.api import explore as run
+    from dse.space.beginnings import beginnings_text
     from dse.space.changes import read_space
     from dse.study.folders import find_study
     from dse.study.load import load_study, starting_points
@@ -192,6 +193,8 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     name = parsed.name if options["name"] is None else options["name"]
     check_name(name)
     output = console()
+    if hint := beginnings_text(parsed):
+        output.print(hint, soft_wrap=True)
     first: Sequence[Recipe] = ()
     if options["warm_start"] is not None:
         study = find_study(options["warm_start"], options["results"])

@@ -86,6 +86,29 @@ class Plan:
         """Steps of the whole run."""
         return len(self.rates)
 
+    def begins(self, longer: Plan) -> bool:
+        """Tell whether a longer plan's first steps are all of this one's: with one seed both pass through its points.
+
+        >>> import dse
+        >>> short, long = (
+        ...     dse.compile_plan(dse.Recipe(epochs=epochs), dse.find_dataset("mnist").shape, images=160)
+        ...     for epochs in (2, 3)
+        ... )
+        >>> short.begins(long), long.begins(short)
+        (True, False)
+        """
+        same = self.recipe.model_copy(update={"epochs": longer.recipe.epochs}) == longer.recipe
+        if not same or self.images != longer.images:
+            return False
+        if self.segments != longer.segments[: len(self.segments)]:
+            return False
+        pairs = ((self.rates, longer.rates), (self.average_shares, longer.average_shares))
+        return all(
+            (one is None) == (other is None)
+            and (one is None or other is None or np.array_equal(one, other[: self.total_steps]))
+            for one, other in pairs
+        )
+
     @cached_property
     def images_seen(self) -> NDArray[np.int64]:
         """Images that are seen after each step, repeats counted; shape (total_steps,)."""

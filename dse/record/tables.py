@@ -222,6 +222,6 @@ def write_view(path: Path, content: str | bytes) -> None:
         write_atomically(path, content)
     except OSError as reason:
         raise StudyError(
-            f"{path}: cannot be written ({reason.strerror}). Free the disk or the folder's rights, then resume; "
-            "nothing that is in study.db is lost."
+            f"{path}: cannot be written ({reason.strerror}). Free the disk or the folder's rights, then give the "
+            "command again; nothing that is recorded is lost."
         ) from None

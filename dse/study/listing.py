@@ -49,14 +49,15 @@ class Listed:
         return f"{seconds}, not {instead}".replace(" s", "\u00a0s")
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as JSON holds it."""
+        """Give it as JSON holds it; ``dse front`` has the answer's interval."""
+        answer = None if self.answer is None else self.answer.as_dict()
         return {
             "name": self.name,
             "data": self.data,
             "trials": self.trials,
             "states": dict(self.states),
             "finding": self.finding,
-            "answer": None if self.answer is None else self.answer.as_dict(),
+            "answer": answer and {key: value for key, value in answer.items() if key != "interval"},
             "problem": self.problem,
         }
 
