@@ -7,7 +7,7 @@ from dse.space.beginnings import beginnings, beginnings_text
 from dse.space.search_space import SearchSpace
 
 
-def space(*policies: dict[str, object]) -> SearchSpace:
+def space(*policies: dict[str, object], **usual: object) -> SearchSpace:
     return dse.SearchSpace(
         name="short-and-long",
         data={"name": "digits"},
@@ -16,7 +16,7 @@ def space(*policies: dict[str, object]) -> SearchSpace:
             "learning_rate": [*policies],
             "epochs": dse.choices([2, 3, 5]),
         },
-        baseline={"learning_rate": policies[0] | {"base_rate": 0.001}, "epochs": 5},
+        baseline={"learning_rate": policies[0] | usual, "epochs": 5},
         trials=3,
     )
 
@@ -48,4 +48,4 @@ def test_the_hint_names_an_example() -> None:
 
 
 def test_a_space_without_end_is_not_searched() -> None:
-    assert not beginnings(space({"policy": "fixed", "base_rate": dse.between(0.001, 0.01)}))
+    assert not beginnings(space({"policy": "fixed", "base_rate": dse.between(0.001, 0.01)}, base_rate=0.001))
