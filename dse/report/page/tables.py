@@ -16,7 +16,7 @@ from dse.report.recipes import failures, recipe_rows
 from dse.report.reproduction import measure_texts
 from dse.report.wording import is_share, value_text
 from dse.study.importance import parameter_importance
-from dse.units import points_text, words
+from dse.units import count_text, points_text, words
 
 Record = Mapping[Hashable, Any]
 
@@ -97,11 +97,13 @@ class Importance:
         rows: Each choice with a share for each objective, None where it is not judged, and the value of the best
             recipes, empty where the choice decides little.
         reason: Why there is no row.
+        judged: Which recipes were judged.
     """
 
     objectives: tuple[str, ...] = ()
     rows: tuple[tuple[str, tuple[tuple[float | None, str], ...]], ...] = ()
     reason: str = ""
+    judged: str = ""
 
 
 def make_table(rows: Sequence[tuple[str, Mapping[str, Cell]]], total: int = 0) -> Table:
@@ -234,6 +236,15 @@ def importance_table(tables: StudyTables) -> Importance:
             )
             for name, row in shares.iterrows()
         ),
+        judged=_judged(tables.trials),
+    )
+
+
+def _judged(trials: pd.DataFrame) -> str:
+    """Say which recipes PED-ANOVA judges: values of whole runs are known of these alone."""
+    recipes, complete = trials["recipe_id"].nunique(), trials.loc[trials["state"] == "complete", "recipe_id"]
+    return (
+        f"{complete.nunique():,} of {count_text(recipes, 'recipe')}, those with a complete run, by whole runs"
     )
 
 
