@@ -31,7 +31,7 @@ def report(study: str, results: Path) -> None:
 @study_argument
 @results_option
 def open_page(study: str, results: Path) -> None:
-    """Open a study's report in the browser; it is made if it is not there.
+    """Open a study's report in the browser; it is made if it is not there, or older than the study.
 
     STUDY is a name below --results, or a folder. Where there is no browser, the path is all that there is to say.
 
@@ -39,10 +39,12 @@ def open_page(study: str, results: Path) -> None:
     Examples:
       dse open quickstart
     """
-    from dse.study.folders import find_study
+    from dse.study.folders import DATABASE, TRIALS_FILE, find_study
 
     page = find_study(study, results) / "report.html"
-    if not page.exists():
+    recorded = [page.with_name(name) for name in (DATABASE, TRIALS_FILE)]
+    changed = max((path.stat().st_mtime for path in recorded if path.exists()), default=0.0)
+    if not page.exists() or page.stat().st_mtime < changed:
         from dse.report.page.page import write_page
         from dse.report.shown import Shown
         from dse.study.load import load_study

@@ -133,7 +133,7 @@ def test_code_of_a_study_is_written_out_but_not_trained(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_is_made_if_missing_and_its_path_said(
+def test_the_page_is_made_if_missing_or_old_and_its_path_said(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -143,10 +143,13 @@ def test_the_page_is_made_if_missing_and_its_path_said(
     assert shown.exit_code == 0, shown.output
     assert asked == [page.resolve().as_uri()]
     assert f"No browser was found here. Open this file with one: {page.resolve()}" in shown.output
-    page.write_text("an older page")
+    page.write_text("a page")
     monkeypatch.setattr(webbrowser, "open", lambda url: True)
     assert run("open", "good", "--results", results).output == f"{page}\n"
-    assert page.read_text() == "an older page"
+    assert page.read_text() == "a page"
+    os.utime(page, (0, 0))
+    assert run("open", "good", "--results", results).exit_code == 0
+    assert page.read_text() != "a page"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
