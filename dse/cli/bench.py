@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import click
 from typing_extensions import Unpack
 
-from dse.cli.options import device_option, json_option, print_json, threads_option
-from dse.cli.terminal import console, plain_table, say
+from dse.cli.options import FiniteRange, device_option, json_option, print_json, threads_option
+from dse.cli.terminal import console, plain_table, print_sentence, say
 
 if TYPE_CHECKING:
     from dse.bench.bench import BenchRow
@@ -78,7 +78,7 @@ class BenchOptions(TypedDict):
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=2.0,
     show_default=True,
     help="Length of one turn; at least one step is run.",
@@ -129,7 +129,10 @@ def bench(**options: Unpack[BenchOptions]) -> None:
         print_json(environment | {"rows": [row.as_dict() for row in rows]})
     else:
         _print_rows(rows)
-        say(f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns.")
+        print_sentence(
+            console(),
+            f"Training images/s, then ratios: median (lowest to highest) of {options['repeats']} turns.",
+        )
     if any(row.failures for row in rows):
         sys.exit(1)
 
@@ -137,13 +140,15 @@ def bench(**options: Unpack[BenchOptions]) -> None:
 def _print_rows(rows: list[BenchRow]) -> None:
     from dse.bench.bench import CONTESTANTS, RATIOS
 
+    output = console()
     for names, digits in ((CONTESTANTS, 1), (tuple(RATIOS), 2)):
         shown = [name for name in names if any(name in row.measured for row in rows)]
         table = plain_table("batch", "sharing", "precision", *shown)
         for row in rows:
             cells = [_cell(row.measured.get(name), digits) for name in shown]
             table.add_row(str(row.job.batch_size), row.job.sharing, row.job.precision, *cells)
-        console().print(table)
+        output.print(table)
+        output.print()
 
 
 def _cell(spread: Spread | None, digits: int) -> str:

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from dse.cli.completion import study_names
 from dse.cli.options import MachineOptions, json_option, machine, machine_options, print_json, results_option
-from dse.cli.terminal import console, plain_table, say
+from dse.cli.terminal import console, plain_table, print_sentence, say
 
 if TYPE_CHECKING:
     from dse.record.calibration import Calibration
@@ -73,16 +73,16 @@ def calibrate(what: str, **options: Unpack[CalibrateOptions]) -> None:
         )
     output = console()
     output.print(table)
-    output.print(
+    print_sentence(
+        output,
         f"Noise floor: {100 * known.noise_floor:.1f} %; smaller differences between two recipes' seconds are within "
         "noise.",
-        soft_wrap=True,
     )
     if known.share < QUIET:
-        output.print(
+        print_sentence(
+            output,
             f"Other programs ran meanwhile: the steps had {100 * known.share:.0f} % of the processor. Steps of small "
             "batches suffer most from that. On a quiet machine, --refresh measures all of them again.",
-            soft_wrap=True,
         )
 
 

@@ -10,7 +10,7 @@ import click
 
 from dse.cli.completion import study_names
 from dse.cli.options import json_option, print_json, results_option
-from dse.cli.terminal import console, plain_table
+from dse.cli.terminal import console, plain_table, print_sentence
 
 if TYPE_CHECKING:
     from dse.decision.comparison import StudyComparison
@@ -47,13 +47,14 @@ def _print(found: StudyComparison) -> None:
     from dse.units import value_text
 
     output = console()
-    output.print(str(found), soft_wrap=True)
+    print_sentence(output, str(found))
     table = plain_table("study", "volume", "covers", "best", "answer")
     for side in (found.first, found.second):
         share = "" if side.answer_share is None else f"{side.answer_share:.2f} of the time"
         best = value_text(side.best_accuracy, "share")
         table.add_row(side.name, f"{side.volume:.4f}", f"{100 * side.covers:.0f} %", best, share)
     output.print(table)
+    output.print()
 
     def moment(time: float) -> str:
         if math.isinf(time):
@@ -70,4 +71,4 @@ def _print(found: StudyComparison) -> None:
         )
     output.print(table)
     for caveat in found.caveats:
-        output.print(caveat, soft_wrap=True)
+        print_sentence(output, caveat)

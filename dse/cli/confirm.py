@@ -9,6 +9,7 @@ import click
 from typing_extensions import Unpack
 
 from dse.cli.options import (
+    FiniteRange,
     MachineOptions,
     duration,
     machine,
@@ -54,21 +55,21 @@ class ConfirmOptions(MachineOptions):
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0.5, 1, min_open=True, max_open=True),
+    type=FiniteRange(0.5, 1, min_open=True, max_open=True),
     default=0.9,
     show_default=True,
     help="How sure a verdict has to be.",
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     metavar="POINTS",
     help="Recipes are tied if they differ by less, in percentage points. [default: one standard error of the "
     "baseline's accuracy]",
 )
 @click.option(
     "--width",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="SHARE",
     help="The answer is open until its interval is no wider, as in 0.1. [default: until it is sure whether it saves "
     "time]",

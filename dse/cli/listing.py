@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile, zip_longest
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions
@@ -15,6 +16,8 @@ from dse.cli.terminal import visible
 # Between columns, the widest first.
 GAPS = (3, 2, 1)
 INDENT = 4
+# What a column of words is wrapped to at the least, where it is longer.
+READABLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,7 @@ class Listing:
 
     def _lines(self, console: Console, width: int) -> Iterator[Text]:
         # A column that is empty in every row, such as the reasons of runs that came to their end, takes no room.
-        cells = [
-            i for i in range(len(self._columns)) if not self._rows or any(row.cells[i] for row in self._rows)
-        ]
+        cells = _in_use(len(self._columns), [row.cells for row in self._rows])
         words = [i for i in range(len(self._words)) if any(row.words[i] for row in self._rows)]
         names, left = [self._columns[i] for i in cells], [self._left[i] for i in cells]
         rows = [[row.cells[i] for i in cells] for row in self._rows]
@@ -88,8 +89,9 @@ class Listing:
             yield from narrow.head(names)
         above = ""
         for row, whole in zip(self._rows, rows, strict=True):
-            if row.words[0] != above:
-                above = row.words[0]
+            first, *below = row.words or ("",)
+            if first != above:
+                above = first
                 yield from _wrapped(above, row.style, console, width, 1)
             if narrow is not None:
                 yield narrow.line(whole, row.style)
@@ -97,8 +99,74 @@ class Listing:
                 pairs = [f"{name} {cell}" for name, cell in zip(names, whole, strict=True) if cell]
                 for line in _filled(pairs, width - INDENT):
                     yield from _wrapped(line, row.style, console, width, INDENT)
-            for each in filter(None, row.words[1:]):
+            for each in filter(None, below):
                 yield from _wrapped(each, row.style, console, width, INDENT)
+
+
+class Table:
+    """A table whose words are wrapped beside its numbers, and which is a listing where they have no room.
+
+    Args:
+        columns: Names of the columns.
+        words: For each whether it holds words, which begin on the left and may be wrapped.
+        title: Above the table; empty for none.
+    """
+
+    def __init__(self, columns: Sequence[str], words: Sequence[bool], title: str = "") -> None:
+        self._columns = [column.replace("_", " ") for column in columns]
+        self._words = list(words)
+        self._rows: list[list[str]] = []
+        self.title = title
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row, its control characters written out."""
+        self._rows.append([_line(cell) for cell in cells])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text | Listing]:
+        shown = _in_use(len(self._columns), self._rows)
+        names, words = [self._columns[i] for i in shown], [self._words[i] for i in shown]
+        rows = [[row[i] for i in shown] for row in self._rows]
+        whole, least = [], []
+        for i, name in enumerate(names):
+            cells = [row[i] for row in rows]
+            if words[i]:
+                whole.append(_widest([name, *cells]))
+                longest = _widest([part for text in [name, *cells] for part in text.split()])
+                least.append(max(longest, min(whole[-1], READABLE)))
+            else:
+                whole.append(_widest([*name.split(), *cells]))
+                least.append(whole[-1])
+        gap = next((gap for gap in GAPS if _taken(least, gap) <= options.max_width), None)
+        if gap is None:
+            yield self._listing(names, words, rows)
+            return
+        if self.title:
+            yield Text(self.title, style="italic")
+        widths = _widened(least, whole, options.max_width - _taken(least, gap))
+        shape = _Shape(widths, words, gap)
+        yield from shape.head(names)
+        for row in rows:
+            columns = [
+                _stacked(cell, width) if is_words else [cell]
+                for cell, is_words, width in zip(row, words, widths, strict=True)
+            ]
+            for line in zip_longest(*columns, fillvalue=""):
+                yield shape.line(line)
+
+    def _listing(self, names: Sequence[str], words: Sequence[bool], rows: Sequence[Sequence[str]]) -> Listing:
+        """Let words that begin the row stand above it, and those that end it below."""
+        last = len(words) - len(list(takewhile(bool, reversed(words))))
+        first = int(words[0] and last > 0)
+        inner = slice(first, last)
+        listing = Listing(
+            names[inner],
+            [*names[:first], *names[last:]],
+            [name for name, is_words in zip(names[inner], words[inner], strict=True) if is_words],
+            self.title,
+        )
+        for row in rows:
+            listing.add_row(row[inner], [*row[:first], *row[last:]])
+        return listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +194,30 @@ class _Shape:
         yield Text(" " + "─" * (_taken(self.widths, self.gap) - 1))
 
 
+def _in_use(count: int, rows: Sequence[Sequence[str]]) -> list[int]:
+    """Give the columns in which any row has something; all where there is no row."""
+    return [i for i in range(count) if not rows or any(row[i] for row in rows)]
+
+
+def _widened(least: Sequence[int], whole: Sequence[int], room: int) -> list[int]:
+    """Share room out among columns, as much to each as it can use.
+
+    >>> _widened([5, 20, 20], [5, 22, 60], 30)
+    [5, 22, 48]
+    """
+    widths = list(least)
+    wanted = [each - own for each, own in zip(whole, least, strict=True)]
+    for left, i in zip(
+        range(len(least), 0, -1), sorted(range(len(least)), key=wanted.__getitem__), strict=True
+    ):
+        added = min(wanted[i], room // left)
+        widths[i] += added
+        room -= added
+    return widths
+
+
 def _widest(texts: Sequence[str]) -> int:
-    return max(map(cell_len, texts))
+    return max(map(cell_len, texts), default=0)
 
 
 def _filled(parts: Sequence[str], width: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
     from dse.data.choice import DataChoice
     from dse.training.machine import Machine
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers: nan and inf, which compare as if they lay in it, are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number, or say why it is none."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
 
 # Where the context keeps the arguments as they were given.
 COMMAND_LINE = "dse.command_line"
@@ -69,7 +82,7 @@ dataset_option = click.option(
 )
 test_share_option = click.option(
     "--test-share",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     help="Of your own images: the share of each class that becomes the test part, where they have none.",
 )
 images_option = click.option(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypedDict
 import click
 from typing_extensions import Unpack
 
-from dse.cli.options import json_option, print_json, results_option, study_argument
+from dse.cli.options import FiniteRange, json_option, print_json, results_option, study_argument
 from dse.cli.recipe import recipe_text
-from dse.cli.terminal import console, say
+from dse.cli.terminal import console, print_sentence, say
 
 if TYPE_CHECKING:
     from dse.decision.pick import Pick
@@ -48,7 +48,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.command()
 @study_argument
 @click.option(
-    "--max-seconds", type=click.FloatRange(min=0, min_open=True), help="At most this many train seconds."
+    "--max-seconds", type=FiniteRange(min=0, min_open=True), help="At most this many train seconds."
 )
 @click.option(
     "--min-accuracy", callback=_share, metavar="SHARE", help="At least this accuracy, as in 0.975 or 97.5%."
@@ -110,14 +110,13 @@ def pick(study: str, **options: Unpack[PickOptions]) -> None:
 
 
 def _print(found: Pick) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
     output = console()
     for name, text in found.lines():
         if name:
             output.print(Text(name, style="bold"))
-        output.print(Padding(text, (0, 0, 0, 2 if name else 0)))
+        print_sentence(output, text, indent=2 if name else 0)
 
 
 def _save(path: Path, found: Pick, tables: StudyTables) -> None:

@@ -19,7 +19,7 @@ from dse.cli.options import (
     results_option,
     test_share_option,
 )
-from dse.cli.terminal import console, plain_table
+from dse.cli.terminal import console, plain_table, print_sentence
 
 if TYPE_CHECKING:
     from dse.recipe.plan import Plan
@@ -124,9 +124,10 @@ def _print_plan(compiled: Plan) -> None:
     output = console()
     output.print(compiled.recipe.label, style="bold", end="")
     output.print(f"  (recipe {compiled.recipe.id})")
-    output.print(
+    print_sentence(
+        output,
         f"{compiled.parameters:,} parameters · {compiled.recipe.epochs} epochs of {compiled.images:,} images · "
-        f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations"
+        f"{compiled.total_steps:,} steps · {compiled.train_flops:.3g} floating-point operations",
     )
     table = plain_table("epochs", "batch size", "steps an epoch", "first learning rate", "last learning rate")
     for segments, group in groupby(compiled.epochs, key=lambda epoch: epoch.segments):

@@ -11,7 +11,7 @@ import click
 from typing_extensions import Unpack
 
 from dse.cli.options import json_option, print_json, results_option, study_argument
-from dse.cli.terminal import console, plain_table, say
+from dse.cli.terminal import console, plain_table, print_sentence, say
 
 if TYPE_CHECKING:
     from dse.replay.compare import Comparison
@@ -175,14 +175,17 @@ def _print(comparison: Comparison, budgets: tuple[float, ...]) -> None:
             cell(row, "seconds_spent", 0),
             cell(row, "front_points_lost", 0),
         )
-    console().print(table)
-    say(
+    output = console()
+    output.print(table)
+    print_sentence(
+        output,
         f"{comparison.study}: medians (5th to 95th percentile) of {comparison.repeats} searches with at most "
         f"{format_duration(comparison.budget_seconds)} of training each; shares are of the hypervolume of "
-        f"{comparison.recipes} recipes."
+        f"{comparison.recipes} recipes.",
     )
     if comparison.recipes_left_out:
-        say(
+        print_sentence(
+            output,
             f"{comparison.recipes_left_out} recipes of which no run is complete are left out: a run that was stopped "
-            "cannot be replayed to its end. A study for replays is recorded with --stopping none."
+            "cannot be replayed to its end. A study for replays is recorded with --stopping none.",
         )

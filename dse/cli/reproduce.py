@@ -23,8 +23,7 @@ from dse.cli.running import AtWork, check_any_complete, reported
 from dse.cli.terminal import console, plain_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from dse.cli.listing import Table
     from dse.record.tables import StudyTables
     from dse.study.watcher import Watcher
 

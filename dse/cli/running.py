@@ -11,7 +11,7 @@ import click
 
 from dse.cli.options import COMMAND_LINE
 from dse.cli.signals import ended_by_signals
-from dse.cli.terminal import say
+from dse.cli.terminal import print_sentence, say
 from dse.errors import DseError, RunError, TrialsFailedError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _report(
     from dse.study.load import load_study
 
     tables = load_study(study.folder, study.storage)
-    output.print(str(tables.answer), soft_wrap=True)
+    print_sentence(output, str(tables.answer))
     output.print((result or front_table)(tables))
     write_views(study.folder, tables)
     output.print(f"Report: {study.folder / 'report.html'}", soft_wrap=True)

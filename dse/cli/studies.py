@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dse.cli.options import json_option, json_rows, print_json, results_option, study_argument
-from dse.cli.terminal import console, format_value, plain_table, say
+from dse.cli.terminal import console, format_value, plain_table, print_sentence, say
 from dse.units import count_text
 
 if TYPE_CHECKING:
@@ -107,13 +107,13 @@ def front(study: str, form: str | None, results: Path, as_json: bool) -> None:
         say(_in_form(tables, form).removesuffix("\n"))
         return
     output = console()
-    output.print(str(tables.answer), soft_wrap=True)
+    print_sentence(output, str(tables.answer))
     output.print(front_table(tables))
     if tables.evidence is not None and len(tables.evidence.rivals):
         more = count_text(len(tables.evidence.rivals), "more point")
-        output.print(f"{more} may be on the front; --json lists them.", soft_wrap=True)
+        print_sentence(output, f"{more} may be on the front; --json lists them.")
     for caveat in tables.answer.caveats:
-        output.print(caveat, soft_wrap=True)
+        print_sentence(output, caveat)
 
 
 def _in_form(tables: StudyTables, form: str) -> str:

@@ -13,7 +13,8 @@ from dse.units import value_text, without_passwords
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+    from dse.cli.listing import Table
 
 PIPE_WIDTH = 160
 
@@ -106,18 +107,11 @@ class LastingStream:
         return iter(self._stream)
 
 
-def plain_table(*columns: str, title: str | None = None) -> Table:
-    """Make a table for the terminal: few lines, numbers to the right, words to the left and wrapped."""
-    from rich import box
-    from rich.table import Table
+def plain_table(*columns: str, title: str = "") -> Table:
+    """Make a table for the terminal: numbers to the right and whole, words to the left and wrapped."""
+    from dse.cli.listing import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for column in columns:
-        words = column in WORDS
-        table.add_column(
-            column.replace("_", " "), justify="left" if words else "right", ratio=1 if words else None
-        )
-    return table
+    return Table(columns, [column in WORDS for column in columns], title)
 
 
 def console(*, errors: bool = False) -> Console:
@@ -142,6 +136,22 @@ def console(*, errors: bool = False) -> Console:
     if not found.is_terminal:
         found = PlainConsole(file=output, markup=False, highlight=False, emoji=False, width=PIPE_WIDTH)
     return found
+
+
+def print_sentence(output: Console, text: str, indent: int = 0) -> None:
+    """Print a sentence: wrapped between words on a terminal, else one line, however long.
+
+    Args:
+        output: Where to.
+        text: The sentence.
+        indent: Spaces before each of its lines.
+    """
+    from rich.padding import Padding
+
+    if output.is_terminal:
+        output.print(Padding(text, (0, 0, 0, indent)))
+    else:
+        output.print(" " * indent + text, soft_wrap=True)
 
 
 def format_value(name: str, value: object) -> str:

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from dse.cli.options import (
     DataOptions,
+    FiniteRange,
     MachineOptions,
     data_choice,
     data_options,
@@ -65,7 +66,7 @@ class TrainOptions(DataOptions, MachineOptions):
 )
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="With --find-rate: take no further step after this many seconds. [default: 600]",
 )
 @results_option

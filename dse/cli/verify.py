@@ -17,7 +17,7 @@ from dse.cli.options import (
     results_option,
     study_argument,
 )
-from dse.cli.terminal import console, plain_table
+from dse.cli.terminal import console, plain_table, print_sentence
 from dse.errors import RunError
 from dse.units import value_text
 
@@ -70,13 +70,13 @@ def verify(study: str, **options: Unpack[VerifyOptions]) -> None:
         points=options["points"],
         seeds=options["seeds"],
         pick=options["pick"],
-        on_check=lambda check: output.print(_line(check), soft_wrap=True),
+        on_check=lambda check: print_sentence(output, _line(check)),
     )
     text = verdict_text(checks)
     if options["as_json"]:
         print_json({"sentence": text, "checks": [_content(check) for check in checks]})
     else:
-        output.print(text, soft_wrap=True)
+        print_sentence(output, text)
         output.print(_table(checks))
     if not all(check.holds for check in checks):
         raise RunError(f"{study} does not hold here: {text}")

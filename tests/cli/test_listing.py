@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from dse.cli.listing import Listing
+from dse.cli.listing import Listing, Table
 from dse.cli.progress import LiveView
 from dse.cli.studies import front_table, trials_table
 from dse.recipe.recipe import Recipe
@@ -21,6 +21,7 @@ from dse.record.run import Outcome
 from dse.space.load import load_space
 from dse.study.load import load_study
 from dse.study.watcher import Standing
+from tests.cli.command import run
 from tests.fakes import BASELINE, make_trial, realistic_study, small_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +97,68 @@ def test_no_width_cuts_a_number_or_breaks_the_frame(rows: list[tuple[str, str]],
     assert all(cell_len(line) <= width for line in lines)
     text = "\n".join(lines)
     assert all(cell in text for cell, _ in rows)
+
+
+def test_words_are_wrapped_beside_their_numbers_while_that_can_be_read() -> None:
+    table = Table(["name", "train_images", "what_for"], [True, False, True])
+    table.add_row("fashion_mnist", "60,000", "clothing in grey, for comparison")
+    assert printed(table, 50) == [
+        "                  train",
+        " name            images   what for",
+        " ─────────────────────────────────────────────────",
+        " fashion_mnist   60,000   clothing in grey, for",
+        "                          comparison",
+    ]
+    assert printed(table, 34) == [
+        "  train",
+        " images",
+        " ──────",
+        " fashion_mnist",
+        " 60,000",
+        "    clothing in grey, for",
+        "    comparison",
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text("abc-", max_size=18), st.text("0123456789.", max_size=12), st.text("ab 日本", max_size=90)
+        ),
+        max_size=5,
+    ),
+    st.integers(20, 200),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_width_cuts_what_a_table_holds(rows: list[tuple[str, str, str]], width: int) -> None:
+    table = Table(["name", "train_seconds", "what_for"], [True, False, True], title="all")
+    for row in rows:
+        table.add_row(*row)
+    lines = printed(table, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert all(any(name in line for line in lines) for row in rows for name in row[:2])
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize(
+    ("arguments", "whole"),
+    [
+        (("studies",), ("mnist-dimensions", "mnist-paper-small", "per-type-start")),
+        (("compare", "mnist-answer", "mnist-dimensions"), ("mnist-dimensions", "has no other")),
+        (("spaces",), ("mnist-fast-full", "mnist-dimensions")),
+        (("datasets",), ("10,000", "1x28x28", "fashion_mnist")),
+    ],
+)
+def test_commands_cut_no_name_and_no_number(
+    arguments: tuple[str, ...], whole: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = re.sub(r"\x1b\[\d*m", "", run(*arguments).output).splitlines()
+    assert all(cell_len(line) <= width for line in lines)
+    assert "…" not in "".join(lines)
+    assert all(any(each in line for line in lines) for each in whole)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])

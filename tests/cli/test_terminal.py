@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from dse.cli import commands
 from dse.cli import terminal as module
 from dse.cli.progress import LiveView
-from dse.cli.terminal import LastingStream, console, plain_table, say, visible
+from dse.cli.terminal import LastingStream, console, plain_table, print_sentence, say, visible
 from dse.recipe.plan import Plan
 from dse.record.run import Training
 from dse.study.watcher import Standing
@@ -112,3 +112,17 @@ def test_an_output_of_another_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "stdout", output)
     say("batch 16 ×2")
     assert output.buffer.getvalue() == b"batch 16 \\xd72\n"  # type: ignore[attr-defined]
+
+
+def test_a_sentence_is_wrapped_between_words_on_a_terminal_and_one_line_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "The front of mnist-dimensions is better: " + "it covers more. " * 20
+    print_sentence(console(), sentence, indent=2)
+    assert capsys.readouterr().out == f"  {sentence}\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "30")
+    print_sentence(console(), sentence, indent=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 30 and line.startswith("  ") for line in lines)
+    assert " ".join(lines).split() == sentence.split()

@@ -309,6 +309,7 @@ def test_limits_that_nobody_keeps_to_exit_with_2(results: Path, tmp_path: Path) 
         (("--min-accuracy", "97"), "97 is no share between 0 and 1. Give one as in 0.975 or 97.5%."),
         (("--min-accuracy", "high"), "'high' is no number"),
         (("--min-accuracy", "nan"), "nan is no share"),
+        (("--max-seconds", "nan"), "Invalid value for '--max-seconds': 'nan' is no finite number."),
         (("--max-seconds", "0"), "0.0 is not in the range x>0"),
         (("--knee", "--save", "/dev/null/x.yaml"), "/dev/null/x.yaml: cannot be written"),
     ],
