@@ -23,6 +23,7 @@ Points = NDArray[np.float64]
 
 # Trials at a time, of which few recipes change.
 TOGETHER = 200
+FEW_TRIALS = 10
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Growth:
     names: tuple[str, ...]
     corner: tuple[float, ...]
     rows: pd.DataFrame
+
+    @property
+    def has_few(self) -> bool:
+        """Whether the trials are so few that a figure marks each."""
+        return len(self.rows) <= FEW_TRIALS
 
 
 def volume_growth(tables: StudyTables) -> Growth:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
@@ -17,8 +18,10 @@ from matplotlib.figure import Figure
 from dse.record.tables import StudyTables
 from dse.report.encoding import INKS, choose_encoding, on_paper
 from dse.report.figures.figures import make_figures, write_figures
+from dse.report.figures.hypervolume import draw_hypervolume
 from dse.report.figures.paper import WIDTHS
 from dse.report.figures.saving import in_style
+from dse.report.growth import Growth
 from dse.report.shown import Shown
 from dse.study.load import load_study
 from tests.fakes import realistic_study
@@ -141,3 +144,28 @@ def test_what_is_printed_has_the_inks_of_its_legend() -> None:
     encoding = on_paper(choose_encoding(realistic_study()))
     assert {colour for _, colour in encoding.colour.signs} >= set(encoding.looks["colour"])
     assert set(encoding.looks["colour"]) <= set(INKS.values())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_figure_of_the_best_epochs_holds_the_bars_of_what_it_shows(name: str) -> None:
+    shown = Shown(load_study(RESULTS / name))
+    (axes,) = make_figures(shown)["best"].axes
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    points = shown.best.points[100 * shown.best.points["y"] >= low].fillna({"x_sd": 0.0, "y_sd": 0.0})
+    assert len(points)
+    assert (points["x"] - points["x_sd"]).min() >= left
+    assert (points["x"] + points["x_sd"]).max() <= right
+    assert 100 * (points["y"] - points["y_sd"]).min() >= low
+    assert 100 * min((points["y"] + points["y_sd"]).max(), 1.0) <= high <= 105
+
+
+@pytest.mark.parametrize("shares", [[1.0], [0.7, 1.3, 1.0], [0.99, 1.0]], ids=str)
+def test_the_markers_of_the_hypervolume_are_whole(shares: list[float]) -> None:
+    growth = Growth(("accuracy",), (0.0,), pd.DataFrame({"trial": range(len(shares)), "share": shares}))
+    figure = draw_hypervolume(growth, [10.0 * (i + 1) for i in range(len(shares))], WIDTHS["column"])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    inside = axes.bbox.padded(-line.get_markersize() / 2 * figure.dpi / 72)
+    for point in axes.transData.transform(line.get_xydata()):
+        assert inside.contains(*point)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -25,13 +26,21 @@ def draw_best(data: BestData, encoding: Encoding, protocol: str, width: float) -
         best = axes.axhline(100 * data.baseline.y, color=GREY, linewidth=0.5, linestyle=(0, (4, 3)), zorder=1)
         best.set_label("baseline's best")
         legend_above(axes, [best])
-    shown = data.points.loc[data.points["y"] >= data.span.low, "x"]
-    margin = max(1.0, 0.06 * (shown.max() - shown.min()))
-    axes.set_xlim(shown.min() - margin, shown.max() + margin)
-    axes.set_ylim(100 * data.span.low, 100 * data.span.high)
+    shown = data.points[data.points["y"] >= data.span.low]
+    left, right = _reach(shown, "x")
+    margin = max(1.0, 0.06 * (right - left))
+    axes.set_xlim(left - margin, right + margin)
+    low, high = _reach(shown, "y")
+    axes.set_ylim(100 * min(low, data.span.low), 100 * max(min(high, 1.0), data.span.high))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     ylabel = accuracy_title("accuracy", protocol).replace("; ", "\n")
     axes.set(xlabel="epoch of the best accuracy", ylabel=ylabel)
     axes.grid(True)
     legends_below(figure, point_handles(encoding))
     return figure
+
+
+def _reach(points: pd.DataFrame, axis: str) -> tuple[float, float]:
+    """Give how far points reach along an axis, with their deviations."""
+    deviations = points[f"{axis}_sd"].fillna(0)
+    return float((points[axis] - deviations).min()), float((points[axis] + deviations).max())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
 from dse.report.encoding import Encoding, looks
@@ -19,6 +20,13 @@ from dse.report.wording import accuracy_title, axis_title, is_share
 
 # Inches below the axes, which their turned titles reach into.
 FOR_TITLE = 0.1
+CROSS: dict[str, Any] = {
+    "marker": "+",
+    "markersize": 11,
+    "color": "black",
+    "linestyle": "none",
+    "markeredgewidth": 0.6,
+}
 
 
 def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str, width: float) -> Figure:
@@ -27,13 +35,15 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str, width: flo
     if data.points.empty:
         note_empty(figure.subplots(), NOTHING)
         return figure
-    below = legends_below(figure, point_handles(encoding))
+    points = data.points.dropna(subset=["parameters"])
+    points = points[(points["y"] >= data.span.low) & (points["x"] > 0)]
+    best = data.baseline if points["is_baseline"].any() else None
+    marks = [Line2D([], [], label="baseline's best", **{**CROSS, "markersize": 6})] if best else []
+    below = legends_below(figure, [*point_handles(encoding), ("", marks)])
     figure.set_layout_engine("none")
     below += FOR_TITLE / figure.get_figheight()
     axes: Any = figure.add_axes((-0.02, below, 0.97, 1 - below), projection="3d")
     scale = 100 if is_share(data.y) else 1
-    points = data.points.dropna(subset=["parameters"])
-    points = points[(points["y"] >= data.span.low) & (points["x"] > 0)]
     x = np.log10(points["x"].to_numpy(dtype=float))
     y = np.log10(points["parameters"].to_numpy(dtype=float))
     z = scale * points["y"].to_numpy(dtype=float)
@@ -54,21 +64,20 @@ def draw_front_3d(data: FrontData, encoding: Encoding, protocol: str, width: flo
             same["x"], same["y"], same["z"], alpha=1.0 if shown or is_baseline else 0.45,
             zorder=100 if shown else 50, **marker(shape, colour, filled, 5 if shown else 3.6),
         )  # fmt: skip
-    if data.baseline and points["is_baseline"].any():
+    if best:
         weights = math.log10(float(points.loc[points["is_baseline"], "parameters"].iloc[0]))
-        place = (math.log10(data.baseline.x), weights, scale * data.baseline.y)
-        side = "right" if place[0] > (x.min() + x.max()) / 2 else "left"
-        axes.text(*place, "  baseline's best  ", fontsize=6.5, zorder=200, ha=side)
+        place = (math.log10(best.x), weights, scale * best.y)
+        axes.plot(*([each] for each in place), zorder=200, **CROSS)
     _log_ticks_3d(axes, "x", x)
     _log_ticks_3d(axes, "y", y)
     axes.set_zlim(floor, scale * data.span.high)
     axes.set_xlabel(axis_title(data.x, data.clock), labelpad=-5)
     axes.set_ylabel("parameters", labelpad=-3)
-    axes.set_zlabel(accuracy_title(data.y, protocol).replace("; ", "\n"), labelpad=-3)
+    axes.set_zlabel(accuracy_title(data.y, protocol).replace("; ", "\n"), labelpad=-1)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.set_pane_color((1, 1, 1, 0))
         axis._axinfo["grid"].update(color="#e6e6e6", linewidth=0.5)
-        axis.set_tick_params(pad=-2.5 if axis is not axes.zaxis else -0.5)
+        axis.set_tick_params(pad=-2.5 if axis is not axes.zaxis else 1)
     axes.view_init(elev=22, azim=-58)
     axes.set_box_aspect((1.15, 1.15, 0.9), zoom=1.02)
     return figure

@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 
 from dse.report.growth import Growth
 
-FEW_TRIALS = 10
 # The page replaces it by the colour of its light or dark style.
 INK = "var(--ink)"
 
@@ -20,7 +19,7 @@ def growth_plot(growth: Growth, spent: Sequence[float]) -> go.Figure:
         x=spent,
         y=100 * growth.rows["share"],
         customdata=growth.rows["trial"].tolist(),
-        mode="lines+markers" if len(growth.rows) <= FEW_TRIALS else "lines",
+        mode="lines+markers" if growth.has_few else "lines",
         line={"color": INK, "width": 2, "shape": "hv"},
         hovertemplate="after trial %{customdata}, %{x:.3~s} s: %{y:.1f} %<extra></extra>",
     )
