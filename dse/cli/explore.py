@@ -19,7 +19,7 @@ from dse.cli.options import (
     test_share_option,
 )
 from dse.cli.running import AtWork, check_any_complete, reported
-from dse.cli.terminal import console
+from dse.cli.terminal import console, print_sentence
 from dse.record.timing import Timing
 from dse.space.samplers import RENAMED_SAMPLERS, SAMPLERS, STOPPINGS
 
@@ -194,7 +194,7 @@ def explore(space: str, **options: Unpack[ExploreOptions]) -> None:
     check_name(name)
     output = console()
     if hint := beginnings_text(parsed):
-        output.print(hint, soft_wrap=True)
+        print_sentence(output, hint)
     first: Sequence[Recipe] = ()
     if options["warm_start"] is not None:
         study = find_study(options["warm_start"], options["results"])
