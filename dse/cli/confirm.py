@@ -12,13 +12,16 @@ from dse.cli.options import (
     FiniteRange,
     MachineOptions,
     duration,
+    json_option,
     machine,
     machine_options,
+    print_json,
     results_option,
     study_argument,
     workers_option,
 )
 from dse.cli.running import AtWork, reported
+from dse.cli.studies import front_content
 from dse.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class ConfirmOptions(MachineOptions):
     width: float | None
     fewest: int
     workers: int | None
+    as_json: bool
 
 
 @click.command()
@@ -85,6 +89,7 @@ class ConfirmOptions(MachineOptions):
 )
 @machine_options
 @workers_option
+@json_option
 def confirm(study: str, **options: Unpack[ConfirmOptions]) -> None:
     """Train again, with fresh seeds, what decides a study's answer and front.
 
@@ -95,16 +100,19 @@ def confirm(study: str, **options: Unpack[ConfirmOptions]) -> None:
     can settle is given up.
 
     STUDY is a name below --results, or a folder with a database. Machine, engine and threads are to be the study's.
-    The same command goes on where it was cut off.
+    The same command goes on where it was cut off. --json prints whether all is settled, what is open, and the object of
+    `dse front --json`; what happens meanwhile goes to standard error.
 
     \b
     Examples:
       dse confirm mnist-small --budget 30min
       dse confirm mnist-small --trials 10 --confidence 0.95 --width 0.1
+      dse confirm mnist-small --trials 5 --json
     """
     from dse.api import confirm as run
     from dse.evidence.confirm import Aim
     from dse.study.confirm import Effort
+    from dse.study.decide import still_open
     from dse.study.folders import find_study
     from dse.study.load import confirmable
     from dse.units import parse_duration
@@ -121,4 +129,7 @@ def confirm(study: str, **options: Unpack[ConfirmOptions]) -> None:
     def train_all(watcher: Watcher) -> None:
         run(folder, aim, effort, machine=machine(options), watcher=watcher, workers=options["workers"])
 
-    reported(AtWork(space, folder), train_all, console())
+    tables = reported(AtWork(space, folder), train_all, console(errors=options["as_json"]))
+    if options["as_json"]:
+        left = still_open(folder, aim)
+        print_json({"settled": left.recipe is None, "open": left.open} | front_content(tables))

@@ -100,8 +100,7 @@ def front(study: str, form: str | None, results: Path, as_json: bool) -> None:
         raise click.UsageError(f"--json with --{form}: one form at a time. Leave one out.")
     tables = load_study(find_study(study, results))
     if as_json:
-        rivals = [] if tables.evidence is None else json_rows(tables.evidence.rivals)
-        print_json({"answer": tables.answer.as_dict(), "front": json_rows(tables.front), "rivals": rivals})
+        print_json(front_content(tables))
         return
     if form is not None:
         say(_in_form(tables, form).removesuffix("\n"))
@@ -125,6 +124,12 @@ def _in_form(tables: StudyTables, form: str) -> str:
 
     text = front_text(tables)
     return text.markdown() if form == "markdown" else text.latex()
+
+
+def front_content(tables: StudyTables) -> dict[str, object]:
+    """Give the answer, the front and its rivals as programs read them."""
+    rivals = [] if tables.evidence is None else json_rows(tables.evidence.rivals)
+    return {"answer": tables.answer.as_dict(), "front": json_rows(tables.front), "rivals": rivals}
 
 
 def trials_table(tables: StudyTables) -> Listing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import optuna
 
@@ -18,7 +19,10 @@ from dse.record.timing import Timing
 from dse.record.trial import CONFIRM, Trial
 from dse.space.search_space import SearchSpace
 from dse.study.confirm import Decide, Decision
+from dse.study.load import confirmable
 from dse.study.right import kept_right
+from dse.study.shared import open_study, where_kept
+from dse.study.trials import read_trials
 
 
 def by_evidence(study: optuna.Study, space: SearchSpace, where: object, aim: Aim) -> Decide:
@@ -45,6 +49,20 @@ def by_evidence(study: optuna.Study, space: SearchSpace, where: object, aim: Aim
         return Decision(recipe, found.open)
 
     return decide
+
+
+def still_open(folder: Path, aim: Aim) -> Decision:
+    """Say what is still to be decided of a study as it stands.
+
+    Args:
+        folder: The study's folder.
+        aim: What is to be settled.
+
+    Raises:
+        InputError: There is no study that can be written to.
+    """
+    study = open_study(folder)
+    return by_evidence(study, confirmable(folder), where_kept(folder), aim)(read_trials(study), [])
 
 
 def _remembered(read: ReadRight) -> ReadRight:

@@ -115,9 +115,12 @@ def test_a_published_folder_cannot_be_confirmed() -> None:
 def test_confirming_trains_fresh_seeds_and_says_what_is_open(studies: Path) -> None:
     shutil.copytree(studies / "results" / "mini", studies / "results" / "again")
     machine = ("--results", studies / "results", "--device", "cpu", "--engine", "auto")
-    result = run("confirm", "again", *machine, "--trials", 1)
+    result = run("confirm", "again", *machine, "--trials", 1, "--json")
     assert result.exit_code == 0, result.output
-    assert "is open" in result.stdout
+    assert "is open" in result.stderr
+    found = json.loads(result.stdout)
+    assert set(found) == {"settled", "open", "answer", "front", "rivals"}
+    assert found["settled"] == found["open"].startswith("Nothing is open")
     purposes = dse.load_study(studies / "results" / "again").trials["purpose"].tolist()
     assert purposes == ["explore"] * (len(purposes) - 1) + ["confirm"]
 
