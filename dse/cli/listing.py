@@ -131,7 +131,7 @@ class Table:
             cells = [row[i] for row in rows]
             if words[i]:
                 whole.append(_widest([name, *cells]))
-                longest = _widest([part for text in [name, *cells] for part in text.split()])
+                longest = _widest([part for text in [name, *cells] for part in text.split(" ")])
                 least.append(max(longest, min(whole[-1], READABLE)))
             else:
                 whole.append(_widest([*name.split(), *cells]))
@@ -250,7 +250,7 @@ def _stacked(name: str, width: int) -> list[str]:
     ['train', 'seconds']
     """
     lines: list[str] = []
-    for word in name.split():
+    for word in name.split(" "):
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
