@@ -18,7 +18,7 @@ from tests.fakes import SMALL_SPACE
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "mini.yaml").write_text(yaml.safe_dump(SMALL_SPACE))
+    (tmp_path / "mini.yaml").write_text(yaml.safe_dump(SMALL_SPACE | {"timing": "auto"}))
     return tmp_path
 
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("studies")
-    (folder / "mini.yaml").write_text(yaml.safe_dump(SMALL_SPACE))
+    (folder / "mini.yaml").write_text(yaml.safe_dump(SMALL_SPACE | {"timing": "auto"}))
     result = run(
         "explore",
         folder / "mini.yaml",

@@ -43,6 +43,7 @@ SPACE: dict[str, Any] = {
     "trials": 8,
     "seeds": 2,
     "sampler": "grid",
+    "timing": "measured",
 }
 LONGEST_WAIT = 20.0  # seconds; a start with its imports takes about half of it
 Epochs = dict[tuple[str, int, int], tuple[float, float]]
