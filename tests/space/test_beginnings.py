@@ -37,7 +37,7 @@ def test_what_anneals_to_its_end_has_a_beginning_of_its_own() -> None:
 def test_the_same_seed_trains_the_same_epochs() -> None:
     (short, long), *_ = beginnings(space({"policy": "fixed"}))
     few, machine = (
-        dse.DataChoice(images=50, validation_images=20, test_images=20),
+        dse.DataChoice(images=200, validation_images=50, test_images=50),
         dse.Machine("cpu", threads=1),
     )
     one, other = (dse.train(recipe, few, machine, seed=3)[1].curve for recipe in (short, long))
