@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dse.data.datasets import Protocol
+from dse.decision.comparable import accuracy_error, caveats, same_images, timing_differences
 from dse.errors import StudyError
 from dse.pareto import front_mask
-from dse.record.environment import engine_name
-from dse.record.noise import choosing_images, standard_error
 from dse.record.replicates import ROUNDING
 from dse.record.tables import StudyTables
 from dse.search.progress import Floats
 from dse.search.volume import objective_corner, objective_volume
-from dse.units import clipped
 
 AXES = ("train_seconds", "accuracy")
 MAXIMISE = (False, True)
-# What must be the same for seconds to compare.
-MACHINE = ("device_type", "device", "threads", "engine", "workers", "clock")
-# Of studies that do not say it.
-USUAL = {"workers": 1, "clock": "measured"}
 # Differences of less than this many standard errors are not told apart.
 CLEAR = 2.0
 
@@ -151,7 +142,7 @@ def compare_studies(first: StudyTables, second: StudyTables) -> StudyComparison:
         StudyError: One of them has no point; or no complete run of the baseline that it is to be measured by.
     """
     studies = (first, second)
-    differing = _differing(first.environment, second.environment)
+    differing = timing_differences(first.environment, second.environment)
     in_seconds = not differing
     baselines = [_baseline(study) for study in studies]
     for study, baseline in zip(studies, baselines, strict=True):
@@ -186,24 +177,12 @@ def compare_studies(first: StudyTables, second: StudyTables) -> StudyComparison:
         sides[0],
         sides[1],
         in_seconds,
-        _same_images(first, second),
+        same_images(first, second),
         float(corner[0]),
         float(corner[1]),
         tuple(_stretches(studies, fronts)),
-        tuple(_caveats(first, second, differing)),
+        tuple(caveats(first, second, differing)),
     )
-
-
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Say in what two environments differ that decides how long a step takes; empty if they are alike."""
-    if one.get("device") is None or other.get("device") is None:
-        return ["the machine is not recorded"]
-    pairs = {key: (_value(one, key), _value(other, key)) for key in MACHINE}
-    return [f"{key} {clipped(a)}, {clipped(b)}" for key, (a, b) in pairs.items() if a != b]
-
-
-def _value(environment: Mapping[str, Any], key: str) -> str:
-    return engine_name(str(environment.get(key, USUAL.get(key, "not recorded"))))
 
 
 class _Baseline(NamedTuple):
@@ -221,22 +200,6 @@ def _baseline(study: StudyTables) -> _Baseline | None:
         return None
     seconds, accuracy = runs[["train_seconds", "accuracy"]].astype(float).mean()
     return _Baseline(float(seconds), float(accuracy), len(study.baseline.seconds))
-
-
-def _same_images(first: StudyTables, second: StudyTables) -> bool | None:
-    """Tell whether the same images chose in both; None if that is not recorded."""
-    if first.protocol != second.protocol:
-        return False
-    prints = {study.environment.get("data_fingerprint") for study in (first, second)}
-    if None in prints:
-        return None
-    if len(prints) == 1:
-        return True
-    # The fingerprint is that of test images too, of which one study may have taken fewer.
-    asked = [dict(study.space.get("data") or {}) for study in (first, second)]
-    images = [{key: value for key, value in data.items() if key != "test_images"} for data in asked]
-    own = any(data.get("path") is not None for data in asked)
-    return first.protocol == Protocol.HOLDOUT and not own and bool(images[0]) and images[0] == images[1]
 
 
 def _front(study: StudyTables, unit: float) -> Floats:
@@ -261,7 +224,9 @@ def _coverage(front: Floats, other: Floats) -> float:
 def _stretches(studies: tuple[StudyTables, StudyTables], fronts: list[Floats]) -> list[Stretch]:
     times = np.unique(np.concatenate([front[:, 0] for front in fronts]))
     best = [_best_by(front, times) for front in fronts]
-    errors = [_error(study, float(front[:, 1].max())) for study, front in zip(studies, fronts, strict=True)]
+    errors = [
+        accuracy_error(study, float(front[:, 1].max())) for study, front in zip(studies, fronts, strict=True)
+    ]
     error = math.hypot(*(each for each in errors if each is not None)) if None not in errors else None
     found: list[Stretch] = []
     for i, begin in enumerate(times):
@@ -288,38 +253,7 @@ def _best_by(front: Floats, times: Floats) -> Floats:
     return best
 
 
-def _error(study: StudyTables, accuracy: float) -> float | None:
-    images = choosing_images(study.space, study.protocol)
-    return None if images is None else standard_error(accuracy, images)
-
-
 def _clear(lead: float | None, error: float | None) -> bool | None:
     if lead is None or error is None:
         return None
     return bool(lead >= CLEAR * error)
-
-
-def _caveats(first: StudyTables, second: StudyTables, differing: list[str]) -> list[str]:
-    said = []
-    if _same_images(first, second) is None:
-        said.append("Whether both were measured on the same images is not recorded.")
-    if differing:
-        said.append(
-            f"They were not timed alike ({'; '.join(differing)}), so time is in epochs of each one's own baseline: "
-            "ratios of one machine need not hold on another."
-        )
-    if len({_but_for_epochs(study) for study in (first, second)}) > 1:
-        said.append("Their baselines are other recipes, so what is measured by them differs by that too.")
-    errors = [_error(study, float(study.points["accuracy"].max())) for study in (first, second)]
-    known = [f"{100 * error:.2f}" for error in errors if error is not None]
-    if len(known) == len(errors):
-        said.append(f"The standard errors of their best accuracies are {' and '.join(known)} points.")
-    return said
-
-
-def _but_for_epochs(study: StudyTables) -> str:
-    """Give the baseline's recipe, whatever its epochs; empty if none was trained."""
-    recipes = study.trials.loc[study.trials["is_baseline"], "recipe"]
-    if recipes.empty:
-        return ""
-    return json.dumps({**json.loads(recipes.iloc[0]), "epochs": None}, sort_keys=True)
