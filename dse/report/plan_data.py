@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dse.data.choice import DataSection
-from dse.errors import DataError, RecipeError
+from dse.errors import RecipeError
 from dse.recipe.plan import Plan, compile_plan
+from dse.record.noise import known_data
 from dse.record.tables import StudyTables
 
 
@@ -14,18 +14,16 @@ def plan_data(tables: StudyTables) -> dict[str, Plan]:
     There is none where the baseline has no complete run, or the record does not say what the images were: a study that
     was published without its space.
     """
-    reached = {"baseline": tables.answer.baseline, "the answer": tables.answer.fastest}
-    plans: dict[str, Plan] = {}
-    if "data" not in tables.space:
-        return plans
-    try:
-        image = DataSection.parse(tables.space["data"], tables.name, recorded=True).dataset.shape
-        for name, stop in reached.items():
-            if stop is not None:
-                curve = tables.curves[tables.curves["trial"] == stop.trial]
-                recipe = tables.recipes[stop.recipe_id].first.recipe
-                plan = compile_plan(recipe, image, int(curve["images_seen"].iloc[0]))
-                plans[f"{name}: {stop.label}"] = plan
-    except (DataError, RecipeError):
+    data = known_data(tables.space, tables.protocol)
+    if data is None:
         return {}
-    return plans
+    shape, images = data.dataset.shape, data.split.train_images
+    reached = {"baseline": tables.answer.baseline, "the answer": tables.answer.fastest}
+    try:
+        return {
+            f"{name}: {stop.label}": compile_plan(tables.recipes[stop.recipe_id].first.recipe, shape, images)
+            for name, stop in reached.items()
+            if stop is not None
+        }
+    except RecipeError:
+        return {}

@@ -13,17 +13,14 @@ from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.record.trial import CONFIRM
 from dse.report.figure_data import (
-    Place,
-    Span,
     best_data,
     curve_data,
     front_axes,
     front_data,
-    front_span,
-    shown_span,
 )
 from dse.report.growth import volume_growth
 from dse.report.recipes import failures, recipe_rows
+from dse.report.span import Place, Span, front_span, shown_span
 from dse.report.ticks import log_ticks
 from tests.fakes import BASELINE, FASTER, SHARED, make_study, make_trial
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from dse.report.encoding import Encoding
 from dse.report.figure_data import BestData
 from dse.report.figures.front import NOTHING
-from dse.report.figures.parts import GREY, figure_of, legend_above, legends_below, note_empty, point_handles
+from dse.report.figures.parts import DASHES, figure_of, legend_above, legends_below, note_empty, point_handles
 from dse.report.figures.points import draw_points
 from dse.report.wording import accuracy_title
 
@@ -23,9 +23,7 @@ def draw_best(data: BestData, encoding: Encoding, protocol: str, width: float) -
         return figure
     draw_points(axes, data.points, encoding, 100, data.span.low)
     if data.baseline:
-        best = axes.axhline(100 * data.baseline.y, color=GREY, linewidth=0.5, linestyle=(0, (4, 3)), zorder=1)
-        best.set_label("baseline's best")
-        legend_above(axes, [best])
+        legend_above(axes, [axes.axhline(100 * data.baseline.y, label="baseline's best", **DASHES)])
     shown = data.points[data.points["y"] >= data.span.low]
     left, right = _reach(shown, "x")
     margin = max(1.0, 0.06 * (right - left))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dse.report.encoding import Encoding
 from dse.report.figure_data import FrontData, shown_x
 from dse.report.figures.parts import (
-    GREY,
+    DASHES,
     figure_of,
     legend_above,
     legends_below,
@@ -63,9 +63,8 @@ def _lines(axes: Axes, data: FrontData, scale: float) -> list[Artist]:
         curve = data.baseline_curve
         lines += axes.plot(curve["x"], scale * curve["y"], color="#999999", ls=":", label="baseline", **steps)
     if data.baseline:
-        dashes: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": (0, (4, 3)), "zorder": 1}
-        axes.axhline(scale * data.baseline.y, **dashes)
-        lines.append(axes.axvline(data.baseline.x, label="baseline's best", **dashes))
+        axes.axhline(scale * data.baseline.y, **DASHES)
+        lines.append(axes.axvline(data.baseline.x, label="baseline's best", **DASHES))
     if data.answer:
         style: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "zorder": 6}
         at = ([data.answer.x], [scale * data.answer.y])

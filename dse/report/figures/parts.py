@@ -35,6 +35,8 @@ MARKERS = {
 # Shapes of the same nominal size do not look equally large.
 SCALES = {"square": 0.9, "diamond": 0.85, "star": 1.35, "pentagon": 1.1, "hexagon": 1.1}
 GREY = "#555555"
+# Through what the baseline reached.
+DASHES: dict[str, Any] = {"color": GREY, "linewidth": 0.5, "linestyle": (0, (4, 3)), "zorder": 1}
 LONGEST_ENTRY = 40
 LONGEST_TITLE = 20
 # In inches: between anything and the figure's edge, between two legends, and of a legend's line.

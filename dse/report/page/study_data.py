@@ -16,10 +16,11 @@ from dse.record.objectives import OBJECTIVES
 from dse.record.tables import StudyTables
 from dse.report.dimensions import dimension_title
 from dse.report.encoding import Encoding, looks
-from dse.report.figure_data import CurveData, FrontData, Span
+from dse.report.figure_data import CurveData, FrontData
 from dse.report.page.packing import coded, coded_contents, coded_labels, packed
 from dse.report.ranks import recipe_ranks
 from dse.report.recipes import recipe_rows
+from dse.report.span import Span
 from dse.report.wording import PAPER, accuracy_title, axis_title, chosen_on, is_share, value_text
 from dse.search.volume import objective_corner
 from dse.units import words
