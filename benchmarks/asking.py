@@ -17,7 +17,8 @@ import numpy as np
 from typing_extensions import override
 
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, Outcome, Run, Training
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome, Run, Training
 from dse.record.trial import Trial
 from dse.replay.simulate import replay
 from dse.replay.table import RecordedTable

@@ -19,9 +19,10 @@ from dse.recipe.learning_rate import Fixed
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.plan import compile_plan
 from dse.recipe.recipe import Recipe
+from dse.record.epoch import EpochRow
 from dse.record.objectives import measure
 from dse.record.right import Marks, Right, RightImages
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.run import Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial
 

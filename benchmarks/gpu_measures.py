@@ -32,7 +32,8 @@ from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.paper import paper_recipe
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
-from dse.record.run import EpochRow, Run
+from dse.record.epoch import EpochRow
+from dse.record.run import Run
 from dse.training.device import find_device
 from dse.training.machine import Machine
 from dse.training.trainer import Trainer

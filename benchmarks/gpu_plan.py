@@ -55,6 +55,7 @@ CODE = (
     "dse/bench",
     "dse/data",
     "dse/networks",
+    "dse/record/epoch.py",
     "dse/record/run.py",
     "dse/recipe",
     "dse/training",

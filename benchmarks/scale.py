@@ -26,8 +26,9 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from dse.api import write_views
 from dse.recipe.plan import Plan
+from dse.record.epoch import EpochRow
 from dse.record.objectives import measure
-from dse.record.run import EpochRow, Outcome, Run, Training, finished
+from dse.record.run import Outcome, Run, Training, finished
 from dse.record.trial import Trial
 from dse.runners.inline import Inline
 from dse.space.load import parse_space

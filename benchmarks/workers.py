@@ -22,7 +22,8 @@ import dse
 from dse.bench.bench import describe
 from dse.bench.contest import ratio
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, Outcome, Run, Training
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome, Run, Training
 from dse.record.trial import Trial
 from dse.runners.inline import Inline
 from dse.space.load import parse_space

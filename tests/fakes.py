@@ -18,8 +18,9 @@ from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.recipe.weight_sharing import WeightSharing
+from dse.record.epoch import EpochRow
 from dse.record.objectives import measure
-from dse.record.run import EpochRow, Outcome, Run, Training
+from dse.record.run import Outcome, Run, Training
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import Trial
 from dse.runners.inline import Inline

@@ -17,10 +17,10 @@ from dse.cli.listing import Listing
 from dse.cli.screen import StudyScreen
 from dse.cli.terminal import format_value
 from dse.recipe.plan import Plan
+from dse.record.epoch import EpochRow
 from dse.record.front import front_frame, on_front, points_frame, whole_runs_frame
 from dse.record.objectives import is_of_curves
 from dse.record.replicates import Replicates, by_recipe
-from dse.record.run import EpochRow
 from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
 from dse.study.watcher import Standing, Watcher

@@ -28,7 +28,8 @@ from dse.cli.terminal import say
 if TYPE_CHECKING:
     from dse.recipe.plan import Plan
     from dse.recipe.recipe import Recipe
-    from dse.record.run import EpochRow, Run
+    from dse.record.epoch import EpochRow
+    from dse.record.run import Run
     from dse.training.rate_finder import RateSearch
 
 SECONDS_BETWEEN_LINES = 5.0

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse.record.calibration import Floats
+from dse.record.epoch import EpochRow
 from dse.record.objectives import OBJECTIVES, Value
-from dse.record.run import EpochRow
 from dse.record.timing import Timing
 from dse.record.trial import Trial
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from dse.recipe.recipe import Recipe
 from dse.record.clock import is_disturbed
+from dse.record.epoch import EPOCH_COLUMNS, EpochRow
 from dse.record.front import RECIPE_WORDS, compare, recipe_words
 from dse.record.objectives import OBJECTIVES
 from dse.record.replicates import Replicates
-from dse.record.run import EPOCH_COLUMNS, EpochRow
 from dse.record.trial import Trial
 
 CLOCKS = ["measured_seconds", "calibrated_seconds"]

@@ -16,10 +16,11 @@ from dse.files import read_bytes, read_text
 from dse.recipe.recipe import parse_recipe
 from dse.record.cells import unescaped
 from dse.record.environment import check_environment, engine_name
+from dse.record.epoch import EPOCH_COLUMNS, LATER_COLUMNS, EpochRow
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
 from dse.record.right_file import published_right
-from dse.record.run import EPOCH_COLUMNS, LATER_COLUMNS, EpochRow, Outcome, Run
+from dse.record.run import Outcome, Run
 from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import EXPLORE, Trial
 from dse.units import clipped

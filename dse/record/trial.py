@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dse.recipe.recipe import Recipe
+from dse.record.epoch import check_curve
 from dse.record.objectives import OBJECTIVES
-from dse.record.run import Outcome, Run, check_curve
+from dse.record.run import Outcome, Run
 
 # What a trial was trained for: to find recipes, or, with a seed that chose none, to judge those that were found.
 EXPLORE, CONFIRM = "explore", "confirm"

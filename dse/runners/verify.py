@@ -10,7 +10,7 @@ from dse.evidence.verification import Check, Found, draw_claims, judge
 from dse.recipe.kinds import reference_kind
 from dse.recipe.plan import Plan
 from dse.record.calibration import Calibration, lacking
-from dse.record.run import EpochRow
+from dse.record.epoch import EpochRow
 from dse.record.tables import StudyTables
 from dse.space.load import parse_space
 from dse.training.machine import Machine

@@ -6,7 +6,8 @@ from collections.abc import Generator
 from math import isfinite
 
 from dse.errors import CheckpointError, DeviceError, DeviceLostError
-from dse.record.run import EpochRow, Outcome, Run, check_curve
+from dse.record.epoch import EpochRow, check_curve
+from dse.record.run import Outcome, Run
 from dse.study.runner import Calibrated, Ended, EpochEnded, Event, Job, Started
 from dse.study.trainer import Trainer
 from dse.units import clipped

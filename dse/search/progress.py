@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow
+from dse.record.epoch import EpochRow
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from pydantic_core import from_json
 from sqlalchemy.orm import InstrumentedAttribute
 from typing_extensions import override
 
-from dse.record.run import RIGHT
+from dse.record.epoch import RIGHT
 from dse.study.collector import without_collector
 from dse.study.dialects import ON_CONFLICT
 

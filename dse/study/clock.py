@@ -15,7 +15,7 @@ from dse.recipe.kinds import reference_kind
 from dse.recipe.plan import Plan
 from dse.record.calibration import Calibration, Floats, Measured, Wanted, lacking
 from dse.record.clock import CLOCK, NOISE_FLOOR, clock_of, timed_rows, timed_trial
-from dse.record.run import EpochRow
+from dse.record.epoch import EpochRow
 from dse.record.timing import Timing
 from dse.record.trial import Trial
 from dse.space.load import parse_space

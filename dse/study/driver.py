@@ -13,7 +13,8 @@ from optuna.trial import TrialState as OptunaState
 
 from dse.errors import DseError, RecipeError, RunError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome, Run
 from dse.record.trial import EXPLORE, Trial
 from dse.search.history import History
 from dse.search.progress import PlanSummary, Progress

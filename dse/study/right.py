@@ -7,8 +7,8 @@ from typing import Any
 
 import optuna
 
+from dse.record.epoch import RIGHT
 from dse.record.right import ReadRight, Right, RightImages
-from dse.record.run import RIGHT
 from dse.study.bulk import BulkStorage
 from dse.study.database import readable
 

@@ -9,7 +9,8 @@ from typing import Protocol
 from dse.errors import DseError
 from dse.recipe.plan import Plan
 from dse.record.calibration import Measured, Wanted
-from dse.record.run import EpochRow, Run
+from dse.record.epoch import EpochRow
+from dse.record.run import Run
 from dse.study.trainer import Trainer
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import optuna
 
 from dse.recipe.plan import Plan
+from dse.record.epoch import EpochRow
 from dse.record.objectives import measure
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.run import Outcome, Run
 from dse.record.trial import Trial
 from dse.search.progress import PlanSummary, Progress
 from dse.space.search_space import SearchSpace

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from dse.recipe.plan import Plan
 from dse.record.calibration import Measured, Wanted
-from dse.record.run import EpochRow, Training
+from dse.record.epoch import EpochRow
+from dse.record.run import Training
 
 
 class Trainer(Protocol):

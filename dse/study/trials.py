@@ -26,7 +26,8 @@ from optuna.trial import TrialState as OptunaState
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.clock import stopwatch_measures
 from dse.record.environment import engine_name
-from dse.record.run import EpochRow, Outcome, Run, parse_rows
+from dse.record.epoch import EpochRow, parse_rows
+from dse.record.run import Outcome, Run
 from dse.record.trial import EXPLORE, Trial
 from dse.study.bulk import BulkStorage
 from dse.study.clock import Reading, by_clock

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dse.recipe.plan import Plan
 from dse.record.answer import Answer
-from dse.record.run import EpochRow
+from dse.record.epoch import EpochRow
 from dse.record.trial import Trial
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from dse.errors import CheckpointError
 from dse.files import write_atomically
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, check_curve
+from dse.record.epoch import EpochRow, check_curve
 
 
 @dataclass(frozen=True, slots=True, eq=False)

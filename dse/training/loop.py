@@ -10,8 +10,9 @@ import torch
 
 from dse.networks.network import Network
 from dse.recipe.plan import EpochPlan, Plan
+from dse.record.epoch import EpochRow
 from dse.record.right import Right
-from dse.record.run import EpochRow, Outcome, Run, Training
+from dse.record.run import Outcome, Run, Training
 from dse.training.checkpoint import Checkpoint, Checkpoints
 from dse.training.energy import Meter
 from dse.training.evaluation import right_images

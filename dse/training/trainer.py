@@ -21,7 +21,8 @@ from dse.recipe.plan import Plan, compile_plan
 from dse.recipe.recipe import Recipe
 from dse.record.calibration import Measured, Wanted
 from dse.record.environment import describe_code, describe_environment
-from dse.record.run import EpochRow, OnEpoch, Run, Training, finished
+from dse.record.epoch import EpochRow
+from dse.record.run import OnEpoch, Run, Training, finished
 from dse.training.calibrating import calibrate
 from dse.training.checkpoint import CheckpointFiles, Checkpoints
 from dse.training.device import device_title, find_device, hardware, threads_of, use_threads

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.record.run import EPOCH_COLUMNS, EpochRow, parse_rows
+from dse.record.epoch import EPOCH_COLUMNS, EpochRow, parse_rows
 from tests.fakes import epoch_row
 
 NAMES = list(EPOCH_COLUMNS)

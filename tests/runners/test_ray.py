@@ -13,7 +13,8 @@ import pytest
 
 import dse
 from dse.errors import DeviceError
-from dse.record.run import EpochRow, Outcome
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome
 from dse.record.trial import Trial
 from dse.runners.choice import Workers, chosen_runner
 from dse.space.load import parse_space

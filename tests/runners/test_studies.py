@@ -16,7 +16,8 @@ from optuna.trial import TrialState
 
 import dse
 from dse.errors import DeviceError, RunError
-from dse.record.run import EpochRow, Outcome
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome
 from dse.record.trial import Trial
 from dse.runners.processes import Processes
 from dse.runners.shares import shares

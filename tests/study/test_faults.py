@@ -14,7 +14,8 @@ import pytest
 
 from dse.errors import RunError, TrialsFailedError
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, Outcome, Run, Training
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome, Run, Training
 from dse.record.trial import Trial
 from dse.study import database
 from dse.study.ledger import FAILURES_IN_A_ROW

@@ -10,7 +10,8 @@ import pytest
 
 import dse
 from dse.api import Start
-from dse.record.run import EpochRow, Outcome
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.record.trial import Trial
 from dse.space.load import parse_space

@@ -10,8 +10,8 @@ import pytest
 
 from dse.api import write_views
 from dse.errors import StudyError
+from dse.record.epoch import parse_rows
 from dse.record.right import RightImages
-from dse.record.run import parse_rows
 from dse.record.tables import StudyTables
 from dse.space.load import parse_space
 from dse.study.database import open_database

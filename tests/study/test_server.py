@@ -31,7 +31,8 @@ from dse.api import Start
 from dse.cli import commands
 from dse.errors import RunError, StudyError
 from dse.recipe.plan import Plan
-from dse.record.run import EpochRow, Outcome
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome
 from dse.record.trial import Trial
 from dse.space.load import parse_space
 from dse.study import trials as trials_module

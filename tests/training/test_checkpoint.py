@@ -16,7 +16,8 @@ from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
 from dse.recipe.models.lenet5 import LeNet5Model
 from dse.recipe.optimizer import OPTIMIZERS, Muon, Optimizer, ScheduleFree
 from dse.recipe.recipe import Recipe
-from dse.record.run import EpochRow, Outcome, Run
+from dse.record.epoch import EpochRow
+from dse.record.run import Outcome, Run
 from dse.training.machine import Machine
 from dse.training.trainer import Trainer
 from tests.small import FEW_DIGITS

@@ -13,7 +13,8 @@ import torch
 
 import dse
 from dse.errors import DeviceError
-from dse.record.run import EpochRow, Run
+from dse.record.epoch import EpochRow
+from dse.record.run import Run
 from dse.training.energy import Meter, find_meter, nvml_meter
 from dse.training.stopwatch import Stopwatch
 from tests.fakes import SMALL_SPACE
