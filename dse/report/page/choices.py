@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dse.record.tables import StudyTables
 from dse.report.choices import choice_rows
 from dse.report.dimensions import Dimension
-from dse.report.page.tables import Cell, Table, make_table
+from dse.report.page.table import Cell, Table, make_table
 from dse.report.wording import value_text
 from dse.units import words
 

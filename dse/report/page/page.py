@@ -23,6 +23,7 @@ from dse.report.figure_data import CurveData, FrontData
 from dse.report.growth import Growth
 from dse.report.page.choices import choices_table
 from dse.report.page.facts import provenance, study_facts
+from dse.report.page.importances import importance_table
 from dse.report.page.legend import Group, Mark, line_legend, point_legend
 from dse.report.page.plots import growth_plot
 from dse.report.page.study_data import study_data
@@ -30,7 +31,6 @@ from dse.report.page.tables import (
     baseline_error,
     failures_table,
     front_table,
-    importance_table,
     recipes_table,
     reproduction_view,
     trials_table,

@@ -1,8 +1,8 @@
-"""The page's tables as data: the front compared with the baseline, recipes, trials, failures, importances."""
+"""The page's tables as data: the front compared with the baseline, recipes, trials, failures."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,111 +12,16 @@ from dse.evidence.reproduction import reproduction
 from dse.record.clock import noise_floor_of
 from dse.record.noise import choosing_images, standard_error
 from dse.record.tables import StudyTables
+from dse.report.page.table import Cell, Table, make_table
 from dse.report.recipes import failures, recipe_rows
 from dse.report.reproduction import measure_texts
 from dse.report.wording import is_share, value_text
-from dse.study.importance import parameter_importance
-from dse.units import count_text, points_text, words
+from dse.units import points_text, words
 
 Record = Mapping[Hashable, Any]
 
 # More rows take a browser longer than the figures; all are in trials.csv.
 MOST_ROWS = 400
-# Of a choice that decides less, which value the best recipes have is mostly luck.
-DECIDES = 0.1
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column's title, and whether its cells are numbers, which stand to the right."""
-
-    title: str
-    number: bool = False
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A table's cell.
-
-    Attributes:
-        text: What is read.
-        value: What a number is sorted by; None if it is missing.
-        tag: A remark after the text.
-        number: Whether it stands to the right.
-        wide: Whether it holds a phrase, which should not break after every word.
-        pin: The stop whose card a click shows, as the page's address names it; empty if there is none.
-    """
-
-    text: str
-    value: float | None = None
-    tag: str = ""
-    number: bool = False
-    wide: bool = False
-    pin: str = ""
-
-    @property
-    def sort_key(self) -> str:
-        """The value as the page's script sorts it; empty comes last."""
-        return "" if self.value is None else f"{self.value:.10g}"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A table's row.
-
-    Attributes:
-        cells: One for each column.
-        kind: ``baseline`` or ``answer``, which style.css sets off, or empty.
-    """
-
-    cells: tuple[Cell, ...]
-    kind: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that sorts by a click on a title; of no row, it has no column either.
-
-    Attributes:
-        columns: Its columns.
-        rows: Its rows, as many as a page can hold.
-        total: How many there are.
-    """
-
-    columns: tuple[Column, ...] = ()
-    rows: tuple[Row, ...] = ()
-    total: int = 0
-
-
-@dataclass(frozen=True)
-class Importance:
-    """How much each choice decides about each objective, or the reason why that is not known.
-
-    Attributes:
-        objectives: In words.
-        rows: Each choice with a share for each objective, None where it is not judged, and the value of the best
-            recipes, empty where the choice decides little.
-        reason: Why there is no row.
-        judged: Which recipes were judged.
-    """
-
-    objectives: tuple[str, ...] = ()
-    rows: tuple[tuple[str, tuple[tuple[float | None, str], ...]], ...] = ()
-    reason: str = ""
-    judged: str = ""
-
-
-def make_table(rows: Sequence[tuple[str, Mapping[str, Cell]]], total: int = 0) -> Table:
-    """Make a table of rows, each with its kind and its cells by the title of their column.
-
-    Args:
-        rows: What is shown.
-        total: How many rows there are, if that is more.
-    """
-    if not rows:
-        return Table()
-    columns = tuple(Column(title, cell.number) for title, cell in rows[0][1].items())
-    return Table(columns, tuple(Row(tuple(cells.values()), kind) for kind, cells in rows), total or len(rows))
 
 
 def front_table(tables: StudyTables) -> Table:
@@ -216,47 +121,6 @@ def failures_table(tables: StudyTables) -> Table:
         cells |= {"epochs done": _whole(row["epochs_done"]), "reason": Cell(str(row["reason"]), wide=True)}
         rows.append((_kind(row), cells))
     return make_table(rows, len(found))
-
-
-def importance_table(tables: StudyTables) -> Importance:
-    """Importance of each value of the recipe for each objective, the greatest first."""
-    importance = parameter_importance(tables)
-    if importance.empty:
-        return Importance(reason=importance.attrs["reason"])
-    shares = importance.pivot(index="parameter", columns="objective", values="importance")
-    best = importance.set_index(["parameter", "objective"])["best"].to_dict()
-    shares = shares[[name for name in tables.objectives if name in shares]]
-    shares = shares.loc[shares.mean(axis=1).sort_values(ascending=False, kind="stable").index]
-    return Importance(
-        objectives=tuple(words(str(name)) for name in shares),
-        rows=tuple(
-            (
-                _choice(str(name)),
-                tuple(_share(each, str(best.get((name, of), ""))) for of, each in row.items()),
-            )
-            for name, row in shares.iterrows()
-        ),
-        judged=_judged(tables.trials),
-    )
-
-
-def _judged(trials: pd.DataFrame) -> str:
-    """Say which recipes PED-ANOVA judges: values of whole runs are known of these alone."""
-    recipes, complete = trials["recipe_id"].nunique(), trials.loc[trials["state"] == "complete", "recipe_id"]
-    return (
-        f"{complete.nunique():,} of {count_text(recipes, 'recipe')}, those with a complete run, by whole runs"
-    )
-
-
-def _share(share: float, best: str) -> tuple[float | None, str]:
-    if pd.isna(share):
-        return None, ""
-    return float(share), words(best) if share >= DECIDES else ""
-
-
-def _choice(name: str) -> str:
-    named = {"policy": "learning-rate policy", "schedule": "batch schedule", "sharing": "weight sharing"}
-    return named.get(name, words(name.removesuffix(".name")).replace(".", ": "))
 
 
 def _who(row: Record) -> dict[str, Cell]:
