@@ -19,8 +19,8 @@ from dse.errors import StudyError
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.tables import StudyTables
 
-# Two calibrations of one machine differ by more than either says of itself: by 1.7 % in the median of nine recipes
-# (docs/method.md; benchmarks/calibration.py), which is this standard deviation of each.
+# Two calibrations of one machine differ by more than either says of itself: by 1.2 and 2.4 % in the median of nine
+# recipes (docs/method.md; benchmarks/calibration.py), and 1.7 % are this standard deviation of each.
 BETWEEN_CALIBRATIONS = 0.018
 # Recipes whose error rates differ by less than this factor vary alike from seed to seed.
 ALIKE = 2.0
