@@ -18,7 +18,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"
 # What a machine lent for a few minutes need not have.
-ABSENT = ("click", "pandas", "optuna", "plotly", "matplotlib", "rich", "moocore", "filelock")
+ABSENT = (
+    "click",
+    "pandas",
+    "optuna",
+    "alembic",
+    "sqlalchemy",
+    "plotly",
+    "matplotlib",
+    "rich",
+    "moocore",
+    "filelock",
+)
 CURVE = [
     {"epoch": 1, "train_seconds": 2.0, "test_accuracy": 0.98},
     {"epoch": 2, "train_seconds": 4.0, "test_accuracy": 0.995},
@@ -39,6 +50,19 @@ def gpu_plan(gpu_program: Any) -> Any:
     import gpu_plan
 
     return gpu_plan
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """An environment where what a bare GPU machine lacks cannot be imported, by any process."""
+    folder = tmp_path / "absent"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({ABSENT}))\n")
+    return os.environ | {
+        "PYTHONPATH": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
 
 
 def options(program: Any, folder: Path, *arguments: str) -> Any:
@@ -245,13 +269,19 @@ def test_an_error_ends_a_process_and_the_next_piece_has_another(gpu_program: Any
 
 
 @pytest.mark.slow
-def test_a_call_goes_on_where_an_interrupted_one_stopped(tmp_path: Path) -> None:
-    """With what a bare GPU machine lacks out of reach of this program and of every process it starts."""
-    absent, out = tmp_path / "absent", tmp_path / "out"
-    absent.mkdir()
-    for name in ABSENT:
-        (absent / f"{name}.py").write_text(f"raise ImportError('{name} is not here')")
-    environment = os.environ | {"PYTHONPATH": str(absent), "OMP_NUM_THREADS": "1"}
+def test_a_bare_machine_finds_every_test_that_needs_a_gpu(gpu_program: Any, bare: dict[str, str]) -> None:
+    from gpu_machine import TESTS
+
+    command = [*TESTS, "--collect-only", "-q"]
+    done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    folders = {line.split("/")[1] for line in done.stdout.splitlines() if "::" in line}
+    assert folders == {"training", "networks", "bench"}
+
+
+@pytest.mark.slow
+def test_a_call_goes_on_where_an_interrupted_one_stopped(tmp_path: Path, bare: dict[str, str]) -> None:
+    out = tmp_path / "out"
     command = [sys.executable, str(FOLDER / "gpu.py"), "--out", str(out), "--minutes", "5", "--device", "cpu"]
     command += [
         "--dataset",
@@ -271,7 +301,7 @@ def test_a_call_goes_on_where_an_interrupted_one_stopped(tmp_path: Path) -> None
         (section,) = json.loads((out / "gpu.json").read_text())["sections"]
         return {piece["part"]: piece["status"] for piece in section["pieces"].values()}
 
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as first:
+    with subprocess.Popen(command, env=bare, stderr=subprocess.PIPE, text=True) as first:
         while "accuracy" not in statuses():
             assert first.poll() is None
             time.sleep(0.02)
@@ -279,7 +309,7 @@ def test_a_call_goes_on_where_an_interrupted_one_stopped(tmp_path: Path) -> None
         assert "call it again to go on" in first.communicate()[1]
     assert statuses() == {"target": "done", "accuracy": "partial"}
 
-    second = subprocess.run(command, env=environment, capture_output=True, text=True)
+    second = subprocess.run(command, env=bare, capture_output=True, text=True)
     assert (second.returncode, second.stderr) == (0, "")
     assert statuses() == {"target": "done", "accuracy": "done"}
     assert second.stdout.count("done") == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import dse
 from dse.errors import DeviceError, DeviceLostError, StudyError
 from dse.recipe.plan import Plan
 from dse.record.run import Outcome, Training
@@ -19,6 +20,7 @@ from dse.study.storage import opened
 from dse.study.trials import read_trials
 from tests.fakes import (
     ENVIRONMENT,
+    SMALL_SPACE,
     FakeTrainer,
     Quiet,
     make_space,
@@ -220,6 +222,14 @@ def test_a_device_at_fault_ends_the_study_and_is_recorded(kind: type[Exception])
         run_in(study, make_space(), Lost(), trials=3)
     (trial,) = run_in(study, make_space(), trials=1)
     assert (trial.state, trial.run.reason) == (Outcome.FAILED, "cuda:0 is gone")
+
+
+def test_energy_is_refused_at_the_door_where_it_cannot_be_metered(tmp_path: Path) -> None:
+    content = SMALL_SPACE | {"objectives": ["energy_joules", "accuracy"], "sampler": "random"}
+    space = dse.SearchSpace(**content)
+    with pytest.raises(DeviceError, match="energy_joules: device cpu has no meter that dse reads"):
+        dse.explore(space, folder=tmp_path / "study", machine=dse.Machine("cpu"))
+    assert not (tmp_path / "study").exists()
 
 
 def test_the_most_workers_of_a_study_are_kept_and_a_refused_resume_changes_nothing(tmp_path: Path) -> None:

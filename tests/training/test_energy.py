@@ -1,4 +1,4 @@
-"""Energy is metered around what is timed, and refused where it cannot be. There is no GPU: meters are fakes."""
+"""Energy is metered around what is timed, and refused where it cannot be. But for one test meters are fakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from dse.record.epoch import EpochRow
 from dse.record.run import Run
 from dse.training.energy import Meter, find_meter, nvml_meter
 from dse.training.stopwatch import Stopwatch
-from tests.fakes import SMALL_SPACE
 
 DATA = dse.DataChoice(images=50, validation_images=20, test_images=20)
 RECIPE = dse.Recipe(model=dse.CnnModel(filters=4), epochs=2, batch_size=dse.Constant(size=10))
@@ -134,12 +133,16 @@ def test_the_real_library_says_that_no_driver_is_here() -> None:
         nvml_meter(pynvml, "GPU-0")
 
 
-def test_energy_is_refused_at_the_door_where_it_cannot_be_metered(tmp_path: Path) -> None:
-    content = SMALL_SPACE | {"objectives": ["energy_joules", "accuracy"], "sampler": "random"}
-    space = dse.SearchSpace(**content)
-    with pytest.raises(DeviceError, match="energy_joules: device cpu has no meter that dse reads"):
-        dse.explore(space, folder=tmp_path / "study", machine=dse.Machine("cpu"))
-    assert not (tmp_path / "study").exists()
+@pytest.mark.gpu
+def test_a_gpus_own_meter_rises_while_it_works(gpu: torch.device) -> None:
+    pytest.importorskip("pynvml")
+    meter = find_meter(gpu)
+    before = meter()
+    matrix = torch.rand(4096, 4096, device=gpu)
+    for _ in range(200):  # longer than the meter takes to move
+        torch.mm(matrix, matrix)
+    torch.cuda.synchronize(gpu)
+    assert 0 < meter() - before < 1e5
 
 
 def test_a_trainer_takes_its_way_to_a_meter_along() -> None:
