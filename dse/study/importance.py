@@ -1,4 +1,4 @@
-"""How much each value of the recipe matters to each objective, by PED-ANOVA."""
+"""How much each value of the recipe matters to the answer and to each objective, by PED-ANOVA."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from optuna.distributions import (
 
 from dse.recipe.recipe import BLOCKS, Recipe
 from dse.record.objectives import OBJECTIVES
+from dse.record.replicates import ROUNDING
 from dse.record.tables import StudyTables
 from dse.study.quiet import quiet_optuna
 
 COLUMNS = ["parameter", "objective", "importance", "best"]
+# What every study is asked, whatever its objectives are.
+TIME_TO_BASELINE = "time to the baseline's accuracy"
 FEWEST_RECIPES = 8
 FEW_VALUES = 8
 # PED-ANOVA compares the best recipes with all: the best tenth, but no fewer than ten, as five differ by luck.
@@ -35,19 +38,21 @@ _LEFT_OUT = ("learning_rate.policy", "batch_size.schedule", "batch_size.stages")
 def parameter_importance(tables: StudyTables) -> pd.DataFrame:
     """Estimate how much each of its values decides whether a recipe is among the best.
 
-    A recipe is judged by the means over its complete trials. Only values that every such recipe has, and that differ
+    A recipe is judged by the seconds up to the epoch in which it reaches the baseline's best accuracy, the question of
+    the answer, and by the objectives of whole runs; by means over its complete trials. Recipes that never reach that
+    accuracy come after all that do, the least accurate last. Only values that every such recipe has, and that differ
     among them, can be judged; the policy, the batch schedule and the sharing stand for the values that exist under
     some of them only. Works on the tables alone, so a study published as CSV files is judged as well.
 
     Returns:
-        Columns ``parameter``, ``objective``, ``importance`` and ``best``, the value that the best recipes have more
-        often than all, or the range of their middle half; the importances of an objective add up to 1.
-        If empty, ``.attrs["reason"]`` says why.
+        Columns ``parameter``, ``objective`` (``TIME_TO_BASELINE`` first, once the baseline is complete),
+        ``importance`` and ``best``, the value that the best recipes have more often than all, or the range of their
+        middle half; the importances of an objective add up to 1. If empty, ``.attrs["reason"]`` says why.
 
     Source: Watanabe, Bansal & Hutter 2023, "PED-ANOVA".
     """
     recipes = _recipes(tables)
-    objectives = [name for name in tables.objectives if recipes[name].nunique() > 1]
+    losses_of = {name: losses for name, losses in _losses(tables, recipes).items() if losses.nunique() > 1}
     if len(recipes) < FEWEST_RECIPES:
         return _nothing(
             f"It takes at least {FEWEST_RECIPES} recipes with a complete trial; there are {len(recipes)}."
@@ -55,16 +60,13 @@ def parameter_importance(tables: StudyTables) -> pd.DataFrame:
     parameters = _varying(recipes)
     if parameters.empty:
         return _nothing("No value differs among the recipes with a complete trial.")
-    if not objectives:
+    if not losses_of:
         return _nothing("All recipes with a complete trial have the same means of every objective.")
     distributions = {str(name): _distribution(parameters[name]) for name in parameters}
     rows: list[tuple[str, str, float, str]] = []
     with quiet_optuna(optuna.logging.ERROR):
         study = _as_study(parameters, distributions)
-        for objective in objectives:
-            values = recipes[objective]
-            # PED-ANOVA takes the lowest values for the best.
-            losses = -values if OBJECTIVES[objective].maximise else values
+        for objective, losses in losses_of.items():
             importances = _ped_anova(study, losses)
             best = parameters.loc[losses.nsmallest(max(1, round(_top_share(losses) * len(losses)))).index]
             rows += [
@@ -80,6 +82,21 @@ def _recipes(tables: StudyTables) -> pd.DataFrame:
     complete = tables.trials[tables.trials["state"] == "complete"].astype(dict.fromkeys(names, float))
     means = complete.groupby("recipe_id", sort=False)[names].transform("mean")
     return complete.assign(**{name: means[name] for name in names}).drop_duplicates("recipe_id")
+
+
+def _losses(tables: StudyTables, recipes: pd.DataFrame) -> dict[str, pd.Series[float]]:
+    """Give what is to be small, of each recipe."""
+    losses = {
+        name: -recipes[name] if OBJECTIVES[name].maximise else recipes[name] for name in tables.objectives
+    }
+    if tables.answer.baseline is None:
+        return losses
+    aim, points = tables.answer.baseline.accuracy, tables.points
+    reaching = points[points["accuracy"] >= aim - ROUNDING]
+    seconds = recipes["recipe_id"].map(reaching.groupby("recipe_id")["train_seconds"].min())
+    lacking = aim - recipes["recipe_id"].map(points.groupby("recipe_id")["accuracy"].max())
+    slowest = 0.0 if seconds.isna().all() else seconds.max()
+    return {TIME_TO_BASELINE: seconds.fillna(slowest + lacking)} | losses
 
 
 def _nothing(reason: str) -> pd.DataFrame:

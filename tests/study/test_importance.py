@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 
@@ -10,9 +11,9 @@ import optuna
 import pandas as pd
 import pytest
 
-from dse.record.answer import Answer
+from dse.record.answer import Answer, Reached
 from dse.record.tables import StudyTables
-from dse.study.importance import COLUMNS, parameter_importance
+from dse.study.importance import COLUMNS, TIME_TO_BASELINE, parameter_importance
 
 POLICIES = ("fixed", "one_cycle", "warm_restarts")
 RATES = (0.001, 0.003)
@@ -53,6 +54,43 @@ def test_what_decides_is_found_for_either_direction() -> None:
     best = table.pivot(index="parameter", columns="objective", values="best")
     assert best.loc["batch_size.size", "train_seconds"] == "128"
     assert best.loc["policy", "accuracy"] == "warm_restarts"
+
+
+def test_the_time_to_the_baselines_accuracy_comes_first() -> None:
+    """Neither the shortest runs nor the most accurate ones: those that are there soonest."""
+    frame = grid()
+    base_rate, policy = frame["learning_rate.base_rate"], frame["policy"]
+    # Without restarts no recipe gets there; with them the rate decides how soon, which no whole run shows.
+    points = pd.DataFrame(
+        {
+            "recipe_id": [*frame["recipe_id"], *frame["recipe_id"]],
+            "train_seconds": [
+                *np.where(base_rate == 0.003, 1.0, 4.0) + frame["trial"] / 100,
+                *[9.0] * len(frame),
+            ],
+            "accuracy": [
+                *np.where(policy == "warm_restarts", 0.95, 0.8),
+                *frame["accuracy"].clip(upper=0.94),
+            ],
+        }
+    )
+    baseline = Reached(0, "0", "baseline", 5, 5, 1, 5.0, 0.95, 0.95)
+    tables = study(frame)
+    tables = dataclasses.replace(tables, points=points, answer=Answer(baseline, None))
+    table = parameter_importance(tables)
+    assert table["objective"].unique().tolist() == [TIME_TO_BASELINE, "train_seconds", "accuracy"]
+    found = table.query("objective == @TIME_TO_BASELINE").set_index("parameter")
+    assert found["best"].to_dict() | {"batch_size.size": ""} == {
+        "policy": "warm_restarts", "learning_rate.base_rate": "0.003", "batch_size.size": "",
+    }  # fmt: skip
+    assert found.loc["batch_size.size", "importance"] < 0.05
+    assert found.loc["learning_rate.base_rate", "importance"] > 0.2
+
+    # Where none gets there, the most accurate are the nearest.
+    nowhere = dataclasses.replace(tables, points=points.assign(accuracy=points["accuracy"] - 0.1))
+    found = parameter_importance(nowhere).query("objective == @TIME_TO_BASELINE").set_index("parameter")
+    assert found["importance"].idxmax() == "policy"
+    assert found.loc["policy", "best"] == "warm_restarts"
 
 
 def test_of_a_range_the_middle_half_of_the_best_is_told() -> None:

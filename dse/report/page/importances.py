@@ -33,14 +33,14 @@ class Importance:
 
 
 def importance_table(tables: StudyTables) -> Importance:
-    """Importance of each value of the recipe for each objective, the greatest first."""
+    """Importance of each value of the recipe, for the answer's question first; the greatest for that one first."""
     importance = parameter_importance(tables)
     if importance.empty:
         return Importance(reason=importance.attrs["reason"])
     shares = importance.pivot(index="parameter", columns="objective", values="importance")
     best = importance.set_index(["parameter", "objective"])["best"].to_dict()
-    shares = shares[[name for name in tables.objectives if name in shares]]
-    shares = shares.loc[shares.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    shares = shares[list(importance["objective"].unique())]
+    shares = shares.sort_values(str(shares.columns[0]), ascending=False, kind="stable")
     return Importance(
         objectives=tuple(words(str(name)) for name in shares),
         rows=tuple(
@@ -55,11 +55,9 @@ def importance_table(tables: StudyTables) -> Importance:
 
 
 def _judged(trials: pd.DataFrame) -> str:
-    """Say which recipes PED-ANOVA judges: values of whole runs are known of these alone."""
+    """Say which recipes PED-ANOVA judges: those whose whole runs are known."""
     recipes, complete = trials["recipe_id"].nunique(), trials.loc[trials["state"] == "complete", "recipe_id"]
-    return (
-        f"{complete.nunique():,} of {count_text(recipes, 'recipe')}, those with a complete run, by whole runs"
-    )
+    return f"{complete.nunique():,} of {count_text(recipes, 'recipe')}, those with a complete run"
 
 
 def _share(share: float, best: str) -> tuple[float | None, str]:
