@@ -17,7 +17,7 @@ from tests.fakes import SMALL_SPACE
 
 
 def start(
-    folder: Path, output: int = subprocess.PIPE, *, trials: int = 4, epochs: int = 30, workers: int = 1
+    folder: Path, output: int = subprocess.PIPE, *, trials: int = 3, epochs: int = 30, workers: int = 1
 ) -> subprocess.Popen[str]:
     space = {**SMALL_SPACE, "recipe": {**SMALL_SPACE["recipe"], "epochs": epochs}, "trials": trials}
     (folder / "mini.yaml").write_text(yaml.safe_dump(space))
@@ -47,8 +47,11 @@ def check_ended_cleanly(folder: Path, status: int, output: str, how: signal.Sign
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=lambda how: how.name)
+@pytest.mark.parametrize(
+    ("how", "workers"),
+    [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGHUP, 1)],
+    ids=["SIGINT", "SIGINT, two workers", "SIGHUP"],
+)
 def test_a_signal_ends_a_study_with_its_report(how: signal.Signals, workers: int, tmp_path: Path) -> None:
     with start(tmp_path, workers=workers) as process:
         wait_for_epochs(tmp_path, process, trial=0)
@@ -59,20 +62,18 @@ def test_a_signal_ends_a_study_with_its_report(how: signal.Signals, workers: int
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
-def test_a_study_goes_on_where_it_was_cut_off(how: signal.Signals, tmp_path: Path) -> None:
+def test_a_study_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     with start(tmp_path) as process:
         wait_for_epochs(tmp_path, process, trial=1)
-        process.send_signal(how)
+        process.send_signal(signal.SIGTERM)
         output = process.communicate(timeout=120)[0]
-    if how is not signal.SIGKILL:
-        check_ended_cleanly(tmp_path, process.returncode, output, how)
+    check_ended_cleanly(tmp_path, process.returncode, output, signal.SIGTERM)
     before = dse.load_study(tmp_path / "results" / "mini").trials
     with start(tmp_path) as again:
         assert again.communicate(timeout=300)[0]
     assert again.returncode == 0
     after = dse.load_study(tmp_path / "results" / "mini").trials
-    assert (after["state"] == "complete").sum() == 4
+    assert (after["state"] == "complete").sum() == 3
     cut = after[after["state"] == "interrupted"]
     assert len(cut) == 1
     redone = after[(after["recipe_id"] == cut["recipe_id"].iloc[0]) & (after["seed"] == cut["seed"].iloc[0])]

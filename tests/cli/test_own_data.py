@@ -23,6 +23,7 @@ SPACE = {
     },
     "baseline": {"model": {"filters": 2}},
     "trials": 1,
+    "timing": "measured",
 }
 
 

@@ -31,6 +31,7 @@ SPACE = {
     },
     "baseline": {"model": {"options": {"width": 4}}},
     "trials": 2,
+    "timing": "measured",
 }
 
 

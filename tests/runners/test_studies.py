@@ -57,6 +57,7 @@ TINY = {
     "trials": 4,
     "seeds": 2,
     "sampler": "grid",
+    "timing": "measured",
 }
 
 
@@ -146,8 +147,6 @@ def test_a_killed_workers_trial_resumes_with_the_same_curve(tmp_path: Path) -> N
     cut_off = [trial for trial in killed if trial.state is Outcome.INTERRUPTED]
     assert 2 <= len(cut_off) <= 4
     assert any(trial.run.resumed_epochs for trial in killed if trial.attempt == 2)
-    tables = dse.load_study(tmp_path / "s")
-    assert "Seconds are calibrated" in tables.answer.caveats[0]
     assert not children()
     assert not (tmp_path / "s" / ".checkpoints").exists()
 

@@ -106,6 +106,7 @@ def test_runs_at_once_are_warned_of_by_the_stopwatch_alone(tmp_path: Path) -> No
     assert tables.environment["clock"] == "calibrated"
     assert (tables.curves["train_seconds"] == tables.curves["calibrated_seconds"]).all()
     assert watcher.notes == ["Seconds are calibrated: what a run's steps take by themselves."]
+    assert "Seconds are calibrated" in tables.answer.caveats[0]
     assert not any("hold each other up" in caveat for caveat in tables.answer.caveats)
     by_size = tables.trials.groupby("batch_size.size")["train_seconds"]
     assert (by_size.nunique() == 1).all(), "seeds of one recipe take the same steps"
