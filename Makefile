@@ -9,9 +9,10 @@ demo: .venv/.installed
 	$(DSE) explore quickstart
 	@echo "Open results/quickstart/report.html"
 
-# In the order of the modules: those of the fewest tests take longest, and one worker would do them last, alone.
+# Three at once on two cores, since some tests wait for servers and other processes. In the order of the modules: those of
+# the fewest tests take longest, and one worker would do them last, alone.
 test: .venv/.installed
-	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	.venv/bin/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 chaos: .venv/.installed
 	.venv/bin/python -m tests.runners.chaos --rounds 50

@@ -28,10 +28,12 @@ def mnist_folder() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Keep two threads from waiting for each other where tests share the processor's cores."""
+    """Keep two threads from waiting for each other where tests share the processor's cores, here and in processes."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
     torch.set_num_threads(threads)
 
 
