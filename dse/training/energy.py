@@ -9,8 +9,8 @@ import torch
 
 from dse.errors import DeviceError
 
-Meter = Callable[[], float]
-"""Gives the joules that a device has taken since some moment before."""
+Meter = Callable[[], float | None]
+"""Gives the joules that a device has taken since some moment before; None if they cannot be read now."""
 
 FindMeter = Callable[[torch.device], Meter]
 """Finds the meter of a device, or raises a DeviceError that says why there is none."""
@@ -51,15 +51,18 @@ def nvml_meter(nvml: Any, uuid: str) -> Meter:
     try:
         nvml.nvmlInit()
         gpu = nvml.nvmlDeviceGetHandleByUUID(uuid)
-
-        def joules() -> float:
-            millijoules: int = nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
-            return millijoules / 1000
-
-        joules()
+        nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
     except nvml.NVMLError as reason:
         raise DeviceError(
             f"energy_joules: NVML reads no meter of {uuid} ({reason}); GPUs before Volta have none, nor have parts of "
             "a GPU (MIG). Leave the objective out, or train on another GPU."
         ) from None
+
+    def joules() -> float | None:
+        try:
+            millijoules: int = nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
+        except nvml.NVMLError:  # an epoch is worth more than its energy
+            return None
+        return millijoules / 1000
+
     return joules

@@ -42,7 +42,7 @@ class Stopwatch:
         self._clock = clock
         self._device = device
         self._start = 0.0
-        self._joules_before = 0.0
+        self._joules_before: float | None = None
 
     def __enter__(self) -> Stopwatch:
         self._wait()
@@ -57,7 +57,8 @@ class Stopwatch:
         self._wait()
         self.seconds += self._clock() - self._start
         if self._meter is not None and self.joules is not None:
-            self.joules += self._meter() - self._joules_before
+            before, after = self._joules_before, self._meter()
+            self.joules = None if before is None or after is None else self.joules + after - before
 
     def _wait(self) -> None:
         # A GPU works behind the program's back: without the wait, its time would fall to the next span.

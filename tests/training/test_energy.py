@@ -22,9 +22,9 @@ DATA = dse.DataChoice(images=50, validation_images=20, test_images=20)
 RECIPE = dse.Recipe(model=dse.CnnModel(filters=4), epochs=2, batch_size=dse.Constant(size=10))
 
 
-def reading(*joules: float) -> Meter:
+def reading(*joules: float | None) -> Meter:
     """A meter that stands at these values, one after the other."""
-    left: Iterator[float] = iter(joules)
+    left: Iterator[float | None] = iter(joules)
     return lambda: next(left)
 
 
@@ -65,6 +65,13 @@ def test_epochs_have_their_energy_without_that_of_evaluations() -> None:
     run = trained(reading(1000, 1030, 1100, 1120))
     assert joules_of(run) == [30, 50]
     assert run.energy_joules == 50
+
+
+@pytest.mark.parametrize("readings", [(0, None, 100, 120), (0, 30, None, 120)])
+def test_a_reading_that_fails_costs_the_energy_and_not_the_run(readings: tuple[float | None, ...]) -> None:
+    run = trained(reading(*readings))
+    assert len(run.curve) == 2
+    assert run.energy_joules is None
 
 
 def test_without_a_meter_nothing_is_recorded() -> None:
@@ -116,6 +123,19 @@ def test_nvml_counts_millijoules_of_the_gpu_with_this_identity() -> None:
     assert set(asked) == {"handle of GPU-7"}
 
 
+def test_a_gpu_that_is_lost_to_nvml_for_a_while_has_no_reading() -> None:
+    answers = iter([1000, NVMLError("GPU is lost"), 3000])
+
+    def consumption(handle: str) -> int:
+        answer = next(answers)
+        if isinstance(answer, NVMLError):
+            raise answer
+        return answer
+
+    meter = nvml_meter(nvml(consumption), "GPU-7")
+    assert [meter(), meter()] == [None, 3.0]
+
+
 def test_a_gpu_without_a_meter_is_refused_with_the_reason() -> None:
     def refused(handle: str) -> int:
         raise NVMLError("Not Supported")
@@ -142,7 +162,10 @@ def test_a_gpus_own_meter_rises_while_it_works(gpu: torch.device) -> None:
     for _ in range(200):  # longer than the meter takes to move
         torch.mm(matrix, matrix)
     torch.cuda.synchronize(gpu)
-    assert 0 < meter() - before < 1e5
+    after = meter()
+    assert before is not None
+    assert after is not None
+    assert 0 < after - before < 1e5
 
 
 def test_a_trainer_takes_its_way_to_a_meter_along() -> None:
