@@ -23,7 +23,7 @@ from dse.networks.build import BUILDERS
 from dse.networks.network import Arithmetic, Network
 from dse.recipe.recipe import Recipe
 from dse.training.images import DeviceImages
-from dse.training.step import Step
+from dse.training.step import Step, add_up
 from dse.training.update import build_update
 
 GPU = torch.device("cuda", 0)
@@ -162,5 +162,5 @@ def watched_step(
     rate, share = torch.zeros(2).unbind()
     sums = torch.zeros(3, dtype=torch.float64)
     with Watch() as watch:
-        sums += torch.stack(step(images[chosen], rate, share)) * batch_size
+        add_up(sums, step(images[chosen], rate, share), batch_size)
     return network, watch

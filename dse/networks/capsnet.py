@@ -21,12 +21,12 @@ from dse.networks.analytic_routing import (
     SharedAnalyticVotes,
     route_analytically,
 )
-from dse.networks.loss import CLASS_LOSSES, analytic_reconstruction_loss, is_true, reconstruction_loss
+from dse.networks.loss import CapsuleLoss, is_true
 from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
 from dse.networks.routing import OwnVotes, SharedVotes, route
 from dse.networks.spectral import SpectralConvolution, spectral_pays
-from dse.networks.squash import SQUASHES, analytic_lengths, capsule_lengths
+from dse.networks.squash import SQUASHES, capsule_lengths
 from dse.networks.unfolded import convolve_unfolded
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.loss import Loss, Margin
@@ -67,8 +67,7 @@ class CapsNet(Network):
     ) -> None:
         super().__init__()
         self.size = size
-        self.loss = loss
-        self.class_loss = CLASS_LOSSES[loss.name](loss)
+        self.capsule_loss = CapsuleLoss.of(loss)
         self.squash = SQUASHES[size.squash]
         image, sharing = size.image, size.sharing
         channels = size.types * size.primary_size
@@ -148,13 +147,16 @@ class CapsNet(Network):
             logits_BKN = primary_BND.new_zeros(batch, len(bias_KE), capsules)
             return route(votes, logits_BKN, bias_KE, iterations, self.squash.plain)
 
-    def reconstruct(self, class_BKE: Tensor, chosen_B: Tensor) -> Tensor:
-        """Decode images from the chosen class capsules alone; shape (B, X), within [0, 1]."""
-        masked_BKE = class_BKE * is_true(chosen_B, class_BKE.shape[1])[..., None]
+    def _decode(self, class_BKE: Tensor) -> Tensor:
+        """Decode images from the only class capsules that are not 0; shape (B, X), within [0, 1]."""
         reduced = self.size.sharing.decoder == "reduced"
         assert self.decoder is not None
-        reconstructed_BX: Tensor = self.decoder(masked_BKE.sum(1) if reduced else masked_BKE.flatten(1))
-        return reconstructed_BX.to(class_BKE.dtype)
+        decoded_BX: Tensor = self.decoder(class_BKE.sum(1) if reduced else class_BKE.flatten(1))
+        return decoded_BX.to(class_BKE.dtype)
+
+    def reconstruct(self, class_BKE: Tensor, chosen_B: Tensor) -> Tensor:
+        """Decode images from the chosen class capsules alone; shape (B, X), within [0, 1]."""
+        return self._decode(class_BKE * is_true(chosen_B, class_BKE.shape[1])[..., None])
 
     def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
         """Give lengths of the class capsules, (B, K), and the reconstruction from the longest, (B, C, H, W).
@@ -171,19 +173,10 @@ class CapsNet(Network):
     def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give class and reconstruction loss; the decoder is fed the capsule of the true class."""
         class_BKE = self.class_capsules(images_BCHW, arithmetic)
-        analytic, weight = arithmetic.analytic, self.loss.reconstruction_weight
-        if analytic:
-            margin = self.class_loss.analytic(analytic_lengths(class_BKE), labels_B)
-        else:
-            margin = self.class_loss.plain(capsule_lengths(class_BKE), labels_B)
-        if self.decoder is None:
-            return Losses(margin, margin, torch.zeros_like(margin))
-        decoded_BX, images_BX = self.reconstruct(class_BKE, labels_B), images_BCHW.flatten(1)
-        if analytic:
-            reconstruction = analytic_reconstruction_loss(decoded_BX, images_BX)
-            return Losses(torch.add(margin, reconstruction, alpha=weight), margin, reconstruction)
-        reconstruction = reconstruction_loss(decoded_BX, images_BX)
-        return Losses(margin + weight * reconstruction, margin, reconstruction)
+        lose = self.capsule_loss.analytic if arithmetic.analytic else self.capsule_loss.plain
+        return lose(
+            class_BKE, labels_B, images_BCHW.flatten(1), None if self.decoder is None else self._decode
+        )
 
     @override
     def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from dse.networks.capsnet import build_decoder
-from dse.networks.loss import CLASS_LOSSES, reconstruction_loss
+from dse.networks.loss import CapsuleLoss
 from dse.networks.network import PLAIN, Arithmetic, Losses, Network
 from dse.networks.precision import in_full
 from dse.networks.squash import EPSILON, capsule_lengths
@@ -48,8 +48,7 @@ class EfficientCapsNet(Network):
     def __init__(self, size: EfficientCapsNetSize, loss: Loss) -> None:
         super().__init__()
         self.size = size
-        self.loss = loss
-        self.class_loss = CLASS_LOSSES[loss.name](loss)
+        self.capsule_loss = CapsuleLoss.of(loss)
         widths = itertools.pairwise((size.image.channels, *(channels for channels, _, _ in CONVOLUTIONS)))
         convolutions = [
             nn.Conv2d(fan_in, fan_out, kernel, stride)
@@ -100,15 +99,15 @@ class EfficientCapsNet(Network):
     def losses(self, images_BCHW: Tensor, labels_B: Tensor, arithmetic: Arithmetic = PLAIN) -> Losses:
         """Give class and reconstruction loss; the decoder is fed the capsule of the true class."""
         class_BKE = self.class_capsules(images_BCHW, by_batch=True)
-        of_classes = self.class_loss.plain(capsule_lengths(class_BKE), labels_B)
-        if self.decoder is None:
-            return Losses(of_classes, of_classes, torch.zeros_like(of_classes))
-        chosen_BK1 = functional.one_hot(labels_B, class_BKE.shape[1]).to(class_BKE.dtype)[..., None]
-        decoded_BX = self.decoder((class_BKE * chosen_BK1).flatten(1)).to(class_BKE.dtype)
-        reconstruction = reconstruction_loss(decoded_BX, images_BCHW.flatten(1))
-        return Losses(
-            of_classes + self.loss.reconstruction_weight * reconstruction, of_classes, reconstruction
+        lose = self.capsule_loss.analytic if arithmetic.analytic else self.capsule_loss.plain
+        return lose(
+            class_BKE, labels_B, images_BCHW.flatten(1), None if self.decoder is None else self._decode
         )
+
+    def _decode(self, class_BKE: Tensor) -> Tensor:
+        assert self.decoder is not None
+        decoded_BX: Tensor = self.decoder(class_BKE.flatten(1))
+        return decoded_BX.to(class_BKE.dtype)
 
     @override
     def predict(self, images_BCHW: Tensor, arithmetic: Arithmetic = PLAIN) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from dse.networks.network import Losses
+from dse.networks.squash import analytic_lengths, capsule_lengths
 from dse.recipe.loss import CrossEntropy, Loss
 
 PRESENT_MARGIN = 0.9
@@ -27,20 +30,25 @@ MeanLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 class ClassLoss(NamedTuple):
-    """A loss the plain way and, equal up to rounding, with its gradient written out where that saves kernels."""
+    """A loss the plain way and, equal up to rounding, with its gradient written out where that saves kernels.
+
+    The latter is also told which class of each image is true, (B, K), as whoever calls it knows.
+    """
 
     plain: MeanLoss
-    analytic: MeanLoss
+    analytic: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def is_true(labels_B: Tensor, classes: int) -> Tensor:
-    """Tell for each image which class is its own; shape (B, K), bool.
+def is_true(labels_B: Tensor, classes: int, dtype: torch.dtype = torch.bool) -> Tensor:
+    """Tell for each image which class is its own; shape (B, K), 1 where it is.
 
     >>> is_true(torch.tensor([1, 0]), 2)
     tensor([[False,  True],
             [ True, False]])
     """
-    return labels_B[:, None] == torch.arange(classes, device=labels_B.device)
+    all_K = torch.arange(classes, device=labels_B.device)
+    true_BK = torch.empty(len(labels_B), classes, dtype=dtype, device=labels_B.device)
+    return torch.eq(labels_B[:, None], all_K, out=true_BK)
 
 
 def margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
@@ -59,33 +67,30 @@ def margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
     return (true_BK * present_BK + ABSENT_WEIGHT * (1 - true_BK) * absent_BK).sum(1).mean()
 
 
-def analytic_margin_loss(lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
-    """Give the same loss, its gradient written out; 0-D."""
-    loss: Tensor = _Margin.apply(lengths_BK, labels_B)
+def analytic_margin_loss(lengths_BK: Tensor, true_BK: Tensor) -> Tensor:
+    """Give the same loss, its gradient written out; ``true_BK`` is 1 for an image's true class, else 0; 0-D."""
+    loss: Tensor = _Margin.apply(lengths_BK, true_BK)
     return loss
 
 
 class _Margin(Function):
-    """The loss as a sum of squares: every hinge is multiplied by the root of its weight over the batch."""
+    """The loss as a sum of squares: every hinge is a line over the length, times the root of its weight in the mean."""
 
     @staticmethod
-    def forward(ctx: Any, lengths_BK: Tensor, labels_B: Tensor) -> Tensor:
-        batch, classes = lengths_BK.shape
-        present, absent = math.sqrt(1 / batch), math.sqrt(ABSENT_WEIGHT / batch)
-        true_BK = is_true(labels_B, classes)
-        present_BK = torch.rsub(lengths_BK, present * PRESENT_MARGIN, alpha=present)
-        absent_BK = torch.rsub(lengths_BK, -absent * ABSENT_MARGIN, alpha=-absent)
-        hinge_BK = torch.where(true_BK, present_BK, absent_BK).relu_()
-        ctx.save_for_backward(hinge_BK, true_BK)
-        ctx.absent = absent
+    def forward(ctx: Any, lengths_BK: Tensor, true_BK: Tensor) -> Tensor:
+        present, absent = (math.sqrt(weight / len(lengths_BK)) for weight in (1, ABSENT_WEIGHT))
+        present_at_0, absent_at_0 = present * PRESENT_MARGIN, -absent * ABSENT_MARGIN
+        slope_BK = torch.rsub(true_BK, absent, alpha=absent + present)
+        at_0_BK = torch.rsub(true_BK, absent_at_0, alpha=absent_at_0 - present_at_0)
+        hinge_BK = torch.addcmul(at_0_BK, slope_BK, lengths_BK).relu_()
+        ctx.save_for_backward(hinge_BK, slope_BK)
         return torch.dot(hinge_BK.flatten(), hinge_BK.flatten())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        hinge_BK, true_BK = ctx.saved_tensors
-        slope_BK = torch.where(true_BK, hinge_BK * -math.sqrt(1 / ABSENT_WEIGHT), hinge_BK)
-        return slope_BK * (gradient * (2 * ctx.absent)), None
+        hinge_BK, slope_BK = ctx.saved_tensors
+        return hinge_BK * slope_BK * (2 * gradient), None
 
 
 def cross_entropy(lengths_BK: Tensor, labels_B: Tensor, scale: float) -> Tensor:
@@ -99,13 +104,15 @@ def cross_entropy(lengths_BK: Tensor, labels_B: Tensor, scale: float) -> Tensor:
 
 
 def _margin(loss: Loss) -> ClassLoss:
-    return ClassLoss(margin_loss, analytic_margin_loss)
+    return ClassLoss(
+        margin_loss, lambda lengths_BK, labels_B, true_BK: analytic_margin_loss(lengths_BK, true_BK)
+    )
 
 
 def _cross_entropy(loss: CrossEntropy) -> ClassLoss:
     # Its kernels are the library's, few as they are.
     scaled = partial(cross_entropy, scale=loss.scale)
-    return ClassLoss(scaled, scaled)
+    return ClassLoss(scaled, lambda lengths_BK, labels_B, true_BK: scaled(lengths_BK, labels_B))
 
 
 # What computes each registered loss.
@@ -117,6 +124,46 @@ def reconstruction_loss(reconstructed_BX: Tensor, images_BX: Tensor) -> Tensor:
     return (reconstructed_BX - images_BX).square().sum(1).mean()
 
 
-def analytic_reconstruction_loss(reconstructed_BX: Tensor, images_BX: Tensor) -> Tensor:
-    """Give the same from the library's own sum of squares, whose gradient is one kernel; 0-D."""
-    return functional.mse_loss(reconstructed_BX, images_BX, reduction="sum") / len(images_BX)
+Decode = Callable[[Tensor], Tensor]
+"""Given class capsules (B, K, E), 0 but for those of the true classes: the images (B, X) that they stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapsuleLoss:
+    """What class capsules lose, and what is decoded from those of the true classes.
+
+    Attributes:
+        of_classes: The loss of the class capsules' lengths.
+        weight: Of the reconstruction.
+    """
+
+    of_classes: ClassLoss
+    weight: float
+
+    @classmethod
+    def of(cls, loss: Loss) -> CapsuleLoss:
+        """Give what computes a recipe's loss."""
+        return cls(CLASS_LOSSES[loss.name](loss), loss.reconstruction_weight)
+
+    def plain(self, class_BKE: Tensor, labels_B: Tensor, images_BX: Tensor, decode: Decode | None) -> Losses:
+        """Give the losses, the gradients of which autograd finds; no reconstruction without a decoder."""
+        of_classes = self.of_classes.plain(capsule_lengths(class_BKE), labels_B)
+        if decode is None:
+            return Losses(of_classes, of_classes, torch.zeros_like(of_classes))
+        true_BK = is_true(labels_B, class_BKE.shape[1])
+        reconstruction = reconstruction_loss(decode(class_BKE * true_BK[..., None]), images_BX)
+        return Losses(of_classes + self.weight * reconstruction, of_classes, reconstruction)
+
+    def analytic(
+        self, class_BKE: Tensor, labels_B: Tensor, images_BX: Tensor, decode: Decode | None
+    ) -> Losses:
+        """Give the same up to rounding, with gradients of fewer kernels."""
+        true_BK = is_true(labels_B, class_BKE.shape[1], class_BKE.dtype)
+        of_classes = self.of_classes.analytic(analytic_lengths(class_BKE), labels_B, true_BK)
+        if decode is None:
+            return Losses(of_classes, of_classes, torch.zeros_like(of_classes))
+        # The library's mean over all pixels is one kernel each way; only its value is wanted as a sum over an image's.
+        mean = functional.mse_loss(decode(class_BKE * true_BK[..., None]), images_BX)
+        pixels = images_BX.shape[1]
+        total = torch.add(of_classes, mean, alpha=self.weight * pixels)
+        return Losses(total, of_classes, mean.detach() * pixels)

@@ -94,7 +94,8 @@ class Squash:
         return Squashed(squashed, lengths, divisors)
 
     def backward(self, gradient: Tensor, squashed: Squashed, out: Tensor | None = None) -> Tensor:
-        """Give the gradient for the capsules of that for the squashed ones."""
+        """Give the gradient for the capsules of that for the squashed ones; contiguous if ``out`` is None."""
+        out = gradient.new_empty(gradient.shape) if out is None else out
         along = (gradient * squashed.capsules).sum(-1, keepdim=True)
         bent = self.bend(along, squashed.lengths)
         return torch.addcmul(gradient, squashed.capsules, bent, value=-1, out=out).div_(squashed.divisors)

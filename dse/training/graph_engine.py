@@ -12,6 +12,7 @@ from typing_extensions import override
 from dse.errors import DeviceError
 from dse.networks.network import Arithmetic
 from dse.training.graphs import Capture, CaptureError, GraphCapture, Work, restored
+from dse.training.step import add_up
 from dse.training.step_engine import Setup, StepEngine
 
 IMAGES_A_GRAPH = 32
@@ -102,13 +103,14 @@ class GraphEngine(StepEngine):
     def _record(self, steps: int, batch_size: int) -> _Recording:
         device = self.generator.device
         chosen_SB = torch.zeros(steps, batch_size, dtype=torch.int64, device=device)
-        rates_S, shares_S = torch.zeros(2, steps, dtype=torch.float64, device=device)
+        rates_S = torch.zeros(steps, device=device)
+        shares_S = torch.zeros(steps, dtype=torch.float64, device=device)
         network, update = self._network, self._step.update
         lasting = [*network.parameters(), *network.buffers(), *update.lasting, self._sums]
 
         def work() -> None:
             for chosen, rate, share in zip(chosen_SB, rates_S, shares_S, strict=True):
-                self._sums += torch.stack(self._step(self._images[chosen], rate, share)) * len(chosen)
+                add_up(self._sums, self._step(self._images[chosen], rate, share), batch_size)
 
         try:
             with restored(lasting, self.generator):

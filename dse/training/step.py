@@ -47,7 +47,7 @@ class Step:
 
         Args:
             batch: Plain images.
-            rate: Learning rate, 0-D; None computes the gradients and leaves the weights as they are.
+            rate: Learning rate, 0-D, float32; None computes the gradients and leaves the weights as they are.
             share: How far the mean of the weights moves, 0-D; None where there is no mean.
 
         Returns:
@@ -63,6 +63,11 @@ class Step:
         if rate is not None:
             self.update(rate, share)
         return Losses(*(loss.detach() for loss in losses))
+
+
+def add_up(sums: Tensor, losses: Losses, images: int) -> None:
+    """Add a step's mean losses to sums over images, in double precision for a sum over many small steps."""
+    sums.add_(torch.stack(losses), alpha=images)
 
 
 def as_floats(pixels_BCHW: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from dse.recipe.plan import Plan
 from dse.recipe.recipe import Precision
 from dse.training.graphs import restored
 from dse.training.images import DeviceImages
-from dse.training.step import LossesOf, Step
+from dse.training.step import LossesOf, Step, add_up
 from dse.training.update import build_update
 
 ADAM = Adam()
@@ -155,11 +155,11 @@ class StepEngine:
     ) -> Tensor:
         """Train on these images in their order, one step a batch; see ``Engine``."""
         self._check_shares(shares_S)
-        # In double precision for a sum over many small steps.
         sums = torch.zeros(3, dtype=torch.float64, device=chosen_N.device)
+        rates = rates_S.to(torch.float32)
         shares = [None] * len(rates_S) if shares_S is None else shares_S
-        for chosen, rate, share in zip(torch.split(chosen_N, batch_size), rates_S, shares, strict=True):
-            sums += torch.stack(self._step(self._images[chosen], rate, share)) * len(chosen)
+        for chosen, rate, share in zip(torch.split(chosen_N, batch_size), rates, shares, strict=True):
+            add_up(sums, self._step(self._images[chosen], rate, share), len(chosen))
         return sums
 
     def _check_shares(self, shares_S: Tensor | None) -> None:

@@ -63,7 +63,7 @@ class Update:
         """Update the weights by their gradients.
 
         Args:
-            rate: Learning rate, 0-D.
+            rate: Learning rate, 0-D, float32; a graph reads it where it lies.
             share: How far the mean moves towards the new weights, 0-D; None where there is no mean.
         """
         self._step(rate)
@@ -80,7 +80,7 @@ class Update:
     def _step(self, rate: Tensor) -> None:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"].copy_(rate)
+                group["lr"] = rate
             optimizer.step()
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from dse.data.datasets import ImageShape
 from dse.networks.analytic_routing import OwnAnalyticVotes, SharedAnalyticVotes, route_analytically
 from dse.networks.capsnet import CapsNet
-from dse.networks.loss import CLASS_LOSSES
+from dse.networks.loss import CLASS_LOSSES, CapsuleLoss
 from dse.networks.network import PLAIN, Arithmetic
 from dse.networks.routing import OwnVotes, SharedVotes, route
 from dse.networks.squash import SQUASHES, Squash, squash_exact
@@ -205,8 +205,7 @@ def test_a_networks_analytic_losses_are_the_twins_of_the_plain_ones(
     loss, squash, sharing, images_BCHW, labels_B
 ):
     network = mini_network(squash, **sharing)
-    network.loss = LOSSES[loss]()
-    network.class_loss = CLASS_LOSSES[loss](network.loss)
+    network.capsule_loss = CapsuleLoss.of(LOSSES[loss]())
     found = []
     for arithmetic in (PLAIN, Arithmetic(analytic=True)):
         losses = network.losses(images_BCHW, labels_B, arithmetic)
@@ -227,8 +226,7 @@ def test_analytic_routing_predicts_without_gradients(sharing) -> None:
 def test_a_loss_weighs_class_and_reconstruction(images_BCHW: torch.Tensor) -> None:
     labels_B = torch.tensor([0, 1, 2, 3, 0])
     network = mini_network()
-    network.loss = CrossEntropy(reconstruction_weight=0.25)
-    network.class_loss = CLASS_LOSSES["cross_entropy"](network.loss)
+    network.capsule_loss = CapsuleLoss.of(CrossEntropy(reconstruction_weight=0.25))
     losses = network.losses(images_BCHW, labels_B)
     expected = functional.cross_entropy(10 * network(images_BCHW)[0], labels_B)
     assert losses.margin.item() == pytest.approx(expected.item())

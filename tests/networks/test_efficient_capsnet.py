@@ -12,6 +12,7 @@ from dse.data.datasets import MNIST_SHAPE, ImageShape
 from dse.errors import RecipeError
 from dse.networks.build import build_network
 from dse.networks.efficient_capsnet import EfficientCapsNet, squash_exponential
+from dse.networks.network import PLAIN, Arithmetic
 from dse.recipe.initialisation import Initialisation
 from dse.recipe.models.efficient_capsnet import EfficientCapsNetModel
 from dse.recipe.recipe import Recipe
@@ -53,6 +54,20 @@ def test_attention_is_the_formula_capsule_by_capsule(cpu: torch.device) -> None:
         agreement = torch.stack([(vote @ vote.T).sum(1) for vote in votes]) / math.sqrt(16)
         coupling = agreement.softmax(0) + network.prior_KN
         torch.testing.assert_close(class_KE, squash_exponential((coupling[..., None] * votes).sum(1)))
+
+
+@pytest.mark.parametrize("decoder", ["full", "none"])
+def test_its_analytic_losses_are_the_twins_of_the_plain_ones(decoder: str, cpu: torch.device) -> None:
+    recipe = Recipe(model=EfficientCapsNetModel(), weight_sharing=WeightSharing(decoder=decoder))
+    network = build_network(recipe, MNIST_SHAPE, 0, cpu).double()
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(4, 1, 28, 28, dtype=torch.float64, generator=generator)
+    found = []
+    for arithmetic in (PLAIN, Arithmetic(analytic=True)):
+        losses = network.losses(images, torch.tensor([0, 3, 9, 9]), arithmetic)
+        found.append((*losses, *torch.autograd.grad(losses.total, tuple(network.parameters()))))
+    for plain, analytic in zip(*found, strict=True):
+        torch.testing.assert_close(analytic, plain)
 
 
 def test_training_moves_the_running_means_and_predicting_does_not(cpu: torch.device) -> None:

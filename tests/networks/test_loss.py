@@ -5,9 +5,10 @@ import torch
 
 from dse.networks.loss import (
     CLASS_LOSSES,
+    CapsuleLoss,
     analytic_margin_loss,
-    analytic_reconstruction_loss,
     cross_entropy,
+    is_true,
     margin_loss,
     reconstruction_loss,
 )
@@ -47,21 +48,20 @@ def test_cross_entropy_is_that_of_scaled_lengths():
 def test_the_margin_losss_written_gradient_is_the_slope():
     # On either side of both margins, and none at one.
     lengths_BK = torch.tensor([[0.5, 0.3, 0.05], [0.95, 0.15, 0.6]], dtype=torch.float64, requires_grad=True)
-    labels_B = torch.tensor([0, 1])
-    assert torch.autograd.gradcheck(lambda lengths: analytic_margin_loss(lengths, labels_B), lengths_BK)
+    true_BK = is_true(torch.tensor([0, 1]), 3, torch.float64)
+    assert torch.autograd.gradcheck(lambda lengths: analytic_margin_loss(lengths, true_BK), lengths_BK)
 
 
+@pytest.mark.parametrize("decoded", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_twins_lose_alike(dtype: torch.dtype) -> None:
+def test_twins_lose_alike(dtype: torch.dtype, loss: str, decoded: bool) -> None:
     generator = torch.Generator().manual_seed(0)
-    lengths_BK = torch.rand(20, 10, dtype=dtype, generator=generator, requires_grad=True)
+    class_BKE = torch.rand(20, 10, 3, dtype=dtype, generator=generator, requires_grad=True)
     labels_B = torch.randint(10, (20,), generator=generator)
     images_BX = torch.rand(20, 30, dtype=dtype, generator=generator)
-    reconstructed_BX = torch.rand(20, 30, dtype=dtype, generator=generator, requires_grad=True)
-    for analytic, plain, given, target in (
-        (analytic_margin_loss, margin_loss, lengths_BK, labels_B),
-        (analytic_reconstruction_loss, reconstruction_loss, reconstructed_BX, images_BX),
-    ):
-        losses = [loss(given, target) for loss in (analytic, plain)]
-        torch.testing.assert_close(*losses)
-        torch.testing.assert_close(*(torch.autograd.grad(3 * loss, given)[0] for loss in losses))
+    decode = (lambda class_BKE: class_BKE.flatten(1).sigmoid()) if decoded else None
+    twins = CapsuleLoss.of(LOSSES[loss](reconstruction_weight=0.25))
+    found = [lose(class_BKE, labels_B, images_BX, decode) for lose in (twins.plain, twins.analytic)]
+    torch.testing.assert_close(*found)
+    torch.testing.assert_close(*(torch.autograd.grad(3 * losses.total, class_BKE)[0] for losses in found))

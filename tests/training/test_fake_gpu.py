@@ -24,7 +24,7 @@ def recipe_of(preset: str, class_capsules: str, precision: str = "float32") -> R
     )
 
 
-@pytest.mark.parametrize(("class_capsules", "budget"), [("none", 150), ("per_type", 170)])
+@pytest.mark.parametrize(("class_capsules", "budget"), [("none", 140), ("per_type", 150)])
 @pytest.mark.parametrize("batch_size", [1, 128])
 def test_a_step_launches_few_kernels(class_capsules, budget, batch_size, monkeypatch) -> None:
     with fake_gpu(monkeypatch):
