@@ -29,7 +29,7 @@ class ClockNoise:
         several = [curve for curve in curves if curve.seeds > 1]
         if not several:
             return cls(None, stated)
-        variances = np.array([_variance(curve) for curve in several])
+        variances = np.array([curve.clock_variance for curve in several])
         return cls(Pooled.fitted(variances, np.array([curve.seeds - 1.0 for curve in several])), stated)
 
     def error(self, place: int, curve: Curve) -> float:
@@ -42,7 +42,7 @@ class ClockNoise:
     def _known(self, curve: Curve) -> Pooled | None:
         if self.runs is None:
             return None
-        return self.runs.posterior(_variance(curve) if curve.seeds > 1 else 0.0, curve.seeds - 1)
+        return self.runs.posterior(curve.clock_variance if curve.seeds > 1 else 0.0, curve.seeds - 1)
 
     def drawn(self, place: int, curve: Curve, common_B: Floats, rng: np.random.Generator) -> Floats:
         """Draw factors of a recipe's mean seconds; shape (B,).
@@ -61,7 +61,3 @@ class ClockNoise:
         # With a single degree of freedom some draws are beyond all numbers; a hundred times as fast says the same.
         factors_B: Floats = np.exp(np.clip(errors_B, -4.6, 4.6))
         return factors_B
-
-
-def _variance(curve: Curve) -> float:
-    return float(np.log(curve.seconds_SP[:, -1]).var(ddof=1))

@@ -64,6 +64,22 @@ class Curve:
         mean_P: Floats = self.accuracy_SP.mean(axis=0)
         return mean_P
 
+    @cached_property
+    def variance_P(self) -> Floats:
+        """Variance of the accuracy over the runs, of which there are several."""
+        variance_P: Floats = self.accuracy_SP.var(axis=0, ddof=1)
+        return variance_P
+
+    @cached_property
+    def clock_variance(self) -> float:
+        """Variance of the logarithm of the train seconds over the runs, of which there are several."""
+        return float(np.log(self.seconds_SP[:, -1]).var(ddof=1))
+
+    @cached_property
+    def log_error_P(self) -> Floats:
+        """Logarithm of the mean share of images that are wrong."""
+        return np.log(np.clip(1 - self.accuracy_P, 1e-6, 1))
+
     def at(self, places: NDArray[np.int64]) -> Curve:
         """Give some of the points."""
         return dataclasses.replace(
@@ -115,7 +131,7 @@ class Curve:
         kept_SP = runs.best_at_SE[:, places]
         return dataclasses.replace(
             self,
-            wrong=np.take_along_axis(wrong_SEb, kept_SP[:, :, None], axis=1),
+            wrong=wrong_SEb[np.arange(self.seeds)[:, None], kept_SP],
             images=images,
             optimism_P=optimism_SE[:, places].mean(axis=0),
         )

@@ -59,24 +59,27 @@ class Drawn:
     """What recipes might have given.
 
     Attributes:
-        accuracy_BP: For each of them.
-        seconds_BP: For each of them.
-        seeds_BP: The part of each accuracy that other seeds make.
+        accuracy_BK: Of all points side by side.
+        seconds_BK: Of all points side by side.
+        seeds_BP: The part of each accuracy that other seeds make, for each of them.
     """
 
-    accuracy_BP: tuple[Floats, ...] = field(repr=False)
-    seconds_BP: tuple[Floats, ...] = field(repr=False)
+    accuracy_BK: Floats = field(repr=False)
+    seconds_BK: Floats = field(repr=False)
     seeds_BP: tuple[Floats, ...] = field(repr=False)
 
     @property
-    def accuracy_BK(self) -> Floats:
-        """All points side by side."""
-        return np.concatenate(self.accuracy_BP, axis=1)
+    def accuracy_BP(self) -> list[Floats]:
+        """For each of them."""
+        return self._apart(self.accuracy_BK)
 
     @property
-    def seconds_BK(self) -> Floats:
-        """All points side by side."""
-        return np.concatenate(self.seconds_BP, axis=1)
+    def seconds_BP(self) -> list[Floats]:
+        """For each of them."""
+        return self._apart(self.seconds_BK)
+
+    def _apart(self, values_BK: Floats) -> list[Floats]:
+        return np.split(values_BK, np.cumsum([each.shape[1] for each in self.seeds_BP])[:-1], axis=1)
 
     @property
     def settled_BK(self) -> Floats:
@@ -96,19 +99,21 @@ def draw(curves: Mapping[int, Curve], noise: Noise, images: ImageDraws, rng: np.
         images: The images, drawn once for all.
         rng: The source of all randomness.
     """
-    accuracies, seconds, seeds = [], [], []
-    draws = images.draws
+    draws, ends = images.draws, np.cumsum([len(curve.epoch_P) for curve in curves.values()])
+    accuracy_BK, seconds_BK = np.empty((2, draws, ends[-1]))
+    seeds = []
     nothing_B = np.ones(draws)
     of_seeds_B = nothing_B if noise.seeds is None else noise.seeds.factor.common.scales(draws, rng)
     of_clock_B = nothing_B if noise.clock.runs is None else noise.clock.runs.common.scales(draws, rng)
-    for place, curve in curves.items():
+    for (place, curve), end in zip(curves.items(), ends, strict=True):
+        here = slice(end - len(curve.epoch_P), end)
         accuracy_BP = images.drawn(curve)
         if curve.optimism_P is not None:
             accuracy_BP = accuracy_BP - curve.optimism_P
         seeds_BP = np.zeros(accuracy_BP.shape)
         if noise.seeds is not None:
             seeds_BP = noise.seeds.drawn(curve, of_seeds_B, rng)
-        accuracies.append(accuracy_BP + seeds_BP)
         seeds.append(seeds_BP)
-        seconds.append(curve.seconds_P * noise.clock.drawn(place, curve, of_clock_B, rng)[:, None])
-    return Drawn(tuple(accuracies), tuple(seconds), tuple(seeds))
+        accuracy_BK[:, here] = accuracy_BP + seeds_BP
+        seconds_BK[:, here] = curve.seconds_P * noise.clock.drawn(place, curve, of_clock_B, rng)[:, None]
+    return Drawn(accuracy_BK, seconds_BK, tuple(seeds))

@@ -268,9 +268,10 @@ def _near_K(curves: Mapping[int, Curve], noise: Noise) -> NDArray[np.bool_]:
         )
         for sign in (-1, 1)
     )
+    clock_errors = [FAR * noise.clock.error(r, curve) for r, curve in curves.items()]
     soonest_K, latest_K = (
         np.concatenate(
-            [c.seconds_P * np.exp(sign * FAR * noise.clock.error(r, c)) for r, c in curves.items()]
+            [c.seconds_P * np.exp(sign * e) for c, e in zip(curves.values(), clock_errors, strict=True)]
         )
         for sign in (-1, 1)
     )

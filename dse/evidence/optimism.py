@@ -32,7 +32,7 @@ def optimism(wrong_EI: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
     images = wrong_EI.shape[1]
     if images < 2:
         return np.zeros(len(wrong_EI))
-    wrong_EI = wrong_EI[:, wrong_EI.any(axis=0)]
+    wrong_EI = wrong_EI.compress(wrong_EI.any(axis=0), axis=1)
     first_IH = rng.random((wrong_EI.shape[1], HALVINGS), dtype=np.float32) < 0.5
     first_EH = wrong_EI.astype(np.float32) @ first_IH.astype(np.float32)
     second_EH = wrong_EI.sum(axis=1)[:, None] - first_EH

@@ -49,8 +49,8 @@ class SeedNoise:
         if not several:
             level = np.full(len(GRID), 2 * np.log(ASSUMED))
             return cls(level, Pooled(1.0, ASSUMED_DEGREES, ASSUMED_DEGREES), ASSUMED_CORRELATION, 0.0)
-        errors = np.concatenate([_log_error(curve) for curve in several])
-        shares = np.concatenate([_variance(curve) / np.exp(2 * _log_error(curve)) for curve in several])
+        errors = np.concatenate([curve.log_error_P for curve in several])
+        shares = np.concatenate([curve.variance_P for curve in several]) / np.exp(2 * errors)
         degrees = np.concatenate([np.full(len(curve.epoch_P), curve.seeds - 1.0) for curve in several])
         nearness = np.exp(-(((GRID[:, None] - errors) / BANDWIDTH) ** 2) / 2) + 1e-9
         weights = nearness * degrees
@@ -76,39 +76,31 @@ class SeedNoise:
             common_B: By which factor all standard deviations may be wrong, as drawn for all recipes.
             rng: The source of all randomness.
         """
-        variance_P, factor, draws = self.of(curve), self._factor(curve), len(common_B)
+        factor, draws = self._factor(curve), len(common_B)
+        variance_P = factor.variance * _expected(curve, self.level)
         if curve.wrong is not None and curve.images is not None:
             accuracy_P = curve.accuracy_P
             variance_P = np.maximum(
                 variance_P - self.on_images * accuracy_P * (1 - accuracy_P) / curve.images, 0
             )
         path_BP = rng.standard_normal((draws, len(variance_P)))
-        kept_P = self.correlation ** np.diff(curve.epoch_P, prepend=-np.inf).clip(max=1_000)
-        for p in range(1, len(kept_P)):
-            path_BP[:, p] = kept_P[p] * path_BP[:, p - 1] + np.sqrt(1 - kept_P[p] ** 2) * path_BP[:, p]
+        kept = self.correlation ** np.diff(curve.epoch_P)
+        path_BP[:, 1:] *= np.sqrt(1 - kept**2)
+        for p, share in enumerate(kept):
+            path_BP[:, p + 1] += share * path_BP[:, p]
         scales_B = common_B if factor.is_common else factor.scales(draws, rng)
         drawn_BP: Floats = path_BP * scales_B[:, None] * np.sqrt(variance_P / curve.seeds)
         return drawn_BP
 
 
-def _variance(curve: Curve) -> Floats:
-    variance_P: Floats = curve.accuracy_SP.var(axis=0, ddof=1)
-    return variance_P
-
-
-def _log_error(curve: Curve) -> Floats:
-    return np.log(np.clip(1 - curve.accuracy_P, 1e-6, 1))
-
-
 def _expected(curve: Curve, level: Floats) -> Floats:
-    log_error_P = _log_error(curve)
-    expected_P: Floats = np.exp(np.interp(log_error_P, GRID, level) + 2 * log_error_P)
+    expected_P: Floats = np.exp(np.interp(curve.log_error_P, GRID, level) + 2 * curve.log_error_P)
     return expected_P
 
 
 def _ratio(curve: Curve, level: Floats) -> float:
     """Compare a recipe's variance with what is usual for its error rates, the mean over its points."""
-    return float((_variance(curve) / _expected(curve, level)).mean())
+    return float((curve.variance_P / _expected(curve, level)).mean())
 
 
 def _neighbours(several: Sequence[Curve]) -> float:
