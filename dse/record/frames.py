@@ -8,6 +8,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dse.recipe.recipe import Recipe
@@ -203,8 +204,12 @@ def curves_frame(trials: Iterable[Trial]) -> pd.DataFrame:
     trials = list(trials)
     rows = [row for trial in trials for row in trial.run.curve]
     # A column after the other: a dictionary for each row would take several times the memory and the time.
-    numbers = [trial.number for trial in trials for _ in trial.run.curve]
-    columns = {name: list(map(attrgetter(name), rows)) for name in CURVE_COLUMNS[1:-1]}
-    frame = pd.DataFrame({"trial": numbers, **columns}, columns=CURVE_COLUMNS)
-    frame["best_accuracy"] = frame.groupby("trial")["accuracy"].cummax() if rows else frame["accuracy"]
-    return frame.astype({name: CURVE_TYPES.get(name, "float64") for name in CURVE_COLUMNS})
+    values: dict[str, Iterable[Any]] = {"trial": (trial.number for trial in trials for _ in trial.run.curve)}
+    values |= {name: map(attrgetter(name), rows) for name in CURVE_COLUMNS[1:-1]}
+    frame = pd.DataFrame(
+        {
+            name: np.fromiter(each, CURVE_TYPES.get(name, "float64"), len(rows))
+            for name, each in values.items()
+        }
+    )
+    return frame.assign(best_accuracy=frame.groupby("trial")["accuracy"].cummax())
