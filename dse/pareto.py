@@ -50,7 +50,8 @@ def front_after(
         maximise: Whether more is better, for each objective.
     """
     # Points that leave the front uncover others; those that were not on it leave nothing behind.
-    uncovers = before is not None and (front[:, None] == before).all(axis=2).any()
+    left = [] if before is None else before.tolist()
+    uncovers = not set(map(tuple, left)).isdisjoint(map(tuple, front.tolist()))
     points = np.concatenate(list(everything) if uncovers else [front, after])
     return points[front_mask(points, maximise)]
 
@@ -97,9 +98,10 @@ def _losses(points: ArrayLike, maximise: Sequence[bool]) -> NDArray[np.float64]:
         raise InputError(
             f"points have shape {array.shape}, but {len(signs)} objectives need (points, {len(signs)})."
         )
-    wrong = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if len(wrong):
+    finite = np.isfinite(array)
+    if not finite.all():
+        wrong = int(np.argmin(finite.all(axis=1)))
         raise InputError(
-            f"point {wrong[0]} is {array[wrong[0]].tolist()}: a front needs finite values. Leave such points out."
+            f"point {wrong} is {array[wrong].tolist()}: a front needs finite values. Leave such points out."
         )
     return array * signs

@@ -70,8 +70,7 @@ def volume_growth(tables: StudyTables) -> Growth:
             if number in known:
                 run = _Run(known[number], state in CUT_OFF)
                 runs.setdefault(recipe_id, []).append(run)
-                mean = _mean(runs[recipe_id])
-                before, means[recipe_id] = means.get(recipe_id), mean[front_mask(mean, maximise)]
+                before, means[recipe_id] = means.get(recipe_id), _mean(runs[recipe_id])
                 everything = chain([others], (means[each] for each in changing if each in means))
                 front = front_after(front, before, means[recipe_id], everything, maximise)
                 if is_baseline and state == Outcome.COMPLETE:
