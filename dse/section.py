@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from functools import cache
+from typing import Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
@@ -169,20 +169,16 @@ class NameIn:
 def _later_defaults(section: type[Section]) -> dict[str, Callable[[dict[str, Any]], object]]:
     """Give what makes the default of each ``Later`` key from a section's values; most are made here, once."""
     return {
-        key: partial(_default, field)
-        if field.default_factory_takes_validated_data
-        else partial(_same, _default(field, {}))
-        for key, field in section.model_fields.items()
-        if Later() in field.metadata
+        key: _default_of(field) for key, field in section.model_fields.items() if Later() in field.metadata
     }
 
 
-def _same(default: object, _values: dict[str, Any]) -> object:
-    return default
-
-
-def _default(field: FieldInfo, values: dict[str, Any]) -> object:
-    return field.get_default(call_default_factory=True, validated_data=values)
+def _default_of(field: FieldInfo) -> Callable[[dict[str, Any]], object]:
+    if field.default_factory_takes_validated_data:
+        # Asked for the default, the field would look at its factory's signature each time.
+        return cast(Callable[[dict[str, Any]], object], field.default_factory)
+    default = field.get_default(call_default_factory=True)
+    return lambda values: default
 
 
 @cache
