@@ -83,12 +83,13 @@ def reproduction_view(tables: StudyTables) -> ReproductionView | None:
 def recipes_table(tables: StudyTables) -> Table:
     """Every recipe, by the mean of its runs."""
     recipes, rows, trained = recipe_rows(tables), [], set(tables.points["recipe_id"])
+    some_others = (recipes["others"] != "").any()
     for row in most_telling(recipes).to_dict("records"):
         pin = f"{row['trial']}" if row["recipe_id"] in trained else ""
         cells = {"trial": replace(_whole(row["trial"]), pin=pin), "recipe": _recipe(row, _kind(row))}
         cells |= {"front": Cell("●" if row["on_front"] else "")}
         cells |= {"runs": _whole(row["runs"])}
-        cells |= {"not complete": Cell(row["others"])} if (recipes["others"] != "").any() else {}
+        cells |= {"not complete": Cell(row["others"])} if some_others else {}
         cells |= {words(name): _mean(name, row) for name in tables.objectives}
         rows.append((_kind(row), cells | _tested(tables, row)))
     return make_table(rows, len(recipes))
