@@ -180,7 +180,8 @@ def confirm(
     from dse.study.confirm import Effort
     from dse.study.confirm import confirm as run_study
     from dse.study.decide import by_evidence
-    from dse.study.load import confirmable, load_study
+    from dse.study.kept import confirmable
+    from dse.study.load import load_study
     from dse.study.shared import open_study, where_kept
     from dse.study.storage import opened
     from dse.training.trainer import Trainer

@@ -111,8 +111,8 @@ def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[P
     from dse.report.figures.figures import write_figures
     from dse.report.page.page import write_page
     from dse.report.shown import Shown
+    from dse.study.folders import keeps_study
     from dse.study.load import load_study
-    from dse.study.shared import keeps_study
 
     folder = Path(folder)
     tables = load_study(folder) if tables is None else tables

@@ -90,7 +90,7 @@ def _calibrate(what: str, options: CalibrateOptions, on_kind: OnKind) -> Calibra
     from dse.api import calibrate_space, calibrate_study
     from dse.errors import StudyError
     from dse.space.load import load_space
-    from dse.study.shared import keeps_study
+    from dse.study.folders import keeps_study
 
     folder = next((each for each in (options["results"] / what, Path(what)) if each.is_dir()), None)
     if folder is None:

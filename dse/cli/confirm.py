@@ -114,7 +114,7 @@ def confirm(study: str, **options: Unpack[ConfirmOptions]) -> None:
     from dse.study.confirm import Effort
     from dse.study.decide import still_open
     from dse.study.folders import find_study
-    from dse.study.load import confirmable
+    from dse.study.kept import confirmable
     from dse.units import parse_duration
 
     folder = find_study(study, options["results"])

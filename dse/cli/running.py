@@ -57,7 +57,7 @@ def reported(
         DseError: It could not be begun, or its views not be written.
     """
     from dse.cli.progress import make_view
-    from dse.study.shared import keeps_study
+    from dse.study.folders import keeps_study
 
     folder = study.folder
     ending: KeyboardInterrupt | RunError | None = None

@@ -19,7 +19,7 @@ from dse.record.timing import Timing
 from dse.record.trial import CONFIRM, Trial
 from dse.space.search_space import SearchSpace
 from dse.study.confirm import Decide, Decision
-from dse.study.load import confirmable
+from dse.study.kept import confirmable
 from dse.study.right import kept_right
 from dse.study.shared import open_study, where_kept
 from dse.study.trials import read_trials

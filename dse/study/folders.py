@@ -10,6 +10,12 @@ DATABASE = "study.db"
 # Of a study that is kept on a server: the URL without its password, and the study's name there.
 STORAGE_FILE = "storage.yaml"
 TRIALS_FILE = "trials.csv"
+SPACE_FILE = "space.yaml"
+
+
+def keeps_study(folder: Path) -> bool:
+    """Tell whether a folder has a study, and not its published files alone."""
+    return (folder / DATABASE).exists() or (folder / STORAGE_FILE).exists()
 
 
 def study_names(results: Path) -> list[str]:

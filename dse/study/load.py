@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dse.errors import SpaceError, StudyError
 from dse.evidence.judge import judged
 from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.answer import Answer, complete_runs
-from dse.record.environment import check_environment
 from dse.record.published import read_tables
 from dse.record.replicates import by_recipe
-from dse.record.right import ReadRight
 from dse.record.tables import StudyTables, make_tables, study_answer
-from dse.record.trial import Trial
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
-from dse.study.database import readable
-from dse.study.folders import DATABASE, TRIALS_FILE
-from dse.study.right import kept_right
-from dse.study.shared import keeps_study, open_study, where_kept
-from dse.study.storage import SPACE_FILE, stored_space
-from dse.study.trials import read_by_clock, read_trials
+from dse.study.folders import DATABASE, SPACE_FILE, TRIALS_FILE, keeps_study
 
 
 def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
@@ -47,7 +39,9 @@ def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
     folder = Path(path)
     if not keeps_study(folder) and storage is None:
         return judged(_published(folder))
-    kept = _kept(folder, storage)
+    from dse.study.kept import read_kept  # here alone: published tables ask for no database
+
+    kept = read_kept(folder, storage)
     return judged(
         make_tables(kept.name, kept.trials, kept.space, kept.baseline_id, kept.environment, right=kept.right)
     )
@@ -80,39 +74,13 @@ def summarise(folder: Path) -> Summary:
         tables = _published(folder)
         states = Counter(tables.trials["state"].tolist())
         return Summary(tables.name, tables.space, states, tables.answer)
-    kept = _kept(folder, None)
+    from dse.study.kept import read_kept
+
+    kept = read_kept(folder)
     answer = study_answer(
         by_recipe(kept.trials), complete_runs(kept.trials, kept.baseline_id), kept.space, kept.environment
     )
     return Summary(kept.name, kept.space, Counter(str(trial.state) for trial in kept.trials), answer)
-
-
-class _Kept(NamedTuple):
-    """What a storage keeps of a study."""
-
-    name: str
-    trials: Sequence[Trial]
-    space: dict[str, Any]
-    baseline_id: str
-    environment: Mapping[str, Any]
-    right: ReadRight
-
-
-def _kept(folder: Path, storage: str | None) -> _Kept:
-    study, where = open_study(folder, storage), where_kept(folder, storage)
-    space = stored_space(study, where)
-    with readable(where):
-        reading = read_by_clock(study)
-        environment = check_environment(study.user_attrs.get("environment", {}))
-    described = reading.described(environment)
-    return _Kept(
-        study.study_name,
-        reading.trials,
-        space.dump(),
-        space.baseline_recipe.id,
-        described,
-        kept_right(study, where),
-    )
 
 
 def _published(folder: Path) -> StudyTables:
@@ -127,27 +95,6 @@ def _published(folder: Path) -> StudyTables:
     return read_tables(
         folder, parse_space(read_yaml(published, SpaceError), str(published), recorded=True).dump()
     )
-
-
-def confirmable(folder: Path) -> SearchSpace:
-    """Give the space of a study that fresh runs can be added to.
-
-    Raises:
-        StudyError: It has no database, or no run of its baseline is complete.
-    """
-    if not keeps_study(folder):
-        raise StudyError(
-            f"{folder}: has no database that fresh runs could be added to. `dse explore SPACE` makes one; with "
-            f"--warm-start {folder.name} it begins with the front of these tables."
-        )
-    study, where = open_study(folder), where_kept(folder)
-    space = stored_space(study, where)
-    if complete_runs(read_trials(study), space.baseline_recipe.id) is None:
-        raise StudyError(
-            f"{where}: no run of the baseline is complete, and everything is compared with it. Resume the study with "
-            "`dse explore` until one is."
-        )
-    return space
 
 
 def front_recipes(tables: StudyTables) -> list[Recipe]:

@@ -19,17 +19,19 @@ def kept_right(study: optuna.Study, where: object) -> ReadRight:
     Raises:
         StudyError: On reading: the storage is damaged, or cannot be reached.
     """
+    storage: Any = study._storage
+    # Optuna puts a cache before it, which leaves the images out; nor is it kept in memory for them.
+    backend: BulkStorage = storage._backend
+    study_id = study._study_id
 
     def read(numbers: Collection[int]) -> RightImages:
         with readable(where):
-            return {(number, epoch): right for number, epoch, right in _rows(study, numbers)}
+            return {(number, epoch): right for number, epoch, right in _rows(backend, study_id, numbers)}
 
     return read
 
 
-def _rows(study: optuna.Study, numbers: Collection[int]) -> Iterator[tuple[int, int, Right]]:
-    storage: Any = study._storage
-    backend: BulkStorage = storage._backend  # Optuna puts a cache before it, which leaves the images out
-    for number, content in backend.epochs(study._study_id, numbers):
+def _rows(storage: BulkStorage, study_id: int, numbers: Collection[int]) -> Iterator[tuple[int, int, Right]]:
+    for number, content in storage.epochs(study_id, numbers):
         if content.get(RIGHT) is not None:
             yield number, content["epoch"], Right.decoded(content[RIGHT])

@@ -14,13 +14,8 @@ from dse.space.search_space import SearchSpace
 from dse.study.address import Address, find_address
 from dse.study.bulk import BulkStorage
 from dse.study.database import check_format, open_database, readable
-from dse.study.folders import DATABASE, STORAGE_FILE
+from dse.study.folders import DATABASE
 from dse.study.studies import new_study
-
-
-def keeps_study(folder: Path) -> bool:
-    """Tell whether a folder has a study, and not its published files alone."""
-    return (folder / DATABASE).exists() or (folder / STORAGE_FILE).exists()
 
 
 def where_kept(folder: Path, storage: str | None = None) -> Path | Address:

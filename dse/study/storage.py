@@ -30,15 +30,13 @@ from dse.study.database import (
     storage_at,
     writable,
 )
-from dse.study.folders import DATABASE, STORAGE_FILE
+from dse.study.folders import DATABASE, SPACE_FILE, STORAGE_FILE
 from dse.study.quiet import quiet_optuna
 from dse.study.salvage import salvaged_trials
 from dse.study.shared import find_shared, make_shared
 from dse.study.studies import new_study
 from dse.study.trials import epochs_reached, is_drawn, read_trials
 from dse.study.widening import carried_over, check_space
-
-SPACE_FILE = "space.yaml"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

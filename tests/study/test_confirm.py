@@ -16,7 +16,8 @@ from dse.runners.inline import Inline
 from dse.study.confirm import Decide, Decision, Effort, confirm
 from dse.study.database import open_database
 from dse.study.decide import by_evidence
-from dse.study.load import confirmable, load_study
+from dse.study.kept import confirmable
+from dse.study.load import load_study
 from dse.study.quiet import quiet_optuna
 from dse.study.storage import opened
 from dse.study.trials import read_trials
