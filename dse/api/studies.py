@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from typing_extensions import Unpack
 
 from dse.record.tables import StudyTables
+from dse.study.collector import without_collector
 from dse.training.machine import Machine
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def verify_study(
     return verify(load_study(folder), machine, points, seeds, pick, on_check)
 
 
+@without_collector()
 def write_views(folder: str | Path, tables: StudyTables | None = None) -> list[Path]:
     """Write everything that is made from a study: CSV files, report and figures.
 

@@ -19,9 +19,11 @@ from dse.record.replicates import by_recipe
 from dse.record.tables import StudyTables, make_tables, study_answer
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
+from dse.study.collector import without_collector
 from dse.study.folders import DATABASE, SPACE_FILE, TRIALS_FILE, keeps_study
 
 
+@without_collector()
 def load_study(path: str | Path, storage: str | None = None) -> StudyTables:
     """Load a study's trials, curves and front as pandas frames.
 
@@ -64,6 +66,7 @@ class Summary:
     answer: Answer
 
 
+@without_collector()
 def summarise(folder: Path) -> Summary:
     """Read what a study amounts to, without its frames and what is drawn to judge them: in a third of the time.
 
