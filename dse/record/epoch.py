@@ -128,6 +128,8 @@ class EpochRow:
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name}={value} of epoch {self.epoch}: a clock runs forwards")
         stopwatch = None if measured == self.train_seconds else measured
+        if (stopwatch, calibrated) == (self.stopwatch_seconds, self.calibrated_seconds):
+            return self
         return dataclasses.replace(self, stopwatch_seconds=stopwatch, calibrated_seconds=calibrated)
 
     @property
@@ -159,12 +161,19 @@ def parse_rows(contents: Sequence[Mapping[str, object]]) -> tuple[EpochRow, ...]
     Raises:
         ValueError: As ``EpochRow.parse``.
     """
-    if not contents:
-        return ()
-    columns = {name: [content.get(name) for content in contents] for name in EPOCH_COLUMNS}
-    if not _are_sound(columns):
-        return tuple(EpochRow.parse(dict(content) | {RIGHT: None}) for content in contents)
-    return tuple(EpochRow(*values) for values in zip(*columns.values(), strict=True))
+    return rows_of({name: [content.get(name) for content in contents] for name in EPOCH_COLUMNS})
+
+
+def rows_of(columns: Mapping[str, list[Any]]) -> tuple[EpochRow, ...]:
+    """Make rows of the values of each of ``EPOCH_COLUMNS``, in their order.
+
+    Raises:
+        ValueError: As ``EpochRow.parse``.
+    """
+    rows = zip(*columns.values(), strict=True)
+    if columns["epoch"] and not _are_sound(columns):
+        return tuple(EpochRow.parse(dict(zip(columns, values, strict=True))) for values in rows)
+    return tuple(EpochRow(*values) for values in rows)
 
 
 def _are_sound(columns: Mapping[str, list[Any]]) -> bool:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from dse.errors import InputError, StudyError
 from dse.files import read_bytes, read_text
-from dse.recipe.recipe import parse_recipe
+from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.cells import unescaped
 from dse.record.environment import check_environment, engine_name
-from dse.record.epoch import EPOCH_COLUMNS, LATER_COLUMNS, EpochRow
+from dse.record.epoch import EPOCH_COLUMNS, LATER_COLUMNS, EpochRow, rows_of
 from dse.record.front import RECIPE_WORDS
 from dse.record.objectives import OBJECTIVES
 from dse.record.right_file import published_right
@@ -25,7 +26,7 @@ from dse.record.tables import StudyTables, make_tables
 from dse.record.trial import EXPLORE, Trial
 from dse.units import clipped
 
-WHOLE_EPOCH_COLUMNS = ["epoch", "batch_size", "steps", "images_seen"]
+WHOLE_COLUMNS = ("trial", "epoch", "batch_size", "steps", "images_seen")
 NEEDED = [
     *("trial", *RECIPE_WORDS, "seed", "state", "recipe"),
     *(name for name in OBJECTIVES if name not in LATER_COLUMNS),
@@ -69,7 +70,13 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     """
     rows = _read_csv(folder / "trials.csv", NEEDED, READ_IF_THERE)
     curves = _curves(folder / "curves.csv")
-    trials = [_trial(row, curves, folder / "trials.csv") for row in rows.to_dict("records")]
+    recipes: dict[str, Recipe] = {}
+    trials = []
+    for row in _records(rows):
+        # Recipes that come again, with another seed, are one object: it knows its id already.
+        trial = _trial(row, curves, recipes.get(row["recipe"]), folder / "trials.csv")
+        recipes[row["recipe"]] = trial.recipe
+        trials.append(trial)
     _check_keys(trials, curves, folder)
     flags = rows["is_baseline"] if "is_baseline" in rows else [""] * len(trials)
     baselines = {trial.recipe.id for trial, flag in zip(trials, flags, strict=True) if flag == "True"}
@@ -88,13 +95,13 @@ def read_tables(folder: Path, space: Mapping[str, Any]) -> StudyTables:
     )
 
 
-def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> Trial:
+def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], recipe: Recipe | None, path: Path) -> Trial:
     where = f"{path}: trial {clipped(row['trial'])}"
     try:
         number = _whole(row, "trial")
         trial = Trial(
             number=number,
-            recipe=parse_recipe(json.loads(row["recipe"]), where, recorded=True),
+            recipe=recipe or parse_recipe(json.loads(row["recipe"]), where, recorded=True),
             seed=_whole(row, "seed"),
             run=Run(
                 curve=curves.get(number, ()),
@@ -125,20 +132,51 @@ def _trial(row: Row, curves: Mapping[int, tuple[EpochRow, ...]], path: Path) -> 
 
 def _curves(path: Path) -> dict[int, tuple[EpochRow, ...]]:
     """Read the epochs of each trial."""
+    cells = _read_csv(path, NEEDED_OF_CURVES, (*CLOCKS, *LATER_COLUMNS))
+    try:
+        epochs = _epochs(cells)
+    except ValueError:
+        epochs = [_epoch(row, path) for row in _records(cells)]  # says which row cannot be read
     found: dict[int, list[EpochRow]] = {}
-    for row in _read_csv(path, NEEDED_OF_CURVES, (*CLOCKS, *LATER_COLUMNS)).to_dict("records"):
-        try:
-            number = _whole(row, "trial")
-            content = {name: _maybe(_real, row, name) for name in EPOCH_COLUMNS}
-            epoch = EpochRow.parse(content | {name: _whole(row, name) for name in WHOLE_EPOCH_COLUMNS})
-            epoch = epoch.beside(*(_maybe(_real, row, name) for name in CLOCKS))
-        except ValueError as reason:
-            raise StudyError(
-                f"{path}: trial {clipped(row['trial'])}, epoch {clipped(row['epoch'])}: {reason}. Correct the file, or "
-                "leave the trial out."
-            ) from None
+    for number, epoch in epochs:
         found.setdefault(number, []).append(epoch)
     return {number: tuple(sorted(rows, key=lambda row: row.epoch)) for number, rows in found.items()}
+
+
+def _epochs(cells: pd.DataFrame) -> list[tuple[int, EpochRow]]:
+    """Read the epochs with the numbers of their trials, a column after the other and each text once."""
+    columns: dict[str, list[Any]] = {}
+    for name in ("trial", *EPOCH_COLUMNS, *CLOCKS):
+        if name in cells:
+            places, texts = pd.factorize(cells[name])
+            values = [_cell({name: text}, name) for text in texts]
+            columns[name] = np.array(values, dtype=object)[places].tolist()
+        else:
+            columns[name] = [None] * len(cells)
+    rows = rows_of({name: columns[name] for name in EPOCH_COLUMNS})
+    timed = map(EpochRow.beside, rows, *(columns[name] for name in CLOCKS))
+    return list(zip(columns["trial"], timed, strict=True))
+
+
+def _epoch(row: Row, path: Path) -> tuple[int, EpochRow]:
+    try:
+        epoch = EpochRow.parse({name: _cell(row, name) for name in EPOCH_COLUMNS})
+        return _whole(row, "trial"), epoch.beside(*(_cell(row, name) for name in CLOCKS))
+    except ValueError as reason:
+        raise StudyError(
+            f"{path}: trial {clipped(row['trial'])}, epoch {clipped(row['epoch'])}: {reason}. Correct the file, or "
+            "leave the trial out."
+        ) from None
+
+
+def _cell(row: Row, name: str) -> float | int | None:
+    return _whole(row, name) if name in WHOLE_COLUMNS else _maybe(_real, row, name)
+
+
+def _records(frame: pd.DataFrame) -> Iterator[Row]:
+    """Give the rows, a dictionary each, as pandas does in several times the time."""
+    columns = [frame[name].to_numpy(dtype=object) for name in frame]
+    return (dict(zip(frame, row, strict=True)) for row in zip(*columns, strict=True))
 
 
 def _check_keys(trials: Sequence[Trial], curves: Mapping[int, object], folder: Path) -> None:
