@@ -40,6 +40,8 @@ class CompiledEngine(StepEngine):
             with torch._dynamo.config.patch(recompile_limit=COMPILED_GRAPHS):
                 super().prepare(batch_sizes)
         except TorchDynamoException as error:
+            # The first line names the backend, the next one what it raised.
+            reason = " ".join(str(error).splitlines()[:2])
             raise DeviceError(
-                f"the training step cannot be compiled: {str(error).splitlines()[0]}. Use --engine fast."
+                f"the training step cannot be compiled: {reason.rstrip('.')}. Use --engine fast."
             ) from error
