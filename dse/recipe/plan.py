@@ -86,29 +86,6 @@ class Plan:
         """Steps of the whole run."""
         return len(self.rates)
 
-    def begins(self, longer: Plan) -> bool:
-        """Tell whether a longer plan's first steps are all of this one's: with one seed both pass through its points.
-
-        >>> import dse
-        >>> short, long = (
-        ...     dse.compile_plan(dse.Recipe(epochs=epochs), dse.find_dataset("mnist").shape, images=160)
-        ...     for epochs in (2, 3)
-        ... )
-        >>> short.begins(long), long.begins(short)
-        (True, False)
-        """
-        same = self.recipe.model_copy(update={"epochs": longer.recipe.epochs}) == longer.recipe
-        if not same or self.images != longer.images:
-            return False
-        if self.segments != longer.segments[: len(self.segments)]:
-            return False
-        pairs = ((self.rates, longer.rates), (self.average_shares, longer.average_shares))
-        return all(
-            (one is None) == (other is None)
-            and (one is None or other is None or np.array_equal(one, other[: self.total_steps]))
-            for one, other in pairs
-        )
-
     @cached_property
     def images_seen(self) -> NDArray[np.int64]:
         """Images that are seen after each step, repeats counted; shape (total_steps,)."""
@@ -185,7 +162,39 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
     >>> plan.steps[0], plan.total_steps
     (np.int64(469), 14070)
     """
-    size = recipe.size(image)
+    return Plan(recipe, image, recipe.size(image), images, *_steps(recipe, images))
+
+
+def begins(shorter: Recipe, longer: Recipe, images: int) -> bool:
+    """Tell whether a longer recipe's first steps are all of a shorter one's: one seed takes both through its points.
+
+    Args:
+        shorter: A recipe.
+        longer: Another one.
+        images: Training images, as many as an epoch passes over.
+
+    Raises:
+        RecipeError: One of them has no plan.
+
+    >>> begins(Recipe(epochs=2), Recipe(epochs=3), images=160)
+    True
+    >>> begins(Recipe(epochs=3), Recipe(epochs=2), images=160)
+    False
+    """
+    if shorter.but_for_epochs != longer.but_for_epochs or shorter.epochs > longer.epochs:
+        return False
+    (segments, rates, shares), (longer_segments, *others) = _steps(shorter, images), _steps(longer, images)
+    if segments != longer_segments[: len(segments)]:
+        return False
+    return all(
+        (one is None) == (other is None)
+        and (one is None or other is None or np.array_equal(one, other[: len(rates)]))
+        for one, other in zip((rates, shares), others, strict=True)
+    )
+
+
+def _steps(recipe: Recipe, images: int) -> tuple[tuple[tuple[Segment, ...], ...], Rates, Rates | None]:
+    """Give the segments of each epoch, the rate of each step, and its share in the mean that is evaluated, if any."""
     stages = recipe.batch_size.stages_over(recipe.epochs)
     largest = max(size for _, size in stages)
     if largest > images:
@@ -212,7 +221,7 @@ def compile_plan(recipe: Recipe, image: ImageShape, images: int) -> Plan:
     for array in (rates, shares):
         if array is not None:
             array.setflags(write=False)
-    return Plan(recipe, image, size, images, segments, rates, shares)
+    return segments, rates, shares
 
 
 def _lay_out(

@@ -117,6 +117,11 @@ class Recipe(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @cached_property
+    def but_for_epochs(self) -> str:
+        """All of its content but for how long it trains, the same text for the same content."""
+        return self.model_dump_json(exclude={"epochs"})
+
+    @cached_property
     def label(self) -> str:
         """The recipe in a few words: model, policy, batch schedule, and what differs from the default of the rest."""
         parts = [self.model.label, self.learning_rate.label, f"batch {self.batch_size.label}"]
@@ -139,7 +144,7 @@ class Recipe(Section):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy the recipe; one that is changed has an id and a label of its own."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("id", "label"):
+        for name in ("id", "but_for_epochs", "label"):
             copied.__dict__.pop(name, None)
         return copied
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from dse.recipe.plan import begins
 from dse.recipe.recipe import Recipe
 from dse.space.search_space import SearchSpace
 from dse.units import count_text
@@ -22,13 +23,11 @@ def beginnings(space: SearchSpace) -> list[tuple[Recipe, Recipe]]:
     alike: defaultdict[str, list[Recipe]] = defaultdict(list)
     for assignment in space.points():
         recipe = space.recipe_of(assignment)
-        alike[recipe.model_copy(update={"epochs": 1}).id].append(recipe)
-    found = []
+        alike[recipe.but_for_epochs].append(recipe)
+    found, images = [], space.data_choice.split.train_images
     for recipes in alike.values():
         *shorter, longest = sorted(recipes, key=lambda recipe: recipe.epochs)
-        if shorter:
-            plan = space.plan(longest)
-            found += [(recipe, longest) for recipe in shorter if space.plan(recipe).begins(plan)]
+        found += [(recipe, longest) for recipe in shorter if begins(recipe, longest, images)]
     return found
 
 
