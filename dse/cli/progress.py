@@ -17,10 +17,11 @@ from dse.cli.listing import Listing
 from dse.cli.screen import StudyScreen
 from dse.cli.terminal import format_value
 from dse.recipe.plan import Plan
+from dse.record.courses import Courses
 from dse.record.epoch import EpochRow
 from dse.record.front import front_frame, on_front, points_frame, whole_runs_frame
 from dse.record.objectives import is_of_curves
-from dse.record.replicates import Replicates, by_recipe
+from dse.record.replicates import Replicates
 from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
 from dse.study.watcher import Standing, Watcher
@@ -171,7 +172,7 @@ class LiveView(StudyView):
         super().__init__(console, name, space)
         self._running: dict[int, Trial] = {}
         self._trials: list[Trial] = []
-        self._recipes: dict[str, Replicates] = {}
+        self._courses = Courses(space.objectives)
         self._front = front_so_far({}, space)
         self._live = Live(self.view(), console=console, auto_refresh=False, transient=True)
 
@@ -203,10 +204,9 @@ class LiveView(StudyView):
     @override
     def trial_ended(self, trial: Trial, trials: list[Trial], standing: Standing) -> None:
         self._running.pop(trial.number, None)
+        self._courses.add([trial] if self._trials else trials)
         self._trials = list(trials)
-        changed = [each for each in trials if each.recipe.id == trial.recipe.id] if self._recipes else trials
-        self._recipes |= by_recipe(changed)
-        self._front = front_so_far(self._recipes, self._space)
+        self._front = front_so_far(self._courses.recipes, self._space)
         self._clock.count(trial, standing)
         self._refresh()
 

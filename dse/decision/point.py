@@ -117,12 +117,12 @@ def against_baseline(tables: StudyTables, point: Point) -> Against | None:
     if baseline is None:
         return None
     level = min(point.accuracy, baseline.accuracy)
-    curve = tables.points[tables.points["recipe_id"] == baseline.recipe_id]
+    curve = tables.baseline_points
     reached = curve.loc[curve["accuracy"] >= level - ROUNDING, "train_seconds"]
     # The curve is one over all its runs, the answer's one over those that are complete.
     seconds = float(reached.min()) if len(reached) and level < baseline.accuracy else baseline.seconds
     return Against(
-        itself=point.recipe_id == baseline.recipe_id,
+        itself=point.recipe_id in set(curve["recipe_id"]),
         baseline_accuracy=level,
         baseline_seconds=seconds,
         time_ratio=point.seconds / seconds,

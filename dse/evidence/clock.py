@@ -37,7 +37,7 @@ class ClockNoise:
         if place in self.stated:
             return self.stated[place]
         known = self._known(curve)
-        return 0.0 if known is None else float(np.sqrt(known.variance / curve.seeds))
+        return 0.0 if known is None else float(np.sqrt(known.variance / curve.seeds_P.min()))
 
     def _known(self, curve: Curve) -> Pooled | None:
         if self.runs is None:

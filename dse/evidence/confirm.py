@@ -137,11 +137,12 @@ class _Question:
 
     def _worth(self, recipe_id: str) -> float:
         """Give by how much one run more makes a mean less uncertain, a second."""
-        place = self.sample.ids.index(recipe_id)
+        recipes = enumerate(self.studied.recipes.values())
+        place = next(place for place, runs in recipes if recipe_id in runs.recipes)
         curve, seeds = self.sample.curves[place], self.sample.noise.seeds
         if seeds is None:
             return 1 / self._cost(place)
-        variance = float(seeds.of(curve)[-1]) / curve.seeds
+        variance = float(seeds.of(curve)[-1]) / int(curve.seeds_P[-1])
         return variance / (self._runs(place) + 1) / self._cost(place)
 
     def _runs(self, place: int) -> int:

@@ -29,11 +29,11 @@ class Curve:
 
     Attributes:
         epoch_P: The epochs, counted from 1.
-        seconds_SP: Train seconds up to then.
-        accuracy_SP: Accuracy of the weights that are kept: those of the best epoch so far.
+        seconds_SP: Train seconds up to then; NaN where a run does not judge the point.
+        accuracy_SP: Accuracy of the weights that are kept, those of the best epoch so far; NaN as of the seconds.
         parameters: Trained weights; 0 where the front does not trade them.
-        wrong: For each run and point which images the kept weights get wrong, packed bits of shape (S, P, bytes);
-            None where that is not recorded of every one of them.
+        wrong: For each run and point which images the kept weights get wrong, packed bits of shape (S, P, bytes), none
+            where a run does not judge; None where that is not recorded of every one of them.
         images: How many images these are; None if unknown.
         optimism_P: By how much the accuracies are too good, since the same images chose the best epochs; None where the
             images are not recorded.
@@ -47,33 +47,52 @@ class Curve:
     images: int | None = None
     optimism_P: Floats | None = None
 
-    @property
+    @cached_property
+    def judged_SP(self) -> NDArray[np.bool_]:
+        """Which run judges which point."""
+        return ~np.isnan(self.accuracy_SP)
+
+    @cached_property
+    def seeds_P(self) -> NDArray[np.int64]:
+        """How many runs judge each point."""
+        seeds_P: NDArray[np.int64] = self.judged_SP.sum(axis=0)
+        return seeds_P
+
+    @cached_property
     def seeds(self) -> int:
-        """How many runs there are."""
-        return len(self.accuracy_SP)
+        """How many runs judge a point, at most."""
+        return int(self.seeds_P.max())
+
+    @cached_property
+    def last_of_most(self) -> int:
+        """The place of the last point that so many judge."""
+        return int(np.flatnonzero(self.seeds_P == self.seeds)[-1])
 
     @cached_property
     def seconds_P(self) -> Floats:
         """Their mean train seconds."""
-        mean_P: Floats = self.seconds_SP.mean(axis=0)
+        mean_P: Floats = self.seconds_SP.mean(axis=0, where=self.judged_SP)
         return mean_P
 
     @cached_property
     def accuracy_P(self) -> Floats:
         """Their mean accuracy."""
-        mean_P: Floats = self.accuracy_SP.mean(axis=0)
+        mean_P: Floats = self.accuracy_SP.mean(axis=0, where=self.judged_SP)
         return mean_P
 
     @cached_property
     def variance_P(self) -> Floats:
-        """Variance of the accuracy over the runs, of which there are several."""
-        variance_P: Floats = self.accuracy_SP.var(axis=0, ddof=1)
+        """Variance of the accuracy over the runs that judge a point; NaN where that is one."""
+        variance_P = np.full(len(self.epoch_P), np.nan)
+        several_P = self.seeds_P > 1
+        variance_P[several_P] = np.nanvar(self.accuracy_SP[:, several_P], axis=0, ddof=1)
         return variance_P
 
     @cached_property
     def clock_variance(self) -> float:
         """Variance of the logarithm of the train seconds over the runs, of which there are several."""
-        return float(np.log(self.seconds_SP[:, -1]).var(ddof=1))
+        point = self.last_of_most
+        return float(np.log(self.seconds_SP[self.judged_SP[:, point], point]).var(ddof=1))
 
     @cached_property
     def log_error_P(self) -> Floats:
@@ -118,22 +137,25 @@ class Curve:
             right: Which images were right, of these runs at least.
             rng: The source of all randomness.
         """
-        epochs = int(self.epoch_P[-1])
-        marks = [right.get((trial.number, e)) for trial in runs.trials for e in range(1, epochs + 1)]
+        judged_SE = runs.judged_SE[:, : int(self.epoch_P[-1])]
+        marks = [right.get((runs.trials[s].number, int(e) + 1)) for s, e in np.argwhere(judged_SE)]
         wrong = _wrong_bits([None if mark is None else mark.choosing for mark in marks])
         if wrong is None or marks[0] is None:
             return self
         images = marks[0].choosing.count
-        wrong_SEb = wrong.reshape(self.seeds, epochs, -1)
-        unpacked_SEI = np.unpackbits(wrong_SEb, axis=2, count=images).view(bool)
-        optimism_SE = np.array([optimism(wrong_EI, rng) for wrong_EI in unpacked_SEI])
+        wrong_SEb = np.zeros((*judged_SE.shape, wrong.shape[1]), dtype=np.uint8)
+        wrong_SEb[judged_SE] = wrong
+        optimism_SE = np.zeros(judged_SE.shape)
+        for run, leg in runs.judgements:
+            wrong_EI = np.unpackbits(wrong_SEb[run, leg], axis=1, count=images).view(bool)
+            optimism_SE[run, leg] = optimism(wrong_EI, rng)
         places = self.epoch_P - 1
         kept_SP = runs.best_at_SE[:, places]
         return dataclasses.replace(
             self,
-            wrong=wrong_SEb[np.arange(self.seeds)[:, None], kept_SP],
+            wrong=wrong_SEb[np.arange(len(wrong_SEb))[:, None], kept_SP],
             images=images,
-            optimism_P=optimism_SE[:, places].mean(axis=0),
+            optimism_P=optimism_SE[:, places].mean(axis=0, where=self.judged_SP),
         )
 
 

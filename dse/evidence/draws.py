@@ -49,7 +49,7 @@ class Noise:
             share_P = (accuracy_P * curve.images + 0.5) / (curve.images + 1)
             variance_P += share_P * (1 - share_P) / curve.images
         if self.seeds is not None:
-            variance_P += self.seeds.of(curve) / curve.seeds
+            variance_P += self.seeds.of(curve) / curve.seeds_P
         errors_P: Floats = np.sqrt(variance_P)
         return errors_P
 

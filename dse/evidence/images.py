@@ -71,7 +71,7 @@ class ImageDraws:
             return self._alone(curve)
         wrong_PI = np.unpackbits(curve.wrong, axis=2, count=self.images).sum(axis=0, dtype=np.uint16)
         wrong_PI = wrong_PI.take(self.columns, axis=1).astype(np.float32)
-        weighed_BP = self.weights_BI @ wrong_PI.T / curve.seeds
+        weighed_BP = self.weights_BI @ wrong_PI.T / curve.seeds_P
         right_B, wrong_B = self.rng.standard_gamma(0.5, (2, self.draws))
         drawn_BP: Floats = 1 - (weighed_BP + wrong_B[:, None]) / (self.total_B + right_B + wrong_B)[:, None]
         return drawn_BP

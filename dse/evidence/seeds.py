@@ -51,7 +51,8 @@ class SeedNoise:
             return cls(level, Pooled(1.0, ASSUMED_DEGREES, ASSUMED_DEGREES), ASSUMED_CORRELATION, 0.0)
         errors = np.concatenate([curve.log_error_P for curve in several])
         shares = np.concatenate([curve.variance_P for curve in several]) / np.exp(2 * errors)
-        degrees = np.concatenate([np.full(len(curve.epoch_P), curve.seeds - 1.0) for curve in several])
+        degrees = np.concatenate([curve.seeds_P - 1.0 for curve in several])
+        errors, shares, degrees = (each[degrees > 0] for each in (errors, shares, degrees))
         nearness = np.exp(-(((GRID[:, None] - errors) / BANDWIDTH) ** 2) / 2) + 1e-9
         weights = nearness * degrees
         level = np.log(np.maximum(weights @ shares / weights.sum(axis=1), 1e-12))
@@ -89,7 +90,7 @@ class SeedNoise:
         for p, share in enumerate(kept):
             path_BP[:, p + 1] += share * path_BP[:, p]
         scales_B = common_B if factor.is_common else factor.scales(draws, rng)
-        drawn_BP: Floats = path_BP * scales_B[:, None] * np.sqrt(variance_P / curve.seeds)
+        drawn_BP: Floats = path_BP * scales_B[:, None] * np.sqrt(variance_P / curve.seeds_P)
         return drawn_BP
 
 
@@ -100,18 +101,20 @@ def _expected(curve: Curve, level: Floats) -> Floats:
 
 def _ratio(curve: Curve, level: Floats) -> float:
     """Compare a recipe's variance with what is usual for its error rates, the mean over its points."""
-    return float((curve.variance_P / _expected(curve, level)).mean())
+    return float(np.nanmean(curve.variance_P / _expected(curve, level)))
 
 
 def _neighbours(several: Sequence[Curve]) -> float:
     """Correlate what runs deviate at neighbouring epochs."""
     pairs = []
     for curve in several:
-        deviations_SP = curve.accuracy_SP - curve.accuracy_P
-        sd_P = deviations_SP.std(axis=0)
+        deviations_SP, judged_SP = curve.accuracy_SP - curve.accuracy_P, curve.judged_SP
+        sd_P = deviations_SP.std(axis=0, where=judged_SP)
         use = (np.diff(curve.epoch_P) == 1) & (sd_P[1:] > 0) & (sd_P[:-1] > 0)
+        use &= (judged_SP[:, 1:] == judged_SP[:, :-1]).all(axis=0)
         normal_SP = deviations_SP / np.where(sd_P > 0, sd_P, 1)
-        pairs.append((normal_SP[:, 1:] * normal_SP[:, :-1])[:, use].mean(axis=0))
+        products_SP = normal_SP[:, 1:] * normal_SP[:, :-1]
+        pairs.append(products_SP[:, use].mean(axis=0, where=judged_SP[:, 1:][:, use]))
     found = np.concatenate(pairs)
     return float(np.clip(found.mean(), 0, 0.99)) if len(found) else 0.9
 
@@ -121,11 +124,12 @@ def _on_images(several: Sequence[Curve]) -> float:
     between, binomial = 0.0, 0.0
     for curve in several:
         if curve.wrong is not None and curve.images is not None:
-            counts_I = np.unpackbits(curve.wrong[:, -1], axis=1, count=curve.images).sum(
+            point = curve.last_of_most
+            counts_I = np.unpackbits(curve.wrong[:, point], axis=1, count=curve.images).sum(
                 axis=0, dtype=np.int64
             )
             seeds = curve.seeds
             between += float((counts_I * (seeds - counts_I)).mean()) / (seeds * (seeds - 1))
-            accuracy = float(curve.accuracy_P[-1])
+            accuracy = float(curve.accuracy_P[point])
             binomial += accuracy * (1 - accuracy)
     return min(between / binomial, 1.0) if binomial > 0 else 0.0

@@ -125,8 +125,7 @@ def draw_claims(tables: StudyTables, count: int, seed: int) -> list[Claim]:
     Raises:
         StudyError: The study has no such point, or does not say which data it trained on.
     """
-    baseline = set(tables.trials.loc[tables.trials["is_baseline"], "recipe_id"])
-    front = tables.front[~tables.front["recipe_id"].isin(baseline)]
+    front = tables.front[~tables.front["recipe_id"].isin(tables.baseline_points["recipe_id"])]
     if front.empty:
         raise StudyError(
             f"{tables.name}: no recipe but the baseline is on its front, so there is nothing to verify."
@@ -189,9 +188,10 @@ def accuracy_spread(points: pd.DataFrame, accuracy: float) -> Spread | None:
 
 def _time(tables: StudyTables, row: pd.Series, trials: pd.DataFrame) -> tuple[float | None, float | None]:
     baseline = tables.trials[tables.trials["is_baseline"] & (tables.trials["state"] == "complete")]
-    whole = tables.points[tables.points["recipe_id"].isin(baseline["recipe_id"])].tail(1)
-    if whole.empty:
+    if tables.baseline is None:
         return None, None
+    points = tables.baseline_points
+    whole = points[points["epoch"] <= tables.baseline.first.recipe.epochs].tail(1)
     ratio = float(row["train_seconds"]) / float(whole["train_seconds"].iloc[0])
     stated = [float(runs["calibration_error"].iloc[0]) for runs in (trials, baseline)]
     if not any(map(math.isnan, stated)):

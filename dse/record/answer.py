@@ -24,7 +24,7 @@ class Reached:
     """A recipe, stopped after the epoch in which it reaches an accuracy.
 
     Attributes:
-        trial: Number of the recipe's first trial.
+        trial: Number of the recipe's first trial that judges its last epoch.
         recipe_id: Its id.
         label: The recipe in a few words.
         epoch: The epoch to stop after, counted from 1.
@@ -57,11 +57,11 @@ class Reached:
             label=recipe.label,
             epoch=epoch,
             epochs=len(runs.seconds),
-            seeds=runs.seeds,
+            seeds=int(runs.seeds_E[at]),
             seconds=float(runs.seconds[at]),
             accuracy=float(runs.accuracies[at]),
-            test_accuracy=float(runs.test_SE[:, at].mean()),
-            fresh=runs.fresh,
+            test_accuracy=float(runs.test_accuracies[at]),
+            fresh=bool(runs.fresh_E[at]),
         )
 
     def __str__(self) -> str:
@@ -136,7 +136,8 @@ def find_answer(
 ) -> Answer:
     """Find the recipe that reaches the baseline's best accuracy in the least train seconds.
 
-    Accuracies and seconds are means over each recipe's seeds, and accuracies the best so far.
+    Accuracies and seconds are means over each recipe's seeds, and accuracies the best so far. What the baseline begins,
+    or what begins it, is the baseline itself.
 
     Args:
         recipes: Every recipe's runs, by its id.
@@ -150,7 +151,7 @@ def find_answer(
     if baseline is None:
         return Answer(None, None, _no_baseline(recipes))
     reference = Reached.after(baseline, _best_epoch(baseline))
-    others = [runs for recipe_id, runs in recipes.items() if recipe_id != reference.recipe_id]
+    others = [runs for runs in recipes.values() if reference.recipe_id not in runs.recipes]
     reaching = [
         (float(runs.seconds[epoch - 1]), runs.first.number, runs, epoch)
         for runs in others

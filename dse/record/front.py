@@ -66,8 +66,6 @@ def _joined(values: Sequence[Any], lengths: Sequence[int]) -> Any:
 def _curve_columns(runs: Replicates, target: float | None) -> dict[str, Any]:
     epochs = np.arange(1, len(runs.seconds) + 1)
     recipe, measures = runs.first.recipe, runs.first.measures
-    improved_E = np.diff(runs.accuracies, prepend=-np.inf) > 0
-    best_at_E = np.maximum.accumulate(np.where(improved_E, epochs - 1, 0))
     reached = None if target is None else runs.epoch_reaching(target)
     to_target_E = np.full(len(epochs), np.nan)
     if reached is not None:
@@ -76,18 +74,18 @@ def _curve_columns(runs: Replicates, target: float | None) -> dict[str, Any]:
         "trial": runs.first.number,
         "epoch": epochs,
         **recipe_words(recipe),
-        "seeds": runs.seeds,
+        "seeds": runs.seeds_E,
         "train_seconds": runs.seconds,
-        "seconds_to_best": runs.seconds[best_at_E],
+        "seconds_to_best": runs.seconds[runs.kept_E],
         "seconds_to_target": to_target_E,
         "accuracy": runs.accuracies,
-        "final_accuracy": runs.accuracies_SE.mean(axis=0),
+        "final_accuracy": runs.final_accuracies,
         "parameters": measures["parameters"],
         "train_flops": int(measures["train_flops"] or 0) * epochs // recipe.epochs,
         "energy_joules": runs.joules,
-        "test_accuracy": runs.test_SE.mean(axis=0),
+        "test_accuracy": runs.test_accuracies,
         "train_seconds_sd": spread(runs.seconds_SE),
-        "accuracy_sd": spread(runs.best_SE),
+        "accuracy_sd": spread(runs.best_SE)[runs.kept_E],
     }
 
 
@@ -104,7 +102,7 @@ def whole_runs_frame(recipes: Mapping[str, Replicates], objectives: Sequence[str
             "trial": trials[0].number,
             **recipe_words(runs.first.recipe),
             "seeds": len(trials),
-            "test_accuracy": float(whole.test_SE[:, -1].mean()),
+            "test_accuracy": float(whole.test_accuracies[-1]),
             "train_seconds_sd": float(spread(whole.seconds_SE)[-1]),
             "accuracy_sd": float(spread(whole.best_SE)[-1]),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from dse.files import write_atomically
 from dse.record.answer import Answer, complete_runs, find_answer
 from dse.record.cells import to_csv
 from dse.record.clock import clock_of, noise_floor_of
+from dse.record.courses import by_course
 from dse.record.environment import workers_of
 from dse.record.evidence import Evidence
 from dse.record.frames import curves_frame, trials_frame, typed
 from dse.record.front import front_frame, points_frame, whole_runs_frame
 from dse.record.noise import choosing_images
 from dse.record.objectives import OBJECTIVES, is_of_curves
-from dse.record.replicates import Replicates, by_recipe
+from dse.record.replicates import Replicates
 from dse.record.right import ReadRight, no_right
 from dse.record.right_file import RIGHT_FILE, pack_right
 from dse.record.trial import Trial
@@ -44,13 +45,14 @@ class StudyTables:
         target: Accuracy for ``seconds_to_target``, if the study has one.
         trials: One row a trial.
         curves: One row an epoch of each trial.
-        points: One row for each recipe and epoch to stop after: means over the recipe's seeds.
+        points: One row for each recipe and epoch to stop after: means over the recipe's seeds. Recipes that begin one
+            another are one, named by the one whose runs come furthest.
         front: The points that no other dominates; of whole runs where the objectives are not those of a curve.
         answer: The least time in which a recipe reaches the baseline's best accuracy; prints as a sentence.
         environment: Machine, device and versions.
         space: The search space as it was explored.
         right: Reads which images were right after each epoch of some trials.
-        recipes: Every recipe's runs, by its id.
+        recipes: Every recipe's runs, by its id; of those that begin one another by that of the points.
         baseline: The complete runs of the baseline.
         evidence: How sure the front is; None until ``dse.evidence.judge.judged`` has seen to it.
 
@@ -115,6 +117,17 @@ class StudyTables:
         )
         return f"<p>{escape(repr(self))}</p>{self.answer._repr_html_()}{shown}"
 
+    @cached_property
+    def judged_as(self) -> Mapping[str, str]:
+        """The id under which a recipe's points stand, by its own: that of the recipe that names the training."""
+        return {each: name for name, runs in self.recipes.items() for each in runs.recipes}
+
+    @property
+    def baseline_points(self) -> pd.DataFrame:
+        """The points of the baseline."""
+        ids = self.trials.loc[self.trials["is_baseline"], "recipe_id"].map(self.judged_as)
+        return self.points[self.points["recipe_id"].isin(ids)]
+
     @property
     def front_of_curves(self) -> bool:
         """Whether every epoch of a curve may be on the front, and not the whole run alone."""
@@ -140,7 +153,7 @@ def make_tables(
         right: Reads which images were right.
     """
     objectives, protocol, target = tuple(space["objectives"]), space["protocol"], space["target"]
-    recipes = by_recipe(trials)
+    recipes = by_course(trials, objectives)
     baseline = complete_runs(trials, baseline_id)
     points = points_frame(recipes, target)
     judged = points if is_of_curves(objectives) else whole_runs_frame(recipes, objectives)
@@ -151,7 +164,7 @@ def make_tables(
         protocol=protocol,
         target=target,
         trials=trials_frame(
-            trials, frozenset(front["recipe_id"]), baseline_id, baseline, noise_floor_of(environment)
+            trials, _with_points(front, recipes), baseline_id, baseline, noise_floor_of(environment)
         ),
         curves=curves_frame(trials),
         points=typed(points),
@@ -162,6 +175,19 @@ def make_tables(
         right=right,
         recipes=recipes,
         baseline=baseline,
+    )
+
+
+def _with_points(front: pd.DataFrame, recipes: Mapping[str, Replicates]) -> frozenset[str]:
+    """Give the ids of the recipes that have a point on the front: of the same training those that last so long."""
+    if "epoch" not in front or front["epoch"].isna().any():
+        return frozenset(front["recipe_id"])
+    firsts = front.groupby("recipe_id", sort=False)["epoch"].min()
+    return frozenset(
+        each
+        for recipe_id, epoch in firsts.items()
+        for each, recipe in recipes[str(recipe_id)].recipes.items()
+        if epoch <= recipe.epochs
     )
 
 

@@ -137,10 +137,10 @@ def _whole_runs(tables: StudyTables) -> pd.DataFrame:
 
 def _marked(tables: StudyTables, points: pd.DataFrame) -> pd.DataFrame:
     """Mark the points of the front and those of the baseline."""
-    baseline = tables.trials.loc[tables.trials["is_baseline"], "recipe_id"]
+    names = points["recipe_id"].map(tables.judged_as)
     return points.assign(
-        on_front=points["recipe_id"].isin(tables.front["recipe_id"]),
-        is_baseline=points["recipe_id"].isin(baseline),
+        on_front=names.isin(tables.front["recipe_id"]),
+        is_baseline=names.isin(tables.baseline_points["recipe_id"]),
     )
 
 
@@ -157,8 +157,7 @@ def _placed(points: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
 
 
 def _baseline_curve(tables: StudyTables) -> pd.DataFrame:
-    complete = tables.trials[tables.trials["is_baseline"] & (tables.trials["state"] == "complete")]
-    rows = tables.points[tables.points["recipe_id"].isin(complete["recipe_id"])]
+    rows = tables.baseline_points if tables.baseline is not None else tables.points[:0]
     return pd.DataFrame({"x": rows["train_seconds"].astype(float), "y": rows["accuracy"].astype(float)})
 
 

@@ -18,12 +18,13 @@ def plan_data(tables: StudyTables) -> dict[str, Plan]:
     if data is None:
         return {}
     shape, images = data.dataset.shape, data.split.train_images
-    reached = {"baseline": tables.answer.baseline, "the answer": tables.answer.fastest}
+    fastest = tables.answer.fastest
+    answer = None if fastest is None else tables.recipes[fastest.recipe_id]
+    runs = {"baseline": tables.baseline, "the answer": answer}
+    recipes = {name: each.first.recipe for name, each in runs.items() if each is not None}
     try:
         return {
-            f"{name}: {stop.label}": compile_plan(tables.recipes[stop.recipe_id].first.recipe, shape, images)
-            for name, stop in reached.items()
-            if stop is not None
+            f"{name}: {recipe.label}": compile_plan(recipe, shape, images) for name, recipe in recipes.items()
         }
     except RecipeError:
         return {}

@@ -24,7 +24,8 @@ def recipe_rows(tables: StudyTables) -> pd.DataFrame:
         ``is_baseline``.
     """
     trials = tables.trials.assign(is_complete=tables.trials["state"] == "complete")
-    counts = trials["trial"].isin([each.number for runs in tables.recipes.values() for each in runs.trials])
+    recipes = [part for runs in tables.recipes.values() for part in runs.parts or (runs,)]
+    counts = trials["trial"].isin([each.number for runs in recipes for each in runs.trials])
     trials["judges"] = counts & trials["is_complete"]
     some_complete = trials.groupby("recipe_id")["judges"].transform("any")
     judged = trials[trials["judges"] | (counts & ~some_complete)]

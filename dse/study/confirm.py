@@ -108,10 +108,11 @@ class Confirming(Agenda):
         assignment = self._space.assignment_of(decision.recipe)
         if assignment is None:
             raise StudyError(f"{decision.recipe.label!r} is no point of the space {self._space.name}.")
+        # A seed that a shorter or longer recipe of the same training had would be the same run.
         same = [
             trial
             for trial in (*self._ended, *self._at_work.values())
-            if trial.recipe.id == decision.recipe.id
+            if trial.recipe.but_for_epochs == decision.recipe.but_for_epochs
         ]
         return Point(assignment, next_seed(same, self._space.seed), CONFIRM)
 

@@ -12,8 +12,8 @@ from dse.evidence.confirm import Aim, next_run
 from dse.evidence.sample import Studied
 from dse.record.answer import complete_runs, find_answer
 from dse.record.clock import clock_of
+from dse.record.courses import by_course
 from dse.record.noise import choosing_images
-from dse.record.replicates import by_recipe
 from dse.record.right import ReadRight, Right, RightImages
 from dse.record.timing import Timing
 from dse.record.trial import CONFIRM, Trial
@@ -40,12 +40,16 @@ def by_evidence(study: optuna.Study, space: SearchSpace, where: object, aim: Aim
     calibrated = clock_of(study.user_attrs["environment"]) is Timing.CALIBRATED
 
     def decide(ended: Sequence[Trial], at_work: Sequence[Trial]) -> Decision:
-        recipes, baseline = by_recipe(ended), complete_runs(ended, baseline_id)
+        recipes, baseline = by_course(ended, space.objectives), complete_runs(ended, baseline_id)
         answer = find_answer(recipes, baseline, images=images, protocol=space.protocol)
         known = Studied(recipes, baseline, answer, tuple(space.objectives), images, read, calibrated)
         fresh = Counter(trial.recipe.id for trial in (*ended, *at_work) if trial.purpose == CONFIRM)
         found = next_run(known, fresh, aim)
-        recipe = None if found.recipe_id is None else recipes[found.recipe_id].first.recipe
+        if found.recipe_id is None:
+            return Decision(None, found.open)
+        # The baseline is compared by its own whole runs, whatever else passes through its epochs.
+        is_baseline = found.recipe_id == baseline_id
+        recipe = space.baseline_recipe if is_baseline else recipes[found.recipe_id].first.recipe
         return Decision(recipe, found.open)
 
     return decide

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from dse.errors import TrialsFailedError
 from dse.record.answer import complete_runs, find_answer
+from dse.record.courses import Courses
 from dse.record.noise import choosing_images
-from dse.record.replicates import CUT_OFF, Replicates, by_recipe
+from dse.record.replicates import CUT_OFF
 from dse.record.run import Outcome
 from dse.record.timing import Timing
 from dse.record.trial import Trial
@@ -49,7 +50,7 @@ class Ledger:
         self._baseline_id = space.baseline_recipe.id
         self._images = choosing_images(space.dump(), space.protocol)
         self._recipes: dict[str, list[Trial]] = {}
-        self._replicates: dict[str, Replicates] = {}
+        self._courses = Courses(space.objectives)
         # As many as are compared: that of a while ago, that of now, and those in between.
         self._fronts: deque[Floats] = deque(
             maxlen=0 if space.until_stable is None else space.until_stable + 1
@@ -69,13 +70,13 @@ class Ledger:
             self._add(trial, run)
             if trial.number in compared:
                 self._fronts.append(self._history.front)
-        self._replicates = by_recipe(self.trials)
+        self._courses.add(self.trials)
 
     def add(self, trial: Trial, run: Progress) -> None:
         """Add a trial whose epochs the history has seen."""
         self._history.record_end(run, trial.recipe.id, counts=trial.state not in CUT_OFF)
         self._add(trial, run)
-        self._replicates |= by_recipe(self._recipes[trial.recipe.id])
+        self._courses.add([trial])
         if self._counts(trial) and self._fronts.maxlen:
             self._fronts.append(self._history.front)
         if trial.state is not Outcome.INTERRUPTED:
@@ -136,7 +137,7 @@ class Ledger:
             clock: Of the study.
         """
         answer = find_answer(
-            self._replicates,
+            self._courses.recipes,
             complete_runs(self._recipes.get(self._baseline_id, []), self._baseline_id),
             images=self._images,
             protocol=self._space.protocol,

@@ -14,8 +14,8 @@ from dse.evidence.judge import judged
 from dse.files import read_yaml
 from dse.recipe.recipe import Recipe, parse_recipe
 from dse.record.answer import Answer, complete_runs
+from dse.record.courses import by_course
 from dse.record.published import read_tables
-from dse.record.replicates import by_recipe
 from dse.record.tables import StudyTables, make_tables, study_answer
 from dse.space.load import parse_space
 from dse.space.search_space import SearchSpace
@@ -81,7 +81,10 @@ def summarise(folder: Path) -> Summary:
 
     kept = read_kept(folder)
     answer = study_answer(
-        by_recipe(kept.trials), complete_runs(kept.trials, kept.baseline_id), kept.space, kept.environment
+        by_course(kept.trials, kept.space["objectives"]),
+        complete_runs(kept.trials, kept.baseline_id),
+        kept.space,
+        kept.environment,
     )
     return Summary(kept.name, kept.space, Counter(str(trial.state) for trial in kept.trials), answer)
 

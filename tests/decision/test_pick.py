@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from dse.decision.wish import Wish
 from dse.errors import InputError, StudyError
 from dse.recipe.load import load_recipe
 from dse.record.run import Outcome
-from dse.record.tables import StudyTables, write_tables
+from dse.record.tables import write_tables
 from dse.study.load import load_study
 from tests.cli.command import run
 from tests.fakes import (
@@ -136,7 +137,7 @@ def test_nothing_that_keeps_to_the_limits_is_better(wish: Wish) -> None:
 def test_the_order_of_the_points_decides_nothing(wish: Wish, random: object) -> None:
     order = list(POINTS.index)
     random.shuffle(order)  # type: ignore[attr-defined]
-    shuffled = StudyTables(**{**vars(STUDY), "points": POINTS.loc[order].reset_index(drop=True)})
+    shuffled = dataclasses.replace(STUDY, points=POINTS.loc[order].reset_index(drop=True))
     assert pick(shuffled, wish) == pick(STUDY, wish)
 
 
@@ -250,7 +251,7 @@ def test_studies_that_have_nothing_to_pick_from() -> None:
 
 def test_parameters_that_are_not_recorded() -> None:
     unknown = POINTS.assign(parameters=pd.array([pd.NA] * len(POINTS), dtype="Int64"))
-    study = StudyTables(**{**vars(STUDY), "points": unknown})
+    study = dataclasses.replace(STUDY, points=unknown)
     with pytest.raises(StudyError, match="does not record parameters. Leave their limit out."):
         pick(study, Wish(max_parameters=10))
     found = pick(study, Wish(max_seconds=5)).choice

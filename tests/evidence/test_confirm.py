@@ -166,4 +166,4 @@ def test_a_recipe_with_fresh_runs_is_judged_by_these_alone(purpose: str) -> None
     study.train(FAST.id, purpose)
     study.train(FAST.id, purpose)
     runs = study.studied.recipes[FAST.id]
-    assert (runs.seeds, runs.fresh) == ((2, True) if purpose == CONFIRM else (3, False))
+    assert (runs.seeds, runs.fresh_E.all()) == ((2, True) if purpose == CONFIRM else (3, False))

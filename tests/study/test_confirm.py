@@ -83,6 +83,16 @@ def test_recipes_get_fresh_seeds_until_nothing_is_open(folder: Path) -> None:
     assert watcher.ending == "nothing is open"
 
 
+def test_a_seed_of_a_shorter_recipe_is_not_fresh_for_the_longer_one(tmp_path: Path) -> None:
+    recipe = {"model": {"name": "capsnet", "preset": "tiny"}, "epochs": {"choices": [2, 4]}}
+    space = make_space(recipe=recipe, baseline={"epochs": 2}, sampler="grid", seeds=1)
+    run_study(tmp_path, space, trials=2)
+    with opened(tmp_path, "s", space, ENVIRONMENT) as study, quiet_optuna():
+        trials = confirm(study, space, Inline(FakeTrainer()), Noting(), each_until(2, 0, 1), ALL)
+    assert {trial.recipe.epochs for trial in trials[2:]} == {2, 4}
+    assert len({trial.seed for trial in trials[2:]}) == 4
+
+
 def test_runs_go_to_their_end_whatever_the_study_stops(folder: Path) -> None:
     trials = confirmed(folder, each_until(1, 0, 1, 2, 3))
     assert Outcome.STOPPED not in {trial.state for trial in trials if trial.purpose == CONFIRM}

@@ -185,7 +185,7 @@ def _baseline(tables: StudyTables, places: dict[str, int]) -> dict[str, Any] | N
     if reached is None:
         return None
     return {
-        "recipe": places[reached.recipe_id],
+        "recipe": places[tables.judged_as[reached.recipe_id]],
         "epoch": reached.epoch,
         "seconds": reached.seconds,
         "accuracy": reached.accuracy,
@@ -241,10 +241,12 @@ def _plans(tables: StudyTables, points: pd.DataFrame) -> dict[str, Any]:
 
 def _runs(tables: StudyTables, places: dict[str, int]) -> dict[str, Any]:
     """Give every run with an epoch: of which recipe, and where it was best."""
-    rows = tables.trials[tables.trials["recipe_id"].isin(list(places)) & tables.trials["accuracy"].notna()]
+    rows = tables.trials[
+        tables.trials["recipe_id"].isin([*tables.judged_as]) & tables.trials["accuracy"].notna()
+    ]
     return {
         "trial": rows["trial"].tolist(),
-        "recipe": [places[recipe_id] for recipe_id in rows["recipe_id"]],
+        "recipe": [places[tables.judged_as[recipe_id]] for recipe_id in rows["recipe_id"]],
         "seed": rows["seed"].tolist(),
         "state": coded(words(str(state)) for state in rows["state"]),
         "epoch": rows["best_epoch"].astype(int).tolist(),

@@ -27,7 +27,7 @@ MOST_ROWS = 400
 def front_table(tables: StudyTables) -> Table:
     """Every point of the front, compared with the baseline at the same accuracy; the answer's is marked."""
     error, floor = baseline_error(tables), noise_floor_of(tables.environment)
-    baseline = set(tables.trials.loc[tables.trials["is_baseline"], "recipe_id"])
+    baseline = set(tables.baseline_points["recipe_id"])
     fastest = tables.answer.fastest
     answer = fastest and (fastest.recipe_id, fastest.epoch)
     shown = dict.fromkeys(("train_seconds", "accuracy", *tables.objectives))
@@ -82,10 +82,11 @@ def reproduction_view(tables: StudyTables) -> ReproductionView | None:
 
 def recipes_table(tables: StudyTables) -> Table:
     """Every recipe, by the mean of its runs."""
-    recipes, rows, trained = recipe_rows(tables), [], set(tables.points["recipe_id"])
+    recipes, rows = recipe_rows(tables), []
     some_others = (recipes["others"] != "").any()
     for row in most_telling(recipes).to_dict("records"):
-        pin = f"{row['trial']}" if row["recipe_id"] in trained else ""
+        name = tables.judged_as.get(row["recipe_id"])
+        pin = "" if name is None else f"{tables.recipes[name].first.number}"
         cells = {"trial": replace(_whole(row["trial"]), pin=pin), "recipe": _recipe(row, _kind(row))}
         cells |= {"front": Cell("●" if row["on_front"] else "")}
         cells |= {"runs": _whole(row["runs"])}
