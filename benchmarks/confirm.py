@@ -24,7 +24,8 @@ from dse.evidence.curve import Floats
 from dse.evidence.front import Limits
 from dse.evidence.sample import Sample, Studied
 from dse.record.answer import complete_runs, find_answer
-from dse.record.replicates import Replicates, by_recipe
+from dse.record.counted import by_recipe
+from dse.record.replicates import Replicates
 from dse.record.right import no_right
 from dse.record.tables import StudyTables
 from dse.record.trial import CONFIRM, EXPLORE, Trial

@@ -11,9 +11,10 @@ from operator import itemgetter
 from typing import Any
 
 from dse.data.datasets import Protocol
+from dse.record.counted import by_recipe
 from dse.record.evidence import ShareInterval
 from dse.record.noise import standard_error
-from dse.record.replicates import Replicates, by_recipe
+from dse.record.replicates import Replicates
 from dse.record.timing import Timing
 from dse.record.trial import Trial
 from dse.units import count_text, value_text

@@ -12,8 +12,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dse.errors import RecipeError
 from dse.recipe.plan import begins
 from dse.recipe.recipe import Recipe
+from dse.record.counted import CUT_OFF, Counted
 from dse.record.objectives import is_of_curves
-from dse.record.replicates import CUT_OFF, Counted, Replicates
+from dse.record.replicates import Replicates
 from dse.record.trial import EXPLORE, Trial
 
 Runs = Mapping[str, Sequence[Trial]]

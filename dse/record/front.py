@@ -10,9 +10,10 @@ import pandas as pd
 
 from dse.pareto import front_mask
 from dse.recipe.recipe import Recipe
+from dse.record.counted import by_recipe
 from dse.record.evidence import EVIDENCE_COLUMNS
 from dse.record.objectives import OBJECTIVES, directions, is_of_curves
-from dse.record.replicates import Replicates, by_recipe, spread
+from dse.record.replicates import Replicates, spread
 
 RECIPE_WORDS = ["recipe_id", "label", "policy", "schedule", "sharing"]
 

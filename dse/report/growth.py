@@ -12,9 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dse.pareto import front_after, front_mask
+from dse.record.counted import CUT_OFF
 from dse.record.front import traded
 from dse.record.objectives import directions
-from dse.record.replicates import CUT_OFF, over_common_epochs
+from dse.record.replicates import over_common_epochs
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.search.volume import objective_corner, objective_volume

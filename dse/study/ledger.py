@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from dse.errors import TrialsFailedError
 from dse.record.answer import complete_runs, find_answer
+from dse.record.counted import CUT_OFF
 from dse.record.courses import Courses
 from dse.record.noise import choosing_images
-from dse.record.replicates import CUT_OFF
 from dse.record.run import Outcome
 from dse.record.timing import Timing
 from dse.record.trial import Trial

@@ -11,8 +11,8 @@ from rich.console import Console
 from dse.cli.progress import LineView, LiveView, front_so_far, make_view
 from dse.recipe.plan import compile_plan
 from dse.record.answer import Answer
+from dse.record.counted import by_recipe
 from dse.record.front import front_frame, points_frame
-from dse.record.replicates import by_recipe
 from dse.space.load import load_space
 from dse.study.watcher import Standing
 from tests.fakes import BASELINE, epoch_row, make_space, make_trial, run_in_memory

@@ -13,7 +13,7 @@ from dse.evidence.sample import Studied
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import Recipe
 from dse.record.answer import complete_runs, find_answer
-from dse.record.replicates import by_recipe
+from dse.record.counted import by_recipe
 from dse.record.right import no_right
 from dse.record.run import Outcome
 from dse.record.trial import CONFIRM, Trial

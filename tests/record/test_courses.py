@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import dse
 from dse.recipe.learning_rate import OneCycle
+from dse.record.counted import by_recipe
 from dse.record.courses import Courses, by_course
-from dse.record.replicates import Replicates, by_recipe
+from dse.record.replicates import Replicates
 from dse.record.run import Outcome
 from dse.record.tables import StudyTables
 from dse.record.trial import CONFIRM, EXPLORE, Trial

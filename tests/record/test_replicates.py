@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.record.replicates import Replicates, by_recipe, over_common_epochs, spread
+from dse.record.counted import by_recipe
+from dse.record.replicates import Replicates, over_common_epochs, spread
 from dse.record.run import Outcome
 from tests.fakes import BASELINE, FASTER, make_trial
 
