@@ -11,9 +11,11 @@ import optuna
 import pandas as pd
 import pytest
 
+import dse
 from dse.record.answer import Answer, Reached
 from dse.record.tables import StudyTables
 from dse.study.importance import COLUMNS, TIME_TO_BASELINE, parameter_importance
+from tests.fakes import BASELINE, TINY, make_study, make_trial
 
 POLICIES = ("fixed", "one_cycle", "warm_restarts")
 RATES = (0.001, 0.003)
@@ -64,6 +66,7 @@ def test_the_time_to_the_baselines_accuracy_comes_first() -> None:
     points = pd.DataFrame(
         {
             "recipe_id": [*frame["recipe_id"], *frame["recipe_id"]],
+            "epoch": [1] * len(frame) + [5] * len(frame),
             "train_seconds": [
                 *np.where(base_rate == 0.003, 1.0, 4.0) + frame["trial"] / 100,
                 *[9.0] * len(frame),
@@ -91,6 +94,25 @@ def test_the_time_to_the_baselines_accuracy_comes_first() -> None:
     found = parameter_importance(nowhere).query("objective == @TIME_TO_BASELINE").set_index("parameter")
     assert found["importance"].idxmax() == "policy"
     assert found.loc["policy", "best"] == "warm_restarts"
+
+
+def test_a_recipe_that_begins_another_one_is_there_as_soon() -> None:
+    """Their points have one name, and yet how long a recipe trains decides nothing about its first epoch."""
+    whole = [(size * e / 10, 0.8 + 0.04 * e) for size in (32, 64) for e in range(1, 6)]
+    trials = [make_trial(0, BASELINE, [(10 * e, 0.75 + 0.02 * e) for e in range(1, 6)])]
+    for rate, i, epochs in itertools.product((0.002, 0.003, 0.004, 0.005, 0.006), (0, 1), (2, 5)):
+        recipe = dse.Recipe(
+            model=TINY,
+            epochs=epochs,
+            learning_rate=dse.Fixed(base_rate=rate),
+            batch_size=dse.Constant(size=(32, 64)[i]),
+        )
+        trials.append(make_trial(len(trials), recipe, whole[5 * i :][:epochs]))
+    tables = make_study(trials)
+    assert len(tables.recipes) == 11
+    found = parameter_importance(tables).query("objective == @TIME_TO_BASELINE").set_index("parameter")
+    assert found["importance"].idxmax() == "batch_size.size"
+    assert found.loc["epochs", "importance"] < 0.01
 
 
 def test_of_a_range_the_middle_half_of_the_best_is_told() -> None:
