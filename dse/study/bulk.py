@@ -14,6 +14,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
+import optuna
 import sqlalchemy as sql
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.storages import RDBStorage
@@ -77,12 +78,19 @@ class BulkStorage(RDBStorage):
         if len(wanted) > FEW:
             return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
 
+        asked = sql.select(TRIALS.trial_id).where(
+            TRIALS.study_id == study_id,
+            sql.or_(TRIALS.trial_id > trial_id_greater_than, TRIALS.trial_id.in_(wanted)),
+        )
+        return [trial for trial in self._read(asked) if states is None or trial.state in states]
+
+    def read_trials(self, study_id: int) -> Iterator[FrozenTrial]:
+        """Read all trials of a study one by one: all their epochs together would take twice the memory."""
+        return self._read(sql.select(TRIALS.trial_id).where(TRIALS.study_id == study_id))
+
+    def _read(self, asked: sql.Select[tuple[int]]) -> Iterator[FrozenTrial]:
         distribution = lru_cache(maxsize=None)(json_to_distribution)
         with self.engine.connect() as connection:
-            asked = sql.select(TRIALS.trial_id).where(
-                TRIALS.study_id == study_id,
-                sql.or_(TRIALS.trial_id > trial_id_greater_than, TRIALS.trial_id.in_(wanted)),
-            )
             trials = connection.execute(
                 asked.add_columns(
                     TRIALS.number, TRIALS.state, TRIALS._datetime_start_utc, TRIALS._datetime_complete_utc
@@ -106,28 +114,22 @@ class BulkStorage(RDBStorage):
                            USER_ATTRIBUTES.value_json)  # fmt: skip
             system = grouped(SYSTEM_ATTRIBUTES, SYSTEM_ATTRIBUTES.trial_system_attribute_id, SYSTEM_ATTRIBUTES.key,
                              SYSTEM_ATTRIBUTES.value_json)  # fmt: skip
-        found = []
         for trial_id, number, state, started, completed in trials:
-            if states is not None and state not in states:
-                continue
             drawn = [(name, value, distribution(text)) for name, value, text in params.get(trial_id, ())]
-            found.append(
-                FrozenTrial(
-                    number=number,
-                    state=state,
-                    value=None,
-                    values=[VALUES.stored_repr_to_value(*each) for each in values.get(trial_id, ())] or None,
-                    datetime_start=_local(started),
-                    datetime_complete=_local(completed),
-                    params={name: kind.to_external_repr(value) for name, value, kind in drawn},
-                    distributions={name: kind for name, _, kind in drawn},
-                    user_attrs=_without_images({key: parsed(text) for key, text in user.get(trial_id, ())}),
-                    system_attrs={key: parsed(text) for key, text in system.get(trial_id, ())},
-                    intermediate_values={},
-                    trial_id=trial_id,
-                )
+            yield FrozenTrial(
+                number=number,
+                state=state,
+                value=None,
+                values=[VALUES.stored_repr_to_value(*each) for each in values.get(trial_id, ())] or None,
+                datetime_start=_local(started),
+                datetime_complete=_local(completed),
+                params={name: kind.to_external_repr(value) for name, value, kind in drawn},
+                distributions={name: kind for name, _, kind in drawn},
+                user_attrs=_without_images({key: parsed(text) for key, text in user.pop(trial_id, ())}),
+                system_attrs={key: parsed(text) for key, text in system.get(trial_id, ())},
+                intermediate_values={},
+                trial_id=trial_id,
             )
-        return found
 
     def epochs(self, study_id: int, numbers: Collection[int]) -> Iterator[tuple[int, Any]]:
         """Read all that is kept of each epoch, of the trials with these numbers; gives them with their trial's.
@@ -210,6 +212,13 @@ class BulkStorage(RDBStorage):
                 named = (STUDY_ATTRIBUTES.study_id == study_id, STUDY_ATTRIBUTES.key == key)
                 replaced = sql.update(STUDY_ATTRIBUTES.__table__).where(*named)
                 connection.execute(replaced.values(value_json=json.dumps(value)))
+
+
+def storage_of(study: optuna.Study) -> BulkStorage:
+    """Give the storage of a study, without the cache that Optuna puts before it."""
+    cached: Any = study._storage
+    storage: BulkStorage = cached._backend
+    return storage
 
 
 Numbered = Sequence[tuple[int, FrozenTrial]]

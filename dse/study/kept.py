@@ -12,6 +12,7 @@ from dse.record.environment import check_environment
 from dse.record.right import ReadRight
 from dse.record.trial import Trial
 from dse.space.search_space import SearchSpace
+from dse.study.bulk import storage_of
 from dse.study.database import readable
 from dse.study.folders import keeps_study
 from dse.study.right import kept_right
@@ -44,7 +45,7 @@ def read_kept(folder: Path, storage: str | None = None) -> Kept:
     study, where = open_study(folder, storage), where_kept(folder, storage)
     space = stored_space(study, where)
     with readable(where):
-        reading = read_by_clock(study)
+        reading = read_by_clock(study, storage_of(study).read_trials(study._study_id))
         environment = check_environment(study.user_attrs.get("environment", {}))
     described = reading.described(environment)
     return Kept(

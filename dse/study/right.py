@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import optuna
 
 from dse.record.epoch import RIGHT
 from dse.record.right import ReadRight, Right, RightImages
-from dse.study.bulk import BulkStorage
+from dse.study.bulk import BulkStorage, storage_of
 from dse.study.database import readable
 
 
@@ -19,14 +18,12 @@ def kept_right(study: optuna.Study, where: object) -> ReadRight:
     Raises:
         StudyError: On reading: the storage is damaged, or cannot be reached.
     """
-    storage: Any = study._storage
-    # Optuna puts a cache before it, which leaves the images out; nor is it kept in memory for them.
-    backend: BulkStorage = storage._backend
-    study_id = study._study_id
+    # Optuna's cache leaves the images out; nor is it kept in memory for them.
+    storage, study_id = storage_of(study), study._study_id
 
     def read(numbers: Collection[int]) -> RightImages:
         with readable(where):
-            return {(number, epoch): right for number, epoch, right in _rows(backend, study_id, numbers)}
+            return {(number, epoch): right for number, epoch, right in _rows(storage, study_id, numbers)}
 
     return read
 

@@ -12,7 +12,7 @@ With ``start`` and ``end``, in the same transaction, goes what optuna-dashboard 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from itertools import takewhile
 from operator import itemgetter
@@ -43,15 +43,20 @@ def read_trials(study: optuna.Study) -> list[Trial]:
 
 
 @without_collector()
-def read_by_clock(study: optuna.Study) -> Reading:
-    """Read every trial that has been drawn, and say by which clock."""
-    return by_clock(study, _by_stopwatch(study))
+def read_by_clock(study: optuna.Study, records: Iterable[FrozenTrial] | None = None) -> Reading:
+    """Read every trial that has been drawn, and say by which clock.
+
+    Args:
+        study: The study.
+        records: All its trials in Optuna's form; None for those that Optuna reads, and keeps in memory.
+    """
+    return by_clock(study, _by_stopwatch(study.get_trials(deepcopy=False) if records is None else records))
 
 
-def _by_stopwatch(study: optuna.Study) -> list[Trial]:
+def _by_stopwatch(records: Iterable[FrozenTrial]) -> list[Trial]:
     recipes: dict[str, Recipe] = {}
     trials = []
-    for stored in study.get_trials(deepcopy=False):
+    for stored in records:
         if is_drawn(stored):
             # Recipes that come again, with another seed, are one object: it knows its id already.
             content = repr(_record(stored)["recipe"])
