@@ -35,14 +35,13 @@ SMOKE_IMAGES, SMOKE_STRETCHES = 3 * IMAGES_A_GRAPH, 2
 CAPTURED = ("fast", "fused", "fused_dots")
 PROFILED_SECONDS = 0.2
 MOST_PROFILED_STEPS = 200
-ROWS_OF_A_PROFILE = 30
 
 
 def smoke(job: Job, tell: Tell) -> Measured:
     """Train a few steps with the reference and with every engine of graphs, and compare what they lost.
 
     Raises:
-        RuntimeError: An engine lost otherwise; what it lost has been told.
+        RuntimeError: An engine lost otherwise. What the engines before lost, and it, has been told.
     """
     batch_size = job.batch_size
     # One image more than whole batches: the rest of an epoch is a smaller step.
@@ -50,20 +49,16 @@ def smoke(job: Job, tell: Tell) -> Measured:
     expected, _ = _lost(build_engine("reference", _setup(job, count)), count, batch_size)
     tolerance = TOLERANCES[job.precision]
     engines: dict[str, Measured] = {}
+    measured = {"engines": engines, "tolerance": tolerance, "losses": expected.tolist()}
     for name in [name for name in candidates_in(_corner(job)) if name in CAPTURED]:
         lost, seconds = _lost(build_candidate(name, _setup(job, count)), count, batch_size)
         difference = ((lost - expected).abs() / expected.abs().clamp(min=1e-6)).max().item()
         engines[name] = {"setup_seconds": seconds, "difference": difference}
-    measured = {
-        "engines": engines,
-        "tolerance": tolerance,
-        "losses": expected.tolist(),
-        **peak_memory(job.device),
-    }
+        measured |= peak_memory(job.device)
+        tell(measured)  # the next one may fail
     # Not "at most": NaN is no twin of anything.
     apart = [name for name, found in engines.items() if not found["difference"] <= tolerance]
     if apart:
-        tell(measured)
         raise RuntimeError(
             f"{', '.join(apart)}: the losses differ from the reference's by more than {tolerance}"
         )
@@ -71,7 +66,11 @@ def smoke(job: Job, tell: Tell) -> Measured:
 
 
 def profile(job: Job) -> Measured:
-    """Give the kernels of a step of the engine that is on, with their calls and microseconds a step."""
+    """Give the kernels of a step of the engine that is on, with their calls and microseconds a step.
+
+    Raises:
+        RuntimeError: The profiler saw none.
+    """
     count = max(SMOKE_IMAGES, 2 * job.batch_size)
     engine = build_candidate("fast", _setup(job, count))
     engine.prepare([job.batch_size])
@@ -93,13 +92,15 @@ def profile(job: Job) -> Measured:
         for event in profiler.key_averages()
         if _is_work(event, on_gpu) and _self_microseconds(event, on_gpu) > 0
     ]
+    if not rows:
+        raise RuntimeError(f"the profiler saw no kernel in {steps} steps of {1e6 * plain_seconds:.0f} us")
     rows.sort(key=lambda row: row["microseconds"], reverse=True)
     return {
         "steps": steps,
         "step_microseconds": 1e6 * plain_seconds,
         "kernels": sum(row["calls"] for row in rows),
         "busy_microseconds": sum(row["microseconds"] for row in rows),
-        "rows": rows[:ROWS_OF_A_PROFILE],
+        "rows": rows,
         **peak_memory(job.device),
     }
 

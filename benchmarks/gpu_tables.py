@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gpu_kernels import kind_of, short_name
+
 Measured = dict[str, Any]
 Row = tuple[str, ...]
 
 CORNER = ("sharing", "batch", "precision")
-# Names of templates run over pages.
-NAME_CHARACTERS = 80
+ROWS_OF_A_PROFILE = 20
 
 
 def markdown(sections: Sequence[Measured]) -> str:
@@ -83,32 +84,43 @@ def _smoke(pieces: list[Measured]) -> str:
 
 
 def _profiles(pieces: list[Measured]) -> str:
-    head = (*CORNER, "us a step", "us busy", "kernels", "peak GiB")
+    head = (*CORNER, "us a step", "us busy", "% idle", "kernels", "peak GiB")
     summary, parts = [], []
     for piece in pieces:
-        measured = piece["measured"]
+        measured, corner = piece["measured"], _corner(piece)
         step, busy = measured["step_microseconds"], measured["busy_microseconds"]
-        corner = _corner(piece)
-        summary.append(
-            (*corner, f"{step:.0f}", f"{busy:.0f}", f"{measured['kernels']:.0f}", _memory(measured))
-        )
-        rows = [
-            (
-                f"`{row['name'][:NAME_CHARACTERS]}`".replace("|", "\\|"),
-                f"{row['calls']:.1f}",
-                f"{row['microseconds']:.1f}",
-                f"{100 * row['microseconds'] / busy:.1f}",
-            )
-            for row in measured["rows"]
+        idle = 100 * max(0.0, 1 - busy / step)
+        cells = f"{step:.0f}", f"{busy:.0f}", f"{idle:.0f}", f"{measured['kernels']:.0f}", _memory(measured)
+        summary.append((*corner, *cells))
+        parts += [f"#### {', '.join(corner)}", _kinds(measured["rows"], busy)]
+        shown = [
+            (f"`{short_name(row['name'])}`", *_figures([row], busy))
+            for row in measured["rows"][:ROWS_OF_A_PROFILE]
         ]
-        parts += [f"#### {', '.join(corner)}", _table(("kernel", "a step", "us a step", "% of busy"), rows)]
+        parts.append(_table(("kernel", "a step", "us a step", "% of busy"), shown))
     return "\n\n".join([_table(head, summary), *parts])
 
 
+def _kinds(rows: list[Measured], busy: float) -> str:
+    """Add kernels up by what they are for, the longest first."""
+    found: dict[str, list[Measured]] = {}
+    for row in sorted(rows, key=lambda row: -row["microseconds"]):
+        found.setdefault(kind_of(row["name"]), []).append(row)
+    kinds = sorted(found, key=lambda kind: -sum(row["microseconds"] for row in found[kind]))
+    head = ("what for", "a step", "us a step", "% of busy")
+    return _table(head, [(kind, *_figures(found[kind], busy)) for kind in kinds])
+
+
+def _figures(rows: list[Measured], busy: float) -> Row:
+    calls, taken = (sum(row[name] for row in rows) for name in ("calls", "microseconds"))
+    return f"{calls:.1f}", f"{taken:.1f}", f"{100 * taken / busy:.1f}"
+
+
 def _alternatives(pieces: list[Measured]) -> str:
-    rows = []
+    rows, winners = [], []
     for piece in pieces:
         measured = piece["measured"]
+        winners.append((*_corner(piece), _faster(measured["speed_over_fast"])))
         for name, speed in measured["speed_over_fast"].items():
             times, engine = measured["microseconds"][name], measured["engines"][name]
             rows.append(
@@ -126,7 +138,16 @@ def _alternatives(pieces: list[Measured]) -> str:
             (*_corner(piece), name, "failed", _last_line(why), "-", "-", "-")
             for name, why in measured["failures"].items()
         ]
-    return _table((*CORNER, "way", "speed", "us a step", "setup s", "peak GiB", "n"), rows)
+    every = _table((*CORNER, "way", "speed", "us a step", "setup s", "peak GiB", "n"), rows)
+    return "\n\n".join([_table((*CORNER, "faster than fast in every turn"), winners), every])
+
+
+def _faster(speeds: dict[str, Measured]) -> str:
+    """Name the ways that were faster in each turn, the fastest first."""
+    found = sorted(
+        (name for name in speeds if speeds[name]["low"] > 1), key=lambda name: -speeds[name]["median"]
+    )
+    return ", ".join(f"{name} {speeds[name]['median']:.2f}" for name in found) or "none"
 
 
 def _bench(pieces: list[Measured]) -> str:

@@ -67,7 +67,9 @@ def test_smoke_compares_the_engines(
     gpu_program: Any, measures: Any, tmp_path: Path, batch_size: int, precision: str
 ) -> None:
     corner = {"sharing": "per_type", "batch_size": batch_size, "precision": precision}
-    measured = measures.measure("smoke", corner, 60.0, refuse)
+    told: list[Any] = []
+    measured = measures.measure("smoke", corner, 60.0, told.append)
+    assert told == [measured]
     assert measured["engines"].keys() == {"fast"}
     assert measured["engines"]["fast"]["difference"] <= measured["tolerance"]
     assert "| none | 128 | float32 | fast |" in table_of(gpu_program, tmp_path, "smoke", measured)
@@ -101,7 +103,8 @@ def test_a_profile_lists_what_takes_the_time(gpu_program: Any, measures: Any, tm
     assert times == sorted(times, reverse=True)
     assert sum(times) <= measured["busy_microseconds"]
     text = table_of(gpu_program, tmp_path, "profile", measured)
-    assert "#### none, 128, float32" in text
+    assert "#### none, 128, float32\n\n| what for |" in text
+    assert "\n| convolutions | " in text
     assert "| `aten::convolution_backward` | 2.0 |" in text
 
 
@@ -170,6 +173,35 @@ def test_a_row_without_the_fast_engine_keeps_the_others(gpu_program: Any, tmp_pa
 
 
 def test_the_doctests_of_the_tables(gpu_program: Any) -> None:
+    import gpu_kernels
     import gpu_tables
 
     assert doctest.testmod(gpu_tables) == (0, 2)
+    assert doctest.testmod(gpu_kernels) == (0, 3)
+
+
+def test_kernels_of_hopper_are_told_apart(gpu_program: Any) -> None:
+    from gpu_kernels import kind_of
+
+    names = {
+        "void cudnn::cnn::wgrad2d_grouped_direct_kernel<float>": "convolutions",
+        "void cutlass::Kernel2<cutlass_80_simt_sgemm_256x128_8x4_nn_align1>": "products",
+        "nvjet_tst_128x64_64x8_2x1_v_bz_TNN": "products",
+        "void gemvNSP_kernel<float, float, float, float, 1, 32>": "products",
+        "void at::native::(anonymous namespace)::multi_tensor_apply_kernel<FusedAdamMathFunctor>": "optimizer",
+        "void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<float>>": "element by element",
+        "void (anonymous namespace)::softmax_warp_forward<float, float, float, 4, false>": "softmax",
+        "void at::native::(anonymous namespace)::CatArrayBatchedCopy<unsigned int, 128, 1>": "gathering and copying",
+        "Memcpy DtoD (Device -> Device)": "copies to and fro",
+        "_gradient_kernel": "fused routing",
+    }
+    assert {name: kind_of(name) for name in names} == names
+
+
+def test_the_ways_that_win_are_named_first(gpu_program: Any) -> None:
+    from gpu_tables import _faster
+
+    speeds = {"fast": (1, 1), "a": (1.2, 1.1), "b": (1.5, 0.9), "c": (1.3, 1.01)}
+    found = {name: {"median": median, "low": low} for name, (median, low) in speeds.items()}
+    assert _faster(found) == "c 1.30, a 1.20"
+    assert _faster({"fast": found["fast"]}) == "none"
