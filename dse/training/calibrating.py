@@ -68,17 +68,20 @@ def _timed(kind: StepKind, build: Callable[[Plan], Engine], images: int, device:
     with explained_faults(device, size):
         engine = build(plan)
         engine.prepare([size])
+    at_once = engine.steps_at_once(size)
     rate = torch.from_numpy(plan.rates.copy()).to(device)
     share = None if plan.average_shares is None else torch.from_numpy(plan.average_shares.copy()).to(device)
 
     def timed(steps: int) -> float:
+        # In an epoch hardly any of the steps that are launched together run alone.
+        taken = at_once * -(-steps // at_once)
         with _clock(device) as clock:
             # As many random numbers as an epoch draws for these images to shuffle them.
-            chosen = torch.randint(images, (steps * size,), generator=engine.generator, device=device)
-            shares = None if share is None else share.expand(steps)
-            losses = engine.train(chosen, size, rate.expand(steps), shares)
+            chosen = torch.randint(images, (taken * size,), generator=engine.generator, device=device)
+            shares = None if share is None else share.expand(taken)
+            losses = engine.train(chosen, size, rate.expand(taken), shares)
             losses.isfinite().all().item()  # the loop looks at them too
-        return clock.seconds
+        return clock.seconds * steps / taken
 
     return timed
 

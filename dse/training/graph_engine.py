@@ -66,8 +66,12 @@ class GraphEngine(StepEngine):
         """
         # The largest first: the smaller ones then find room in the memory that it reserves.
         for size in sorted(set(batch_sizes), reverse=True):
-            for steps in sorted({1, steps_a_graph(size, self._images_a_graph)}):
+            for steps in sorted({1, self.steps_at_once(size)}):
                 self._recorded(steps, size)
+
+    @override
+    def steps_at_once(self, batch_size: int) -> int:
+        return steps_a_graph(batch_size, self._images_a_graph)
 
     @override
     def train(
@@ -83,7 +87,7 @@ class GraphEngine(StepEngine):
         step = 0
         while step < len(rates_S):
             whole_steps = len(chosen_N) // batch_size - step
-            steps = steps_a_graph(batch_size, self._images_a_graph)
+            steps = self.steps_at_once(batch_size)
             steps = steps if steps <= whole_steps else 1
             chosen = chosen_N[step * batch_size : (step + steps) * batch_size]
             recording = self._recorded(steps, len(chosen) // steps)

@@ -74,6 +74,9 @@ class Engine(Protocol):
     def prepare(self, batch_sizes: Iterable[int]) -> None:
         """Do what need not be timed, for these batch sizes; weights, optimizer and generator stay as they are."""
 
+    def steps_at_once(self, batch_size: int) -> int:
+        """Tell how many steps are launched together, where there are as many."""
+
     def train(
         self, chosen_N: Tensor, batch_size: int, rates_S: Tensor, shares_S: Tensor | None = None
     ) -> Tensor:
@@ -149,6 +152,10 @@ class StepEngine:
             with restored(list(self._network.buffers()), pass_through.generator):
                 pass_through(black, None)
         self._network.zero_grad(set_to_none=True)
+
+    def steps_at_once(self, batch_size: int) -> int:
+        """Tell how many steps are launched together: one."""
+        return 1
 
     def train(
         self, chosen_N: Tensor, batch_size: int, rates_S: Tensor, shares_S: Tensor | None = None

@@ -10,8 +10,8 @@ from torch import Tensor
 from dse.recipe.plan import EpochPlan, Plan
 
 # A look at the losses waits for the device. This seldom it costs nothing, and an epoch of 60,000 steps that
-# diverges at its start still ends within seconds.
-STEPS_BETWEEN_CHECKS = 500
+# diverges at its start still ends within seconds. A power of two, as are the steps that a graph holds.
+STEPS_BETWEEN_CHECKS = 512
 
 
 def epoch_stretches(

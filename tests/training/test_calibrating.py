@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 
+from dse.networks.network import PLAIN
 from dse.recipe.batch_size import Constant
 from dse.recipe.kinds import StepKind
 from dse.recipe.models.capsnet import CapsNetModel
 from dse.recipe.optimizer import ScheduleFree
+from dse.recipe.plan import Plan
 from dse.recipe.recipe import Recipe
 from dse.record.calibration import Wanted
 from dse.training.calibrating import calibrate
+from dse.training.graph_engine import GraphEngine
+from dse.training.graphs import Work
 from dse.training.randomness import global_randomness
+from dse.training.step_engine import Engine, Setup
 from dse.training.trainer import Trainer
 from dse.training.turns import Effort
 
@@ -64,6 +70,29 @@ def test_larger_steps_take_longer_and_a_kind_takes_as_long_as_itself(trainer: Tr
     assert 0 < found.reference.seconds < 1
     assert found.ratios[small.id].value < 0.7
     assert found.ratios[twin.id].value == pytest.approx(1, abs=0.25)
+
+
+def test_steps_that_are_launched_together_are_timed_together(trainer: Trainer) -> None:
+    launched: list[tuple[int, int]] = []
+
+    class Counting(GraphEngine):
+        def _recorded(self, steps: int, batch_size: int) -> Any:
+            launched.append((steps, batch_size))
+            return super()._recorded(steps, batch_size)
+
+    def again(work: Work) -> Work:
+        work()
+        return work
+
+    def build(plan: Plan) -> Engine:
+        images = trainer.parts[0]
+        return Counting(Setup.of(plan, trainer.network(plan, 0), images, 0), "graphs", PLAIN, again, 8)
+
+    reference, small = kind(trainer, 8), kind(trainer, 2)
+    found = calibrate(Wanted(reference, (small,)), build, len(trainer.parts[0]), trainer.device, QUICK)
+    assert launched.count((1, 2)) == 1, "a step that shares its graph with others was timed alone"
+    assert launched.count((4, 2)) > 3
+    assert 0 < found.ratios[small.id].value < 1
 
 
 def test_the_reference_is_timed_only_where_it_is_wanted(trainer: Trainer) -> None:
