@@ -13,7 +13,7 @@ from dse.evidence.sample import Studied
 from dse.recipe.learning_rate import Fixed
 from dse.recipe.recipe import Recipe
 from dse.record.answer import complete_runs, find_answer
-from dse.record.counted import by_recipe
+from dse.record.courses import by_course
 from dse.record.right import no_right
 from dse.record.run import Outcome
 from dse.record.trial import CONFIRM, Trial
@@ -24,6 +24,8 @@ SLOW, FAST = (
     Recipe(model=TINY, epochs=5, learning_rate=Fixed(base_rate=0.02)),
 )
 CLOSE = Recipe(model=TINY, epochs=5, learning_rate=Fixed(base_rate=0.03))
+LONGER = BASELINE.model_copy(update={"epochs": 9})
+CURVES = ("train_seconds", "accuracy")
 FEW = Aim(draws=400)
 
 
@@ -57,7 +59,7 @@ class Lab:
 
     @property
     def studied(self) -> Studied:
-        recipes, baseline = by_recipe(self.trials), complete_runs(self.trials, BASELINE.id)
+        recipes, baseline = by_course(self.trials, CURVES), complete_runs(self.trials, BASELINE.id)
         answer = find_answer(recipes, baseline)
         return Studied(
             recipes, baseline, answer, ("train_seconds", "accuracy"), None, no_right, calibrated=False
@@ -103,6 +105,15 @@ def test_it_ends_when_nothing_is_open_and_leaves_what_decides_nothing_alone() ->
     assert sum(study.fresh.values()) < 10
 
 
+def test_a_baseline_that_begins_another_recipe_is_confirmed_by_its_own_runs() -> None:
+    study = lab((LONGER, 10.0, (0.80, 0.90, 0.95, 0.95, 0.95, 0.96)), (FAST, 2.0, (0.90, 0.97)))
+    assert BASELINE.id not in study.studied.recipes
+    assert study.confirm(Aim(width=0.01, draws=400), most=8)
+    assert study.fresh[BASELINE.id] >= 2
+    assert study.studied.answer.fastest is not None
+    assert study.studied.answer.fastest.recipe_id == FAST.id
+
+
 def test_recipes_that_are_close_get_more_seeds_than_those_that_are_not() -> None:
     study = lab((FAST, 2.0, (0.70, 0.972)), (CLOSE, 1.99, (0.70, 0.970)), (SLOW, 5.0, (0.70, 0.990)))
     study.confirm(Aim(margin=0.0005, draws=400), most=20)
@@ -140,7 +151,7 @@ def test_the_answer_is_open_until_its_interval_is_narrow_enough() -> None:
 
 def test_without_a_complete_baseline_nothing_is_decided() -> None:
     trials = [make_trial(0, BASELINE, [(1, 0.5)], state=Outcome.FAILED), make_trial(1, FAST, [(1, 0.9)])]
-    recipes = by_recipe(trials)
+    recipes = by_course(trials, CURVES)
     known = Studied(
         recipes,
         None,

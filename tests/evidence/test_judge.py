@@ -95,6 +95,26 @@ def test_images_that_are_recorded_make_intervals_narrower() -> None:
     assert not any("images of its own" in note for note in paired.answer.caveats)
 
 
+def test_fewer_runs_beyond_a_shorter_recipe_leave_wider_intervals() -> None:
+    shorter = SMALL_BATCH.model_copy(update={"epochs": 2})
+    rng = np.random.default_rng(0)
+
+    def study(*lengths: int) -> StudyTables:
+        curves = [[(e + 1.0, 0.9 + 0.01 * e + 0.01 * rng.random()) for e in range(n)] for n in lengths]
+        recipes = [SMALL_BATCH if n > 2 else shorter for n in lengths]
+        trials = [make_trial(n + 1, recipes[n], curve, seed=n) for n, curve in enumerate(curves)]
+        return judged(with_images(make_study([LEVELLED, *trials])))
+
+    apart, whole = study(4, 2, 2, 2), study(4, 4, 4, 4)
+    widths = [
+        (front["accuracy_high"] - front["accuracy_low"]).loc[front["seeds"] == seeds].mean()
+        for tables, seeds in ((apart, 1), (whole, 4))
+        for front in [tables.front[tables.front["epoch"] > 2]]
+    ]
+    assert widths[0] > widths[1]
+    assert apart.front.set_index("epoch").loc[[1, 2], "seeds"].tolist() == [4, 4]
+
+
 def test_an_interval_is_open_where_the_recipe_may_not_reach_the_accuracy() -> None:
     tables = judged(make_study([LEVELLED, make_trial(1, FASTER, [(5, 0.70), (10, 0.92)])]))
     interval = tables.answer.interval

@@ -17,6 +17,7 @@ from dse.report.encoding import choose_encoding
 from dse.report.figure_data import curve_data, front_data
 from dse.report.page.packing import coded_contents
 from dse.report.page.study_data import study_data
+from tests.fakes import BASELINE, make_study, make_trial
 from tests.fakes import realistic_study as realistic
 
 
@@ -89,6 +90,15 @@ def test_front_answer_and_baseline_are_places(small_study: StudyTables) -> None:
     assert data["answer"] == [1, 3]
     assert data["baseline"] == {"recipe": 0, "epoch": 3, "seconds": 32.0, "accuracy": pytest.approx(0.93)}
     assert data["corner"] == pytest.approx([64.0, 0.86])
+
+
+def test_a_baseline_that_begins_another_recipe_is_found_under_its_name() -> None:
+    longer = BASELINE.model_copy(update={"epochs": 9})
+    rows = [(10.0 * (e + 1), 0.8 + 0.01 * e) for e in range(9)]
+    data = data_of(make_study([make_trial(0, BASELINE, rows[:5]), make_trial(1, longer, rows, seed=1)]))
+    assert data["recipes"]["trial"] == [1]
+    assert data["baseline"]["recipe"] == 0
+    assert data["runs"]["recipe"] == [0, 0]
 
 
 def test_dimensions_are_what_differs_and_told_once() -> None:
