@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from dse.data.choice import DataChoice
 from dse.data.images import ImageData, load_images
@@ -17,6 +18,10 @@ from tests.small import FEW_DIGITS
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
+
+# Other programs may have the processor meanwhile: how long an example takes says nothing about it.
+settings.register_profile("dse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dse")
 
 
 @pytest.fixture(scope="session")

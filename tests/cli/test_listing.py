@@ -88,7 +88,7 @@ def test_controls_are_written_out() -> None:
     st.lists(st.tuples(st.text("0123456789.", max_size=12), st.text("abc 日本", max_size=90)), max_size=5),
     st.integers(20, 200),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_width_cuts_a_number_or_breaks_the_frame(rows: list[tuple[str, str]], width: int) -> None:
     table = Listing(["trial", "seconds"], ["recipe"])
     for number, (cell, words) in enumerate(rows):
@@ -129,7 +129,7 @@ def test_words_are_wrapped_beside_their_numbers_while_that_can_be_read() -> None
     ),
     st.integers(20, 200),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_width_cuts_what_a_table_holds(rows: list[tuple[str, str, str]], width: int) -> None:
     table = Table(["name", "train_seconds", "what_for"], [True, False, True], title="all")
     for row in rows:

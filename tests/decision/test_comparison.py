@@ -70,7 +70,7 @@ def test_a_study_is_as_good_as_itself() -> None:
 
 
 @given(st.floats(0.01, 100), st.integers(0, 50))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_another_machines_speed_cancels_out(times: float, seed: int) -> None:
     study = on(realistic_study(12, seed), "here")
     slow = on(realistic_study(12, seed), "there", device="another")

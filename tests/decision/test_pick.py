@@ -102,7 +102,7 @@ def kept(points: pd.DataFrame, wish: Wish) -> pd.DataFrame:
 
 
 @given(limits)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nothing_that_keeps_to_the_limits_is_better(wish: Wish) -> None:
     found, allowed = pick(STUDY, wish), kept(POINTS, wish)
     assert (found.choice is None) == (not len(allowed)) == (found.nearest is not None)
@@ -133,7 +133,7 @@ def test_nothing_that_keeps_to_the_limits_is_better(wish: Wish) -> None:
 
 
 @given(limits, st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_order_of_the_points_decides_nothing(wish: Wish, random: object) -> None:
     order = list(POINTS.index)
     random.shuffle(order)  # type: ignore[attr-defined]

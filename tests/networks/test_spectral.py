@@ -21,7 +21,7 @@ from dse.recipe.weight_sharing import WeightSharing
     stride=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_equals_the_plain_convolution(
     height: int, width: int, kernel: int, stride: int, seed: int
 ) -> None:

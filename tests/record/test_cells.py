@@ -69,7 +69,7 @@ def test_what_needs_no_apostrophe_is_written_as_pandas_writes_it() -> None:
 
 
 @given(reason=texts, device=texts)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_published_study_keeps_its_texts(
     reason: str, device: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

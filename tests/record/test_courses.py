@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import dse
@@ -50,7 +50,6 @@ def judged(*trials: Trial) -> Replicates:
 
 
 @given(runs=runs_drawn, longer=st.lists(st.booleans(), min_size=5, max_size=5))
-@settings(deadline=None)
 def test_one_training_under_two_lengths_is_judged_as_under_one(
     runs: list[tuple[list[float], str, Outcome]], longer: list[bool]
 ) -> None:
@@ -70,7 +69,6 @@ def test_one_training_under_two_lengths_is_judged_as_under_one(
 
 
 @given(curves=st.lists(st.tuples(accuracies, st.integers(2, 5)), min_size=1, max_size=6))
-@settings(deadline=None)
 def test_recipes_that_do_not_begin_one_another_are_judged_by_themselves(
     curves: list[tuple[list[float], int]],
 ) -> None:
