@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from itertools import chain
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 # What begins a formula, in its wide form too; leading white space of these kinds hides one.
 _BEGINS = "=+\\-@\t\r\n＝＋－＠"
 _FORMULA = re.compile(f"'*[{_BEGINS}]")
 _ESCAPED = re.compile(f"'+[{_BEGINS}]")
-_QUOTED = re.compile(r'[,"\r\n]')
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -37,20 +36,27 @@ def unescaped(text: str) -> str:
 def to_csv(frame: pd.DataFrame) -> str:
     """Write a frame as CSV, without its index; what is missing is empty.
 
-    ``DataFrame.to_csv`` and ``csv.writer`` write the same, and make a text of every cell: here it is made once for all
-    cells of a column that hold the same.
+    ``DataFrame.to_csv`` writes the same, and spends most of its time on making texts of columns, part by part.
     """
-    rows = zip(*(_cells(frame[name]) for name in frame), strict=True)
-    return "".join([",".join(row) + "\n" for row in chain([map(_quoted, frame.columns)], rows)])
+    lines = _Lines()
+    # The writer quotes what holds a part of the end that it knows, and ``\r`` must be.
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(frame.columns)
+    writer.writerows(zip(*(_cells(frame[name]) for name in frame), strict=True))
+    return "".join([line.removesuffix("\r\n") + "\n" for line in lines])
 
 
-def _cells(column: pd.Series) -> list[str]:
-    places, values = pd.factorize(column)
-    said = [_quoted(escaped(value)) if isinstance(value, str) else str(value) for value in values.tolist()]
-    # What is missing has the place -1.
-    cells: list[str] = np.array([*said, ""], dtype=object)[places].tolist()
-    return cells
+def _cells(column: pd.Series) -> list[Any]:
+    values = column.tolist()
+    if pd.api.types.is_string_dtype(column.dtype):
+        known = {value: escaped(value) for value in set(values) if isinstance(value, str)}
+        values = [known.get(value, value) for value in values]
+    if column.hasnans:
+        values = ["" if missing else value for value, missing in zip(values, column.isna(), strict=True)]
+    return values
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+class _Lines(list[str]):
+    """Takes what a writer writes, a row at a time."""
+
+    write = list.append
