@@ -19,8 +19,14 @@ from tests.small import FEW_DIGITS
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT.parent / "shared" / "data" / "mnist"
 
-# Other programs may have the processor meanwhile: how long an example takes says nothing about it.
-settings.register_profile("dse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Other programs may have the processor meanwhile: how long an example takes says nothing about it. Recipes are drawn
+# key by key, and many of them are refused.
+settings.register_profile(
+    "dse",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 settings.load_profile("dse")
 
 
