@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from operator import itemgetter
 from typing import Any
 
 from dse.data.datasets import Protocol
@@ -154,12 +152,10 @@ def find_answer(
     reference = Reached.after(baseline, _best_epoch(baseline))
     others = [runs for runs in recipes.values() if reference.recipe_id not in runs.recipes]
     reaching = [
-        (float(runs.seconds[epoch - 1]), runs.first.number, runs, epoch)
-        for runs in others
-        if (epoch := runs.epoch_reaching(reference.accuracy)) is not None
+        (runs, epoch) for runs in others if (epoch := runs.epoch_reaching(reference.accuracy)) is not None
     ]
-    seconds, _, runs, epoch = min(reaching, key=itemgetter(0, 1), default=(math.inf, 0, baseline, 0))
-    faster = seconds < reference.seconds
+    runs, epoch = min(reaching, key=lambda each: _soonest(*each), default=(baseline, reference.epoch))
+    faster = float(runs.seconds[epoch - 1]) < reference.seconds
     fastest = Reached.after(runs, epoch) if faster else None
     missing = "" if faster else _nobody(reference, others=len(others), reaching=len(reaching))
     caveats = (
@@ -168,6 +164,11 @@ def find_answer(
         *_caveats_of(fastest, reference, len(recipes), protocol),
     )
     return Answer(reference, fastest, missing, caveats)
+
+
+def _soonest(runs: Replicates, epoch: int) -> tuple[float, float, int]:
+    """Order what reaches an accuracy as ``dse pick`` does: recipes of the same steps have equal calibrated seconds."""
+    return float(runs.seconds[epoch - 1]), -round(float(runs.accuracies[epoch - 1]), 9), runs.first.number
 
 
 def caveats_of_clock(clock: Timing, workers: int, noise_floor: float | None = None) -> list[str]:

@@ -78,6 +78,16 @@ def test_means_over_seeds_are_compared() -> None:
     assert "Means over 2 seeds of the recipe and 2 seeds of the baseline." in answer.caveats
 
 
+def test_of_recipes_that_are_as_fast_the_more_accurate_is_named() -> None:
+    later = make_trial(2, SHARED, [(5, 0.95)])
+    answer = answer_of(LEVELLED, make_trial(1, FASTER, [(5, 0.93)]), later)
+    assert answer.fastest is not None
+    assert answer.fastest.trial == 2
+    answer = answer_of(LEVELLED, make_trial(1, FASTER, [(5, 0.95)]), later)
+    assert answer.fastest is not None
+    assert answer.fastest.trial == 1, "the earlier one"
+
+
 @settings(max_examples=30)
 @given(
     st.lists(
